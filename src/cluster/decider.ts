@@ -1,0 +1,72 @@
+/**
+ * What the extender (and later the placer) asks of the cached picture. One implementation (`books.ts`); the interface is here
+ * so that verbs can be read and tested without it. All calls are synchronous: one ledger, one writer, no await in between.
+ */
+import type { Claim } from '../core/gpu/claim.ts';
+import type { PodFacts } from '../core/placement/pod-facts.ts';
+import type { ReasonCode } from '../core/reasons.ts';
+
+/** Node names of one request resolved against the picture. Reusable for any later request with the same names. */
+export type OfferedNodes = {
+  readonly names: readonly string[];
+  /** version of the node set it was resolved against; `resolve` again when `nodesVersion()` differs */
+  readonly version: number;
+};
+
+export type Refusal = { readonly node: string; readonly code: ReasonCode };
+
+/** The same object is returned while nothing changed, so that its encoded form can be cached under it. */
+export type FilterAnswer = {
+  /** every offered node passes (pods that want no GPU and are safe anywhere) */
+  readonly all: boolean;
+  /** best first; only offered names; empty when nothing fits or `all` */
+  readonly fits: readonly string[];
+  /** why the others do not fit. Left empty for nodes that lost against a better one: unlisted nodes cost no bytes. */
+  readonly refused: readonly Refusal[];
+};
+
+export type BindPlan =
+  /** claim null: a pod without GPUs, bound without annotations */
+  | { readonly kind: 'bind'; readonly claim: Claim | null }
+  /** the pod is bound already, to `node` */
+  | { readonly kind: 'already-bound'; readonly node: string }
+  /** constant text per code */
+  | { readonly kind: 'refuse'; readonly code: ReasonCode | 'pod-unknown' | 'pod-terminating' | 'bind-in-flight' };
+
+/** A candidate of the preempt verb. victims null: kube-scheduler named none (1.38) and we search ourselves. */
+export type PreemptCandidate = { readonly node: string; readonly victims: readonly string[] | null };
+export type PreemptAnswer = {
+  readonly node: string;
+  /** pod uids, bound on that node, never empty */
+  readonly victims: readonly string[];
+  readonly pdbViolations: number;
+};
+
+export type ExplainRow = {
+  readonly node: string;
+  /** null: fits */
+  readonly code: ReasonCode | null;
+  /** amounts, for people: what is missing and how much */
+  readonly detail: string;
+};
+
+export interface Decider {
+  nodesVersion(): number;
+  resolve(names: readonly string[]): OfferedNodes;
+  /** Confirms the pod's hold or makes a tentative one on the best offered node. Idempotent per uid. */
+  filter(pod: PodFacts, offered: OfferedNodes, shortList: number): FilterAnswer;
+  /** 0…10 per offered node: the winner of the last filter 10, the others less. */
+  prioritize(pod: PodFacts, offered: OfferedNodes): readonly { node: string; score: number }[];
+  /** Corrected victims, at most one node (the best), and an `awaiting` hold for it. [] when eviction cannot help. */
+  preempt(pod: PodFacts, candidates: readonly PreemptCandidate[]): readonly PreemptAnswer[];
+  /** Re-checks and marks the hold as being bound, so that nothing takes it over until one of the three calls below. */
+  beginBind(ref: { uid: string; namespace: string; name: string }, node: string): BindPlan;
+  /** The API server answered: bound. The hold becomes a claim when the informer shows it. */
+  bindLanded(uid: string): void;
+  /** The API server refused: the hold ends. */
+  bindRefused(uid: string): void;
+  /** The pod was read back after an unknown outcome and is bound to `node` (the claim on it counts), or is not (null). */
+  bindReadBack(uid: string, node: string | null): void;
+  /** Null when the pod is not known. */
+  explain(namespace: string, name: string): { pod: PodFacts; rows: readonly ExplainRow[]; hold: string | null } | null;
+}

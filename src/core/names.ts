@@ -1,0 +1,50 @@
+/** Every name of ours that appears in a Kubernetes object. */
+import type { ContainerSlot } from './gpu/request.ts';
+
+export const GROUP = 'muster.dev';
+export const SCHEDULER_NAME = 'muster-scheduler';
+
+/** extended resource on managed nodes: 1000 × healthy devices */
+export const GPU_MILLI = `${GROUP}/gpu-milli`;
+
+/** node label, and pod annotation with the value "false" to opt out */
+export const MANAGED = `${GROUP}/managed`;
+/** node annotation: the devices as our node agent writes them */
+export const NODE_DEVICES = `${GROUP}/devices`;
+
+// written by users, as annotations; per container as `<key>.<container name>`
+export const GPU_FRACTION = `${GROUP}/gpu-fraction`;
+export const GPU_MEMORY = `${GROUP}/gpu-memory`;
+export const GPU_COUNT = `${GROUP}/gpu-count`;
+export const GPU_CORES = `${GROUP}/gpu-cores`;
+export const GPU_MODEL = `${GROUP}/gpu-model`;
+export const DEVICE_POLICY = `${GROUP}/device-policy`;
+export const NODE_POLICY = `${GROUP}/node-policy`;
+/** the full form as JSON; also what the webhook writes after normalising any dialect */
+export const REQUEST = `${GROUP}/request`;
+/** what the webhook took away (resources of other dialects), as JSON */
+export const ORIGINAL = `${GROUP}/original-resources`;
+export const QUEUE_LABEL = `${GROUP}/queue`;
+export const POD_GROUP_LABEL = `${GROUP}/pod-group`;
+export const MIN_MEMBER = `${GROUP}/min-member`;
+
+// written by Muster only (the guard policy refuses everyone else)
+export const CLAIM = `${GROUP}/claim`;
+export const PLAN = `${GROUP}/plan`;
+export const visibleDevices = (slot: ContainerSlot): string => `${GROUP}/visible-devices.${slot}`;
+export const gpuMemoryLimit = (slot: ContainerSlot): string => `${GROUP}/gpu-memory-limit.${slot}`;
+export const gpuSmLimit = (slot: ContainerSlot): string => `${GROUP}/gpu-sm-limit.${slot}`;
+/** what every annotation written by Muster only starts with or is */
+export const GUARDED_KEYS = [CLAIM, PLAN] as const;
+export const GUARDED_PREFIXES = [
+  `${GROUP}/visible-devices.`,
+  `${GROUP}/gpu-memory-limit.`,
+  `${GROUP}/gpu-sm-limit.`,
+] as const;
+
+// env of containers
+export const ENV_VISIBLE = 'NVIDIA_VISIBLE_DEVICES';
+export const ENV_VOID = 'void';
+/** per device position i of the container: `CUDA_DEVICE_MEMORY_LIMIT_<i>`; HAMi-core's names */
+export const ENV_MEMORY_LIMIT = 'CUDA_DEVICE_MEMORY_LIMIT';
+export const ENV_SM_LIMIT = 'CUDA_DEVICE_SM_LIMIT';
