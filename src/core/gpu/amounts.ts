@@ -3,9 +3,6 @@
  * 289.99… there). Used for every dialect.
  */
 
-/** Memory of one device beyond this is a mistake: 16 TiB in MiB. */
-export const MAX_MIB = 2 ** 24;
-
 const DECIMAL = /^(\d{1,12})(?:\.(\d{0,20}))?$|^\.(\d{1,20})$/;
 
 /**
@@ -43,7 +40,7 @@ const BYTES: Readonly<Record<string, bigint>> = {
 
 /**
  * MiB of a memory amount: a bare integer is MiB, a Kubernetes quantity with a suffix (`8Gi`, `8000M`, `1.5Gi`) is rounded up
- * to whole MiB. Can be 0 or larger than MAX_MIB (then it is not exact beyond 2^53): callers judge. null: not an amount.
+ * to whole MiB. Can be 0 or larger than any device (then it is not exact beyond 2^53): callers judge. null: not an amount.
  */
 export function mibOfQuantity(text: string | number): number | null {
   const match = QUANTITY.exec(String(text).trim());

@@ -2,18 +2,12 @@
  * The annotation `muster.dev/claim`: JSON of a Claim, and its strict reader. What it reads may be forged or cut off: every
  * size is bounded, nothing is guessed, unknown keys are ignored, and nothing throws.
  */
-import { MAX_MIB } from './amounts.ts';
+import { isDeviceUuid, MAX_CONTAINERS, MAX_COUNT, MAX_INDEX, MAX_MIB, MAX_TEXT } from './bounds.ts';
 import type { Claim, ContainerClaim, DeviceShare } from './claim.ts';
 import { type ContainerSlot, WHOLE_MILLI } from './request.ts';
 import { bySlot, isSlot } from './slots.ts';
 
-const MAX_TEXT = 65_536;
-const MAX_CONTAINERS = 64;
-const MAX_DEVICES = 128;
-const MAX_INDEX = 1023;
 const MAX_NAME = 253;
-/** No comma and no blank: uuids are joined by commas in the container's environment. */
-const UUID = /^[A-Za-z0-9][A-Za-z0-9._/-]{0,127}$/;
 
 export type ClaimReading =
   | { readonly ok: true; readonly claim: Claim }
@@ -63,8 +57,8 @@ function readContainer(item: unknown, at: string): ContainerClaim | string {
   if (!isSlot(slot)) return `${at}.slot must be c<n> or i<n>`;
   if (sidecar !== undefined && typeof sidecar !== 'boolean') return `${at}.sidecar must be true or false`;
   if (sidecar === true && slot.startsWith('c')) return `${at}.sidecar: only init containers are sidecars`;
-  if (!Array.isArray(devices) || devices.length === 0 || devices.length > MAX_DEVICES) {
-    return `${at}.devices must be a list of 1 to ${MAX_DEVICES} devices`;
+  if (!Array.isArray(devices) || devices.length === 0 || devices.length > MAX_COUNT) {
+    return `${at}.devices must be a list of 1 to ${MAX_COUNT} devices`;
   }
   const shares: DeviceShare[] = [];
   for (const [position, device] of devices.entries()) {
@@ -82,7 +76,7 @@ function readContainer(item: unknown, at: string): ContainerClaim | string {
 function readShare(item: unknown, at: string): DeviceShare | string {
   if (!isRecord(item)) return `${at} is not an object`;
   const { uuid = null, index, mib, milli } = item;
-  if (uuid !== null && (typeof uuid !== 'string' || !UUID.test(uuid))) return `${at}.uuid is not a device uuid`;
+  if (uuid !== null && !isDeviceUuid(uuid)) return `${at}.uuid is not a device uuid`;
   if (!isInteger(index, 0, MAX_INDEX)) return `${at}.index must be an integer from 0 to ${MAX_INDEX}`;
   if (!isInteger(mib, 1, MAX_MIB)) return `${at}.mib must be an integer from 1 to ${MAX_MIB}`;
   if (!isInteger(milli, 0, WHOLE_MILLI)) return `${at}.milli must be an integer from 0 to ${WHOLE_MILLI}`;

@@ -164,7 +164,7 @@ describe('the request annotation', () => {
 
   it.each([
     ['not JSON', '{', 'not JSON'],
-    ['too long', JSON.stringify('x'.repeat(70_000)), 'longer'],
+    ['too long', JSON.stringify('x'.repeat(270_000)), 'longer'],
     ['no containers', '{}', 'containers'],
     ['empty containers', '{"containers":{}}', 'empty'],
     ['a container the pod lacks', '{"containers":{"man":{"count":1}}}', 'no container "man"'],
@@ -175,6 +175,12 @@ describe('the request annotation', () => {
   ])('%s is refused', (_, text, part) => {
     const answer = decodeRequest(text, pod);
     expect(answer.ok ? '' : answer.error).toContain(part);
+  });
+
+  it('of more containers than a claim can hold is refused', () => {
+    const many = requestOf(Array.from({ length: 65 }, () => ({ share: fraction(1) })));
+    const answer = decodeRequest(encodeRequest(many), many.containers);
+    expect(answer.ok ? '' : answer.error).toContain('more than 64 containers');
   });
 
   it('comes back as it was written', () => {

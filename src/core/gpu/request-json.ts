@@ -3,7 +3,8 @@
  * it after normalising any dialect. Names of containers stand for slots and roles, which come from the pod spec.
  */
 import { z } from 'zod';
-import { decimalOfMilli, MAX_MIB, mibOfQuantity, milliOfDecimal } from './amounts.ts';
+import { decimalOfMilli, mibOfQuantity, milliOfDecimal } from './amounts.ts';
+import { MAX_CONTAINERS, MAX_COUNT, MAX_MIB, MAX_TEXT } from './bounds.ts';
 import {
   type ContainerNeed,
   type ContainerRole,
@@ -25,10 +26,6 @@ export type RequestReading =
   | { readonly ok: true; readonly request: GpuRequest }
   /** names the container, the field and the remedy */
   | { readonly ok: false; readonly error: string };
-
-const MAX_TEXT = 65_536;
-/** More devices than any node has. */
-export const MAX_COUNT = 128;
 
 const number = z.union([z.string().max(64), z.number()]);
 const texts = z.array(z.string().trim().min(1).max(253)).max(64).default([]);
@@ -107,6 +104,9 @@ export function decodeRequest(text: string, containers: readonly PodContainer[])
     needs.push({ name, slot: container.slot, role: container.role, ...need });
   }
   if (needs.length === 0) return { ok: false, error: 'request: containers is empty; name at least one' };
+  if (needs.length > MAX_CONTAINERS) {
+    return { ok: false, error: `request: more than ${MAX_CONTAINERS} containers; give GPUs to fewer of them` };
+  }
   return {
     ok: true,
     request: {

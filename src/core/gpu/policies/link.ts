@@ -18,7 +18,7 @@ export function linkLoss(devices: readonly Device[], idle: readonly number[], po
 }
 
 /** Sets looked at before the best one so far is taken. All sets of 16 devices (at most 12,870) are within it. */
-export const LINK_STEPS = 60_000;
+const LINK_STEPS = 60_000;
 
 /**
  * The best `count` of `candidates` (ascending positions), null when there are too few or, with `required`, when no set is
