@@ -34,7 +34,7 @@ export type ReflectorOptions<T> = {
   watchList?: boolean;
   /** a watch without a byte for so long is dropped. Default: what the server was asked for (5–10 min) and 15 s more. */
   silenceMs?: number;
-  /** none of these stops the reflector; called synchronously, must not throw */
+  /** none of these stops the reflector; called synchronously */
   onError?: (error: ReflectorError) => void;
 };
 
@@ -208,7 +208,7 @@ export class Reflector<T> {
       if (this.#stopped) return;
       if (outcome.kind === 'ended') continue;
       this.#failures += 1;
-      this.#options.onError?.(outcome.error);
+      this.#tell(outcome.error);
       let retryAfterSeconds: number | null = null;
       if (outcome.kind === 'relist') {
         this.#resourceVersion = null;
@@ -315,7 +315,7 @@ export class Reflector<T> {
         ![401, 403, 404, 410, 429].includes(stream.status)
       ) {
         this.#watchList = false;
-        this.#options.onError?.(outcome.error);
+        this.#tell(outcome.error);
         return { kind: 'ended' };
       }
       return outcome;
@@ -447,7 +447,15 @@ export class Reflector<T> {
   }
 
   #report(code: ReflectorErrorCode, message: string, cause?: unknown): void {
-    this.#options.onError?.(new ReflectorError(code, message, cause === undefined ? undefined : { cause }));
+    this.#tell(new ReflectorError(code, message, cause === undefined ? undefined : { cause }));
+  }
+
+  #tell(error: ReflectorError): void {
+    try {
+      this.#options.onError?.(error);
+    } catch {
+      // nowhere left to report it to, and the loop must go on
+    }
   }
 
   #query(own: Record<string, string>): URLSearchParams {
