@@ -22,7 +22,8 @@ const addNode = (...facts: ReturnType<typeof node>[]): void => {
   for (const each of facts) picture.nodes.setFacts(each.name, each);
 };
 const names = (): string[] => [...picture.nodes.values()].map((each) => each.name).sort();
-const filter = (each: PodFacts, offered = names(), shortList = 1) => books.filter(each, books.resolve(offered), shortList);
+const filter = (each: PodFacts, offered = names(), shortList = 1) =>
+  books.filter(each, books.resolve(offered), shortList);
 
 /** filter, bind and the informer's echo: the whole way of one pod. Returns the node, null when refused. */
 function run(each: PodFacts): string | null {
@@ -86,13 +87,19 @@ describe('filter', () => {
   it('never answers a node that was not offered', () => {
     addNode(node('a', 1), node('b', 1), node('c', 1));
     expect(filter(pod('p', fraction(100)), ['c']).fits).toEqual(['c']);
-    expect(filter(pod('q', fraction(100)), ['nowhere'])).toMatchObject({ fits: [], refused: [{ node: 'nowhere', code: 'node-unknown' }] });
+    expect(filter(pod('q', fraction(100)), ['nowhere'])).toMatchObject({
+      fits: [],
+      refused: [{ node: 'nowhere', code: 'node-unknown' }],
+    });
   });
 
   it('keeps pods without GPUs off managed nodes only when their env would show them the GPUs', () => {
     addNode(node('gpu', 1), node('cpu', 0, { managed: false }));
     expect(filter(pod('safe', null)).all).toBe(true);
-    expect(filter(pod('unsafe', null, { envSafe: false }))).toMatchObject({ fits: ['cpu'], refused: [{ node: 'gpu', code: 'pod-without-env' }] });
+    expect(filter(pod('unsafe', null, { envSafe: false }))).toMatchObject({
+      fits: ['cpu'],
+      refused: [{ node: 'gpu', code: 'pod-without-env' }],
+    });
   });
 
   it.each([
@@ -207,16 +214,29 @@ describe('preempt', () => {
 
   it('names the pods that free one device and keeps it for the preemptor', () => {
     addNode(node('a', 2));
-    for (const [name, milli] of [['a1', 600], ['b1', 700], ['a2', 400], ['b2', 300]] as const) run(low(name, milli));
+    for (const [name, milli] of [
+      ['a1', 600],
+      ['b1', 700],
+      ['a2', 400],
+      ['b2', 300],
+    ] as const)
+      run(low(name, milli));
     const high = pod('high', whole, { priority: 10 });
     expect(filter(high).fits).toEqual([]);
     const [choice] = books.preempt(high, [{ node: 'a', victims: ['uid-a1'] }]);
     expect(choice!.victims).toHaveLength(2);
-    const devices = choice!.victims.map((uid) => (picture.pod(uid)!.claim as never as { containers: { devices: { index: number }[] }[] }).containers[0]!.devices[0]!.index);
+    const devices = choice!.victims.map(
+      (uid) =>
+        (picture.pod(uid)!.claim as never as { containers: { devices: { index: number }[] }[] }).containers[0]!
+          .devices[0]!.index,
+    );
     expect(new Set(devices).size).toBe(1);
     expect(filter(high)).toMatchObject({ fits: [], refused: [{ code: 'victims-terminating' }] });
     for (const uid of choice!.victims) picture.removePod(uid);
-    expect(filter(pod('thief', whole, { priority: 1 }))).toMatchObject({ fits: [], refused: [{ code: 'gpu-awaited' }] });
+    expect(filter(pod('thief', whole, { priority: 1 }))).toMatchObject({
+      fits: [],
+      refused: [{ code: 'gpu-awaited' }],
+    });
     expect(filter(high).fits).toEqual(['a']);
   });
 
@@ -300,17 +320,22 @@ describe('the books', () => {
             }
           }
           for (const info of live.nodes.values())
-            for (let position = 0; position < info.ledger.devices.length; position++) expect(info.ledger.isOver(position)).toBe(false);
+            for (let position = 0; position < info.ledger.devices.length; position++)
+              expect(info.ledger.isOver(position)).toBe(false);
         }
         for (const hold of [...live.holds.values()]) live.dropHold(hold.pod.uid);
         const rebuilt = new Picture();
-        const shuffled = [...objects.values()].map((each) => ({ each, key: order.next().value as number })).sort((x, y) => x.key - y.key);
+        const shuffled = [...objects.values()]
+          .map((each) => ({ each, key: order.next().value as number }))
+          .sort((x, y) => x.key - y.key);
         for (const { each } of shuffled) rebuilt.upsertPod(each);
         for (const each of [...facts].reverse()) rebuilt.nodes.setFacts(each.name, each);
         expect(rebuilt.snapshot()).toBe(live.snapshot());
         const probe = pod('probe', fraction(300));
         const again = new Books(rebuilt, new ManualClock(), CONFIG);
-        expect(again.filter(probe, again.resolve(['a', 'b', 'c']), 1)).toEqual(deciding.filter(probe, deciding.resolve(['a', 'b', 'c']), 1));
+        expect(again.filter(probe, again.resolve(['a', 'b', 'c']), 1)).toEqual(
+          deciding.filter(probe, deciding.resolve(['a', 'b', 'c']), 1),
+        );
       }),
     );
   });

@@ -10,13 +10,11 @@ import type { Occupant } from '../core/placement/node-info.ts';
 import { NodeTable } from '../core/placement/node-table.ts';
 import type { PodFacts } from '../core/placement/pod-facts.ts';
 import { type Hold, Holds } from './holds.ts';
-import { NodeInventory } from './inventory/node-inventory.ts';
 import type { BudgetFacts } from './project-pdb.ts';
 
 export class Picture {
   readonly nodes = new NodeTable();
   readonly holds = new Holds();
-  readonly inventory = new NodeInventory((name, facts) => this.nodes.setFacts(name, facts));
   readonly #pods = new Map<string, PodFacts>();
   readonly #uidByName = new Map<string, string>();
   readonly #budgets = new Map<string, BudgetFacts>();

@@ -37,7 +37,15 @@ export function need(share: ShareNeed, count = 1, over: Partial<ContainerNeed> =
 
 export function request(containers: readonly ContainerNeed[], over: Partial<GpuRequest> = {}): GpuRequest {
   const open = { allow: [], deny: [] };
-  return { containers, models: open, uuids: open, devicePolicy: null, devicePolicyRequired: false, nodePolicy: null, ...over };
+  return {
+    containers,
+    models: open,
+    uuids: open,
+    devicePolicy: null,
+    devicePolicyRequired: false,
+    nodePolicy: null,
+    ...over,
+  };
 }
 
 /** A pod of ours that waits for a node. `gpu`: a share for its one container, a whole request, or null for none. */

@@ -16,7 +16,11 @@ export class ManualClock implements Clock {
   after(ms: number, run: () => void): Timer {
     const timer = { at: this.#now + ms, run };
     this.#timers.push(timer);
-    return { cancel: () => void (this.#timers = this.#timers.filter((each) => each !== timer)) };
+    return {
+      cancel: () => {
+        this.#timers = this.#timers.filter((each) => each !== timer);
+      },
+    };
   }
 
   advance(ms: number): void {
