@@ -460,10 +460,44 @@ describe('stop', () => {
     expect(sink.take()).toEqual([]);
   });
 
-  it('does not wait for a list that hangs, nor for a pause', async () => {
-    const { api, reflector } = await setUp({ ...paged, prepare: (double) => void (double.intercept = () => true) });
+  it('does not wait for a list that hangs', async () => {
+    const hang = (double: ApiDouble): void => {
+      double.intercept = () => true;
+    };
+    const { api, reflector } = await setUp({ ...paged, prepare: hang });
     await eventually(() => api.requests.length === 1);
     await reflector.stop();
+  });
+});
+
+describe('history that is gone', () => {
+  const gone = `${JSON.stringify({ type: 'ERROR', object: { kind: 'Status', code: 410, reason: 'Expired' } })}\n`;
+
+  it('is listed again without a pause when it happens once, with a pause when it happens soon again', async () => {
+    const { api, clock, reflector } = await setUp(paged);
+    await eventually(() => reflector.stats.live && api.watches === 1);
+    clock.advance(60_000);
+    api.raw(gone);
+    await eventually(() => reflector.stats.relists === 1 && api.watches === 1 && reflector.stats.live);
+    api.raw(gone);
+    await eventually(() => clock.nextInMs === 200);
+    expect(reflector.stats.lists).toBe(2);
+  });
+
+  it('may also be told by the HTTP status of the watch', async () => {
+    const { api, clock, reflector, inSync } = await setUp(paged);
+    await eventually(() => reflector.stats.live && api.watches === 1);
+    clock.advance(60_000);
+    let refused = 0;
+    api.intercept = (url, response) => {
+      if (!url.searchParams.has('watch') || refused > 0) return false;
+      refused += 1;
+      sendStatus(response, 410, 'Gone', 'too old resource version');
+      return true;
+    };
+    api.endWatches();
+    api.put('p6');
+    await eventually(() => reflector.stats.relists === 1 && inSync());
   });
 });
 
