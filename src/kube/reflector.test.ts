@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import { ManualClock } from '../../test/build/manual-clock.ts';
 import { ApiDouble, sendStatus } from '../../test/kit/api-double.ts';
-import { eventually, ManualClock } from '../../test/kit/manual-clock.ts';
+import { eventually } from '../../test/kit/eventually.ts';
 import type { Item, Sink } from './delivered.ts';
 import type { ReflectorError } from './errors.ts';
 import { inlineDecoder } from './inline-decoder.ts';
