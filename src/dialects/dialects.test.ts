@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { GpuRequest } from '../core/gpu/request.ts';
 import { readAsk } from './ask.ts';
 import type { PodLike } from './pod-like.ts';
-import { container, half, mib, pod, podWith, told, whole } from './test-pods.ts';
+import { container, half, mib, pod, podWith, told, whole } from './testing.ts';
 
 type Need = { count: number; share: unknown };
 type Case = [title: string, pod: PodLike, needs: Record<string, Need> | 'none'];

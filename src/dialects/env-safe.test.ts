@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { readAsk } from './ask.ts';
 import { isEnvSafe, usesGpu } from './env-safe.ts';
 import type { ContainerLike, EnvLike, PodLike } from './pod-like.ts';
-import { container, pod } from './test-pods.ts';
+import { container, pod } from './testing.ts';
 
 const VISIBLE = 'NVIDIA_VISIBLE_DEVICES';
 const literal = (value: string): EnvLike => ({ name: VISIBLE, value });

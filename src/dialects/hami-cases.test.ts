@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import type { GpuAsk } from '../core/placement/pod-facts.ts';
 import { readAsk } from './ask.ts';
-import { pod } from './test-pods.ts';
+import { pod } from './testing.ts';
 
 const FILE = new URL('../../../shared/data/cases/hami/device__nvidia__device.json', import.meta.url);
 

@@ -4,7 +4,7 @@ import type { GpuRequest } from '../core/gpu/request.ts';
 import { readAsk } from './ask.ts';
 import { DIALECT_RESOURCES, type Normalisation, normalise } from './normalise.ts';
 import type { ContainerLike, PodLike } from './pod-like.ts';
-import { container, pod, podWith } from './test-pods.ts';
+import { container, pod, podWith } from './testing.ts';
 
 const OPTIONS = { largestDeviceMib: 81_920 };
 
