@@ -246,6 +246,10 @@ describe('MIG and other nodes', () => {
   it('HAMi’s MIG mode is MIG', () => {
     expect(readAsk(podWith({ 'nvidia.com/gpu': '1' }, { 'nvidia.com/vgpu-mode': 'mig' }))).toMatchObject({ mig: true });
   });
+  it('HAMi’s MIG mode on other nodes is left alone', () => {
+    const annotations = { 'nvidia.com/vgpu-mode': 'mig', 'muster.dev/managed': 'false' };
+    expect(readAsk(podWith({ 'nvidia.com/gpu': '1' }, annotations))).toEqual({ kind: 'unmanaged' });
+  });
   it('whole GPUs may leave for other nodes, also when our count says the same', () => {
     const limits = { 'nvidia.com/gpu': '1' };
     expect(readAsk(podWith(limits, { 'muster.dev/managed': 'false' }))).toEqual({ kind: 'unmanaged' });
