@@ -1,9 +1,5 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { bindAnnotations } from './bind-annotations.ts';
-import type { Claim, ContainerClaim } from './claim.ts';
-import { decodeClaim, encodeClaim } from './claim-json.ts';
-import { place } from './fit.ts';
 import {
   anyLedger,
   anyRequest,
@@ -15,7 +11,11 @@ import {
   one,
   requestOf,
   WHOLE,
-} from './testing.ts';
+} from '../../../test/build/gpu.ts';
+import { bindAnnotations } from './bind-annotations.ts';
+import type { Claim, ContainerClaim } from './claim.ts';
+import { decodeClaim, encodeClaim } from './claim-json.ts';
+import { place } from './fit.ts';
 
 const container = (more: object): string =>
   JSON.stringify({

@@ -1,12 +1,5 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Device } from './device.ts';
-import { place, verdict } from './fit.ts';
-import type { DeviceLedger } from './ledger.ts';
-import { peakOf } from './peak.ts';
-import { linkWeight } from './policies/link.ts';
-import { DEVICE_POLICIES, type DevicePolicy, type GpuRequest } from './request.ts';
-import { mibOn } from './share.ts';
 import {
   anyLedger,
   anyRequest,
@@ -18,7 +11,14 @@ import {
   one,
   requestOf,
   WHOLE,
-} from './testing.ts';
+} from '../../../test/build/gpu.ts';
+import type { Device } from './device.ts';
+import { place, verdict } from './fit.ts';
+import type { DeviceLedger } from './ledger.ts';
+import { peakOf } from './peak.ts';
+import { linkWeight } from './policies/link.ts';
+import { DEVICE_POLICIES, type DevicePolicy, type GpuRequest } from './request.ts';
+import { mibOn } from './share.ts';
 import { newVerdict } from './verdict.ts';
 
 /** Places the request again and again, taking each claim, until one is refused; how many fit. */

@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { device, devices, ledgerOf } from '../../../test/build/gpu.ts';
 import type { Claim, DeviceShare } from './claim.ts';
 import { LedgerError } from './errors.ts';
 import { DeviceLedger } from './ledger.ts';
 import { peakOf } from './peak.ts';
 import type { ContainerSlot } from './request.ts';
-import { device, devices, ledgerOf } from './testing.ts';
 
 const share = (index: number, mib: number, milli: number): DeviceShare => ({ uuid: `GPU-${index}`, index, mib, milli });
 

@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { anyRequest, fraction, memory, one, requestOf, WHOLE } from '../../../test/build/gpu.ts';
 import { decimalOfMilli, mibOfQuantity, milliOfDecimal } from './amounts.ts';
 import { gpuMilliOf } from './gpu-milli.ts';
 import { DEVICE_POLICIES, type GpuRequest, NODE_POLICIES } from './request.ts';
 import { decodeRequest, encodeRequest, type PodContainer } from './request-json.ts';
 import { shareOnEmpty } from './share.ts';
-import { anyRequest, fraction, memory, one, requestOf, WHOLE } from './testing.ts';
 
 const pod: readonly PodContainer[] = [
   { name: 'main', slot: 'c0', role: 'app' },

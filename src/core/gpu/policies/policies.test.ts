@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { anyDevices, device, devices } from '../testing.ts';
+import { anyDevices, device, devices } from '../../../../test/build/gpu.ts';
 import { fillOf } from './fill.ts';
 import { bestLinkedSet, linkLoss, linkWeight } from './link.ts';
 import { numaGroups } from './numa.ts';

@@ -1,8 +1,8 @@
-/** Builders for the tests of this room: a case names what matters and nothing else. */
+/** Devices, ledgers and requests for tests: a case names what matters and nothing else. */
 import fc from 'fast-check';
-import type { Device } from './device.ts';
-import { DeviceLedger } from './ledger.ts';
-import type { ContainerNeed, ContainerRole, ContainerSlot, GpuRequest, ShareNeed } from './request.ts';
+import type { Device } from '../../src/core/gpu/device.ts';
+import { DeviceLedger } from '../../src/core/gpu/ledger.ts';
+import type { ContainerNeed, ContainerRole, ContainerSlot, GpuRequest, ShareNeed } from '../../src/core/gpu/request.ts';
 
 export function device(index: number, mib: number, more: Partial<Device> = {}): Device {
   return { uuid: `GPU-${index}`, index, mib, model: 'NVIDIA-A100', numa: null, links: [], healthy: true, ...more };
