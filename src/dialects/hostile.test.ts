@@ -1,12 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { container, half, pod, podWith, told } from '../../test/build/asking-pods.ts';
 import type { GpuAsk } from '../core/placement/pod-facts.ts';
 import { readAsk } from './ask.ts';
 import { isEnvSafe, usesGpu } from './env-safe.ts';
 import { gangOf } from './gang.ts';
 import { normalise } from './normalise.ts';
 import type { PodLike } from './pod-like.ts';
-import { container, half, pod, podWith, told } from './testing.ts';
 
 /** Nothing here may throw, and a refusal must stay readable. */
 function useAll(asked: PodLike): GpuAsk {

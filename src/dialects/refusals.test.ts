@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { container, pod, podWith } from '../../test/build/asking-pods.ts';
 import { readAsk } from './ask.ts';
 import type { PodLike } from './pod-like.ts';
-import { container, pod, podWith } from './testing.ts';
 
 const REQUEST = 'muster.dev/request';
 

@@ -1,11 +1,11 @@
 /** Amounts that other schedulers got wrong, from the text on the pod to the books of a device. */
 import { describe, expect, it } from 'vitest';
+import { pod, podWith } from '../../test/build/asking-pods.ts';
+import { devices, ledgerOf } from '../../test/build/gpu.ts';
 import { place } from '../core/gpu/fit.ts';
 import { peakOf } from '../core/gpu/peak.ts';
-import { devices, ledgerOf } from '../core/gpu/testing.ts';
 import { readAsk } from './ask.ts';
 import type { PodLike } from './pod-like.ts';
-import { pod, podWith } from './testing.ts';
 
 /** How many such pods one device takes, and the MiB that the last of them got. */
 function fill(deviceMib: number, pods: readonly PodLike[]): { fit: number; mib: number } {
