@@ -62,7 +62,9 @@ function open(streamed: Streamed): { pieces: Pieces; stop(): void } {
 
 async function whole(answer: ApiResponse): Promise<Buffer> {
   if (typeof answer.body === 'string') return Buffer.from(answer.body);
-  return Buffer.concat(await Array.fromAsync(open(answer.body).pieces));
+  const pieces: Buffer[] = [];
+  for await (const piece of open(answer.body).pieces) pieces.push(piece);
+  return Buffer.concat(pieces);
 }
 
 export function inProcess(api: Api): Transport {
