@@ -10,16 +10,14 @@ import type { Occupant } from '../core/placement/node-info.ts';
 import { NodeTable } from '../core/placement/node-table.ts';
 import type { PodFacts } from '../core/placement/pod-facts.ts';
 import { type Hold, Holds } from './holds.ts';
-import { NodeInventory } from './inventory/node-inventory.ts';
-import type { BudgetFacts } from './project-pdb.ts';
+import type { PdbObject } from './project-pdb.ts';
 
 export class Picture {
   readonly nodes = new NodeTable();
   readonly holds = new Holds();
-  readonly inventory = new NodeInventory((name, facts) => this.nodes.setFacts(name, facts));
   readonly #pods = new Map<string, PodFacts>();
   readonly #uidByName = new Map<string, string>();
-  readonly #budgets = new Map<string, BudgetFacts>();
+  readonly #budgets = new Map<string, PdbObject>();
   /** pods of ours without a node that were refused, and whether only fragmentation is in the way */
   readonly #waiting = new Map<string, boolean>();
 
@@ -36,7 +34,7 @@ export class Picture {
     return this.#pods.values();
   }
 
-  budgets(): IterableIterator<BudgetFacts> {
+  budgets(): IterableIterator<PdbObject> {
     return this.#budgets.values();
   }
 
@@ -72,7 +70,7 @@ export class Picture {
     if (counts(pod)) this.nodes.remove(pod.nodeName!, uid);
   }
 
-  upsertBudget(budget: BudgetFacts): void {
+  upsertBudget(budget: PdbObject): void {
     this.#budgets.set(`${budget.namespace}/${budget.name}`, budget);
   }
 

@@ -19,6 +19,7 @@ import {
 } from '../core/placement/victims.ts';
 import type { PreemptCandidate } from './decider.ts';
 import type { Picture } from './picture.ts';
+import { selects } from './project-pdb.ts';
 
 export type Preemption = {
   readonly node: string;
@@ -211,7 +212,7 @@ function budgetIndex(picture: Picture): BudgetIndex {
     of: (pod) =>
       budgets.flatMap((budget, at) =>
         // a pod that the budget's controller already counts as disrupted costs nothing more
-        budget.namespace === pod.namespace && !budget.disrupted.has(pod.name) && budget.selects(pod.labels) ? [at] : [],
+        budget.namespace === pod.namespace && !budget.disruptedPods.includes(pod.name) && selects(budget.selector, pod.labels) ? [at] : [],
       ),
   };
 }
