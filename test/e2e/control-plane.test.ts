@@ -88,7 +88,7 @@ describe('an unmodified control plane', () => {
       expect(answer.status).toBe(409);
       expect(messageOf(answer.body)).toContain('is already assigned to node');
       const after = await plane.admin.pod(created.metadata.name);
-      expect([after.spec.nodeName, after.metadata.annotations?.['who']]).toEqual(['n1', 'first']);
+      expect([after.spec.nodeName, after.metadata.annotations?.who]).toEqual(['n1', 'first']);
     },
   );
 
@@ -140,7 +140,7 @@ describe('an unmodified control plane', () => {
       status: { nominatedNodeName: 'n1' },
     });
     const after = await plane.admin.pod(created.metadata.name);
-    expect([after.metadata.labels?.['seen'], after.status?.nominatedNodeName]).toEqual(['yes', undefined]);
+    expect([after.metadata.labels?.seen, after.status?.nominatedNodeName]).toEqual(['yes', undefined]);
   });
 
   test('removes one gate by name, keeps the gates of others, and lets nobody add one later', async () => {
@@ -160,7 +160,7 @@ describe('an unmodified control plane', () => {
   test('takes an extended resource of ours into a node status without a kubelet', async () => {
     const node = await setStatus(plane.admin, 'n1', { 'muster.dev/gpu-milli': '2000' });
     expect(node.status?.allocatable?.['muster.dev/gpu-milli']).toBe('2k');
-    expect(node.status?.capacity?.['cpu']).toBe('64');
+    expect(node.status?.capacity?.cpu).toBe('64');
   });
 
   test('refuses an annotation key whose name part is over 63 characters', async () => {

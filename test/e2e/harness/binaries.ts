@@ -7,7 +7,7 @@ export type Program = (typeof programs)[number];
 
 /** Absolute path of a program; throws when the folder is not known or the program is not in it. */
 export function binary(program: Program): string {
-  const directory = process.env['MUSTER_CONTROL_PLANE'];
+  const directory = process.env.MUSTER_CONTROL_PLANE;
   if (directory === undefined)
     throw new Error('MUSTER_CONTROL_PLANE is not set: start these tests with npm run test:e2e');
   const file = join(directory, program);

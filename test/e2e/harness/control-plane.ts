@@ -82,7 +82,7 @@ export class ControlPlane {
 
   /** Resolves when /readyz is ok and the namespace `default` exists (about 4 s). On failure nothing is left running. */
   static async start(options: ControlPlaneOptions = {}): Promise<ControlPlane> {
-    const directory = mkdtempSync(join(process.env['MUSTER_E2E_LOGS'] ?? tmpdir(), 'control-plane-'));
+    const directory = mkdtempSync(join(process.env.MUSTER_E2E_LOGS ?? tmpdir(), 'control-plane-'));
     const tokens = writeTokens(directory, options);
     const started: Process[] = [];
     try {
@@ -208,7 +208,7 @@ export class ControlPlane {
     await this.apiserver.stop(3_000);
     await this.etcd.stop(3_000);
     rmSync(join(this.directory, 'etcd'), { recursive: true, force: true });
-    if (process.env['MUSTER_E2E_LOGS'] === undefined) rmSync(this.directory, { recursive: true, force: true });
+    if (process.env.MUSTER_E2E_LOGS === undefined) rmSync(this.directory, { recursive: true, force: true });
   }
 }
 
@@ -297,7 +297,7 @@ function rewriteConfig(options: SchedulerOptions, kubeconfig: string): Scheduler
       ? extender
       : { ...extender, urlPrefix: moved(extender.urlPrefix, options.extenderUrl) },
   );
-  const connection = (given['clientConnection'] as Record<string, unknown> | undefined) ?? {};
+  const connection = (given.clientConnection as Record<string, unknown> | undefined) ?? {};
   return {
     ...given,
     clientConnection: { ...connection, kubeconfig },

@@ -129,7 +129,7 @@ function inNamespace({ command, args, hostname, name }: ProcessOptions): [string
 }
 
 function pidFileFor(pid: number | undefined, name: string): string | null {
-  const directory = process.env['MUSTER_E2E_PIDS'];
+  const directory = process.env.MUSTER_E2E_PIDS;
   if (directory === undefined || pid === undefined) return null;
   const file = join(directory, String(pid));
   writeFileSync(file, name);
