@@ -1,5 +1,6 @@
 /** The harness's own instruments: a proxy that loses answers must really let the calls land, a kubelet must really resolve env. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { Audit } from './harness/audit.ts';
 import { ControlPlane } from './harness/control-plane.ts';
 import { Kube, type Pod, podPath } from './harness/kube.ts';
 import { Kubelet } from './harness/kubelet.ts';
@@ -87,5 +88,19 @@ test('the kubelet model resolves env from annotations of the Binding, tells miss
   expect((await plane.admin.pod('runs')).metadata.deletionTimestamp).toBeDefined();
   await kubelet.release('n1');
   await expect.poll(() => plane.admin.find(podPath('default', 'runs'))).toBeNull();
+  await kubelet.stop();
+});
+
+test('the audit and the kubelet model go on over a kill -9 of the API server, without a gap', async () => {
+  const audit = await Audit.start(plane.admin);
+  const kubelet = await Kubelet.start(plane.admin);
+  await plane.killAndRestartApiserver();
+  const created = await plane.admin.create(pod('after', { schedulerName: 'nobody' }));
+  const devices = [{ uuid: null, index: 0, mib: 40961, milli: 1000 }];
+  const claim = JSON.stringify({ containers: [{ name: 'main', slot: 'c0', devices }] });
+  await plane.admin.bind(created, 'n1', { annotations: { 'muster.dev/claim': claim } });
+  await plane.admin.waitForPod('after', (each) => each.status?.phase === 'Running', { for: 'the pod to run' });
+  const { gaps, violations } = await audit.stop();
+  expect([gaps, violations.map(({ kind }) => kind)]).toEqual([0, expect.arrayContaining(['memory'])]);
   await kubelet.stop();
 });

@@ -5,6 +5,7 @@
  *
  * A pod counts from the event that shows its node until it is terminal or gone; a terminating pod still runs and counts.
  */
+import { follow } from './follow.ts';
 import type { Kube, Node, Pod, ResourceSlice, WatchEvent } from './kube.ts';
 import { waitFor } from './wait.ts';
 
@@ -34,6 +35,8 @@ type ClaimContainer = { name: string; slot: string; sidecar?: boolean; devices: 
 type AuditedDevice = { uuid: string | null; index: number; mib: number };
 type AuditedPod = { name: string; node: string; raw: string; loads: Map<string, Load>; counts: boolean };
 
+const nodesPath = '/api/v1/nodes';
+const podsPath = '/api/v1/pods';
 const slicesPath = '/apis/resource.k8s.io/v1/resourceslices';
 
 export class Audit {
@@ -66,14 +69,37 @@ export class Audit {
     const nodes = await audit.#listNodes();
     const slices = await audit.#listSlices();
     const pods = await audit.#listPods();
-    const follow = [
-      audit.#follow<Node>('/api/v1/nodes', nodes, (event) => audit.#onNode(event), audit.#listNodes.bind(audit)),
-      audit.#follow<ResourceSlice>(slicesPath, slices, (event) => audit.#onSlice(event), audit.#listSlices.bind(audit)),
-      audit.#follow<Pod>('/api/v1/pods', pods, (event) => audit.#onPod(event), audit.#listPods.bind(audit)),
+    const signal = audit.#abort.signal;
+    const again = (list: () => Promise<string>) => async (): Promise<string> => {
+      audit.#report.gaps += 1;
+      return await list.call(audit);
+    };
+    const loops = [
+      follow<Node>(kube, {
+        path: nodesPath,
+        from: nodes,
+        on: (event) => audit.#onNode(event),
+        relist: again(audit.#listNodes),
+        signal,
+      }),
+      follow<ResourceSlice>(kube, {
+        path: slicesPath,
+        from: slices,
+        on: (event) => audit.#onSlice(event),
+        relist: again(audit.#listSlices),
+        signal,
+      }),
+      follow<Pod>(kube, {
+        path: podsPath,
+        from: pods,
+        on: (event) => audit.#onPod(event),
+        relist: again(audit.#listPods),
+        signal,
+      }),
     ];
-    audit.#loops = follow.map((loop) =>
+    audit.#loops = loops.map((loop) =>
       loop.catch((error: unknown) => {
-        if (!audit.#abort.signal.aborted) audit.#failure ??= error;
+        audit.#failure ??= error;
       }),
     );
     return audit;
@@ -117,32 +143,8 @@ export class Audit {
     return all;
   }
 
-  async #follow<T>(
-    path: string,
-    from: string,
-    on: (event: WatchEvent<T>) => void,
-    relist: () => Promise<string>,
-  ): Promise<void> {
-    let position = from;
-    while (!this.#abort.signal.aborted) {
-      for await (const event of this.#kube.watch<T & { metadata: { resourceVersion: string } }>(
-        path,
-        position,
-        this.#abort.signal,
-      )) {
-        if (event.type === 'ERROR') {
-          this.#report.gaps += 1;
-          position = await relist();
-          break;
-        }
-        position = event.object.metadata.resourceVersion;
-        if (event.type !== 'BOOKMARK') on(event);
-      }
-    }
-  }
-
   async #listNodes(): Promise<string> {
-    const { items, resourceVersion } = await this.#kube.list<Node>('/api/v1/nodes');
+    const { items, resourceVersion } = await this.#kube.list<Node>(nodesPath);
     this.#nodes.clear();
     for (const node of items) this.#nodes.set(node.metadata.name, node);
     return resourceVersion;
@@ -156,7 +158,7 @@ export class Audit {
   }
 
   async #listPods(): Promise<string> {
-    const { items, resourceVersion } = await this.#kube.list<Pod>('/api/v1/pods');
+    const { items, resourceVersion } = await this.#kube.list<Pod>(podsPath);
     const present = new Set(items.map((pod) => pod.metadata.uid ?? ''));
     for (const uid of this.#pods.keys()) if (!present.has(uid)) this.#pods.delete(uid);
     for (const pod of items) this.#onPod({ type: 'MODIFIED', object: pod });

@@ -58,10 +58,11 @@ export class ControlPlane {
   readonly ca: string;
   readonly admin: Kube;
   readonly etcd: Process;
-  readonly apiserver: Process;
+  apiserver: Process;
   readonly schedulers: Process[] = [];
   readonly #tokens: ReadonlyMap<string, string>;
   readonly #clients: Kube[] = [];
+  readonly #startApiserver: () => Process;
 
   private constructor(parts: {
     directory: string;
@@ -69,6 +70,7 @@ export class ControlPlane {
     ca: string;
     etcd: Process;
     apiserver: Process;
+    startApiserver: () => Process;
     tokens: ReadonlyMap<string, string>;
   }) {
     this.directory = parts.directory;
@@ -76,6 +78,7 @@ export class ControlPlane {
     this.ca = parts.ca;
     this.etcd = parts.etcd;
     this.apiserver = parts.apiserver;
+    this.#startApiserver = parts.startApiserver;
     this.#tokens = parts.tokens;
     this.admin = this.as('admin');
   }
@@ -89,7 +92,9 @@ export class ControlPlane {
       const [etcdPort, securePort] = (await freePorts(2)) as [number, number];
       const etcd = startEtcd(directory, etcdPort);
       started.push(etcd);
-      const apiserver = startApiserver(directory, etcdPort, securePort, options);
+      const key = writeServiceAccountKey(directory);
+      const again = (): Process => startApiserver(directory, etcdPort, securePort, key, options);
+      const apiserver = again();
       started.push(apiserver);
       const url = `https://127.0.0.1:${securePort}`;
       const ca = await waitFor(
@@ -99,18 +104,29 @@ export class ControlPlane {
         },
         { for: "kube-apiserver's certificate", timeoutMs: 20_000, onTimeout: () => tails(started) },
       );
-      const plane = new ControlPlane({ directory, url, ca, etcd, apiserver, tokens });
-      const ready = { for: 'kube-apiserver to be ready', timeoutMs: 60_000, onTimeout: () => tails(started) };
-      await waitFor(async () => (await plane.admin.call('GET', '/readyz')).status === 200, ready);
-      await waitFor(async () => await plane.admin.find('/api/v1/namespaces/default'), {
-        ...ready,
-        for: 'namespace default',
-      });
+      const plane = new ControlPlane({ directory, url, ca, etcd, apiserver, startApiserver: again, tokens });
+      await plane.ready();
       return plane;
     } catch (error) {
       for (const each of started.reverse()) await each.killHard();
       throw error;
     }
+  }
+
+  /** Waits until /readyz is ok and the namespace `default` exists. */
+  async ready(): Promise<void> {
+    const options = { timeoutMs: 60_000, onTimeout: () => tails([this.etcd, this.apiserver]) };
+    const isReady = async (): Promise<boolean> => (await this.admin.call('GET', '/readyz')).status === 200;
+    await waitFor(isReady, { ...options, for: 'kube-apiserver to be ready' });
+    const namespace = '/api/v1/namespaces/default';
+    await waitFor(async () => await this.admin.find(namespace), { ...options, for: 'namespace default' });
+  }
+
+  /** kill -9 of the API server, then the same one again on the same port and data; ready when it resolves */
+  async killAndRestartApiserver(): Promise<void> {
+    await this.apiserver.killHard();
+    this.apiserver = this.#startApiserver();
+    await this.ready();
   }
 
   /** the token of `admin`, a user, or a service account as `namespace/name` or by its full user name */
@@ -229,7 +245,7 @@ function startEtcd(directory: string, port: number): Process {
   });
 }
 
-function startApiserver(directory: string, etcd: number, port: number, options: ControlPlaneOptions): Process {
+function writeServiceAccountKey(directory: string): string {
   const { privateKey } = generateKeyPairSync('ec', {
     namedCurve: 'P-256',
     privateKeyEncoding: { type: 'sec1', format: 'pem' },
@@ -237,6 +253,16 @@ function startApiserver(directory: string, etcd: number, port: number, options: 
   });
   const key = join(directory, 'service-accounts.key');
   writeFileSync(key, privateKey, { mode: 0o600 });
+  return key;
+}
+
+function startApiserver(
+  directory: string,
+  etcd: number,
+  port: number,
+  key: string,
+  options: ControlPlaneOptions,
+): Process {
   const gates = Object.entries(options.featureGates ?? {}).map(([gate, on]) => `${gate}=${on}`);
   return new Process({
     name: 'kube-apiserver',

@@ -2,6 +2,8 @@
  * A small model of all kubelets at once: starts each bound pod after resolving its env the way a kubelet does (fieldRef to
  * annotations at the moment of the start, missing ones resolve to ''), and completes deletions. It keeps what each container saw.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { follow } from './follow.ts';
 import type { Kube, Pod, WatchEvent } from './kube.ts';
 import { podPath } from './kube.ts';
 
@@ -28,10 +30,16 @@ export class Kubelet {
 
   static async start(kube: Kube): Promise<Kubelet> {
     const kubelet = new Kubelet(kube);
-    const { items, resourceVersion } = await kube.list<Pod>('/api/v1/pods');
-    for (const pod of items) kubelet.#on({ type: 'ADDED', object: pod });
-    kubelet.#loop = kubelet.#follow(resourceVersion).catch((error: unknown) => {
-      if (!kubelet.#abort.signal.aborted) kubelet.#failure ??= error;
+    const path = '/api/v1/pods';
+    const list = async (): Promise<string> => {
+      const { items, resourceVersion } = await kube.list<Pod>(path);
+      for (const object of items) kubelet.#on({ type: 'ADDED', object });
+      return resourceVersion;
+    };
+    const on = (event: WatchEvent<Pod>): void => kubelet.#on(event);
+    const signal = kubelet.#abort.signal;
+    kubelet.#loop = follow(kube, { path, from: await list(), on, relist: list, signal }).catch((error: unknown) => {
+      kubelet.#failure ??= error;
     });
     return kubelet;
   }
@@ -57,17 +65,6 @@ export class Kubelet {
     await this.#loop;
     await Promise.all(this.#work);
     if (this.#failure !== null) throw new Error('the kubelet model failed', { cause: this.#failure });
-  }
-
-  async #follow(from: string): Promise<void> {
-    let position = from;
-    while (!this.#abort.signal.aborted) {
-      for await (const event of this.#kube.watch<Pod>('/api/v1/pods', position, this.#abort.signal)) {
-        if (event.type === 'ERROR') throw new Error(`watch of pods: ${JSON.stringify(event.object)}`);
-        position = event.object.metadata.resourceVersion ?? position;
-        if (event.type !== 'BOOKMARK') this.#on(event);
-      }
-    }
   }
 
   #on({ type, object: pod }: WatchEvent<Pod>): void {
@@ -122,10 +119,23 @@ export class Kubelet {
   }
 
   #do(work: () => Promise<void>): void {
-    const doing = work().catch((error: unknown) => {
+    const doing = this.#insist(work).catch((error: unknown) => {
       if (!this.#abort.signal.aborted) this.#failure ??= error;
     });
     this.#work.add(doing);
     void doing.then(() => this.#work.delete(doing));
+  }
+
+  /** A kubelet tries again when the API server is away; 30 s here. */
+  async #insist(work: () => Promise<void>): Promise<void> {
+    for (let left = 150; ; left -= 1) {
+      try {
+        await work();
+        return;
+      } catch (error) {
+        if (left === 0 || this.#abort.signal.aborted) throw error;
+        await sleep(200);
+      }
+    }
   }
 }

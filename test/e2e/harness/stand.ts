@@ -4,7 +4,7 @@
  */
 import { expect } from 'vitest';
 import { Audit, type AuditReport } from './audit.ts';
-import { ControlPlane, type ControlPlaneOptions, type Scheduler } from './control-plane.ts';
+import { ControlPlane, type ControlPlaneOptions, type Scheduler, type SchedulerOptions } from './control-plane.ts';
 import { install, schedulerConfigurations } from './deploy.ts';
 import type { Kube, Node, Pod } from './kube.ts';
 import { Kubelet } from './kubelet.ts';
@@ -28,7 +28,7 @@ export type StandOptions = {
 export class Stand {
   readonly plane: ControlPlane;
   readonly muster: Muster;
-  readonly scheduler: Scheduler;
+  scheduler: Scheduler;
   /** between kube-scheduler and Muster: what was really called */
   readonly verbs: LoopbackProxy;
   readonly api: LoopbackProxy | null;
@@ -36,7 +36,9 @@ export class Stand {
   readonly audit: Audit;
   #audited: AuditReport | null = null;
 
-  private constructor(parts: Omit<Stand, 'admin' | 'finish' | 'stop' | 'create' | 'bound' | 'logs'>) {
+  private constructor(
+    parts: Omit<Stand, 'admin' | 'finish' | 'stop' | 'create' | 'bound' | 'logs' | 'killAndRestartScheduler'>,
+  ) {
     this.plane = parts.plane;
     this.muster = parts.muster;
     this.scheduler = parts.scheduler;
@@ -66,12 +68,7 @@ export class Stand {
       await waitForGpuMilli(plane.admin, managed, muster);
       await waitForWebhook(plane.admin, muster);
       const verbs = await LoopbackProxy.start({ to: muster.url });
-      const scheduler = await plane.startScheduler({
-        name: 'kube-scheduler',
-        config: schedulerConfigurations().own,
-        extenderUrl: verbs.url,
-        user: account,
-      });
+      const scheduler = await plane.startScheduler(ownScheduler(verbs));
       const kubelet = await Kubelet.start(plane.admin);
       const audit = await Audit.start(plane.admin);
       return new Stand({ plane, muster, scheduler, verbs, api, kubelet, audit });
@@ -83,6 +80,11 @@ export class Stand {
 
   get admin(): Kube {
     return this.plane.admin;
+  }
+
+  async killAndRestartScheduler(): Promise<void> {
+    await this.scheduler.process.killHard();
+    this.scheduler = await this.plane.startScheduler(ownScheduler(this.verbs));
   }
 
   /** Creates pods, `parallel` calls at a time. */
@@ -129,6 +131,14 @@ export class Stand {
     await this.api?.stop();
     await this.plane.stop();
   }
+}
+
+/** the shipped configuration for a process of its own */
+function ownScheduler(verbs: LoopbackProxy): SchedulerOptions {
+  const { own } = schedulerConfigurations();
+  // Its own dead instance is the only other candidate: a short lease makes the tests quick and changes nothing else.
+  const leaderElection = { leaseDuration: '6s', renewDeadline: '4s', retryPeriod: '1s' };
+  return { name: 'kube-scheduler', config: own, extenderUrl: verbs.url, user: account, leaderElection };
 }
 
 /** until the deciding extender has patched every managed node: only then does the sum exist for kube-scheduler */
