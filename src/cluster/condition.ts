@@ -3,7 +3,13 @@ import type { NodeInventory } from './inventory/node-inventory.ts';
 import type { Picture } from './picture.ts';
 
 export type Oddity = {
-  readonly kind: 'inventory-fault' | 'inventory-disagreement' | 'mig-devices' | 'use-unknown' | 'claim-lost' | 'over-allocated';
+  readonly kind:
+    | 'inventory-fault'
+    | 'inventory-disagreement'
+    | 'mig-devices'
+    | 'use-unknown'
+    | 'claim-lost'
+    | 'over-allocated';
   readonly node: string;
   /** which object, what is wrong with it, what to do */
   readonly detail: string;
@@ -29,18 +35,32 @@ export function conditionOf(picture: Picture, inventory: NodeInventory): Conditi
     managedNodes++;
     devices += found.devices.length;
     healthyDevices += found.devices.filter((device) => device.healthy).length;
-    const report = (kind: Oddity['kind'], detail: string): void => void oddities.push({ kind, node: object.name, detail });
-    for (const fault of found.faults) report('inventory-fault', fault.text);
+    const report = (kind: Oddity['kind'], detail: string): void =>
+      void oddities.push({ kind, node: object.name, detail });
+    for (const fault of found.faults) report('inventory-fault', fault.message);
     if (found.disagreement !== null) report('inventory-disagreement', found.disagreement);
-    if (found.migDevices > 0) report('mig-devices', `${found.migDevices} MIG devices of the node are not served; switch MIG off or take the node back`);
+    if (found.migDevices > 0)
+      report(
+        'mig-devices',
+        `${found.migDevices} MIG devices of the node are not served; switch MIG off or take the node back`,
+      );
     const node = picture.nodes.get(object.name);
     if (node === undefined) continue;
     for (const occupant of node.occupants()) {
-      if (occupant.unclaimed) report('use-unknown', `${podText(picture, occupant.uid)} uses GPUs without a claim; no new claims here until it is gone`);
+      if (occupant.unclaimed)
+        report(
+          'use-unknown',
+          `${podText(picture, occupant.uid)} uses GPUs without a claim; no new claims here until it is gone`,
+        );
     }
-    for (const uid of node.lostClaims()) report('claim-lost', `${podText(picture, uid)} holds a device that the node no longer has; delete the pod`);
+    for (const uid of node.lostClaims())
+      report('claim-lost', `${podText(picture, uid)} holds a device that the node no longer has; delete the pod`);
     node.ledger.devices.forEach((device, position) => {
-      if (node.ledger.isOver(position)) report('over-allocated', `device #${device.index} ${device.uuid ?? ''} holds more than 100 %; delete one of its pods`);
+      if (node.ledger.isOver(position))
+        report(
+          'over-allocated',
+          `device #${device.index} ${device.uuid ?? ''} holds more than 100 %; delete one of its pods`,
+        );
     });
   }
   return { nodes, managedNodes, devices, healthyDevices, oddities };
