@@ -73,7 +73,9 @@ export class NodeCapacity {
     if (patch === null || this.#stopped || !this.#options.mayWrite()) return;
     let status = 0;
     try {
-      status = (await this.#options.transport.request(strategicPatch({ path: patch.path, timeoutMs: TIMEOUT_MS }, patch.body))).status;
+      status = (
+        await this.#options.transport.request(strategicPatch({ path: patch.path, timeoutMs: TIMEOUT_MS }, patch.body))
+      ).status;
     } catch {
       // no answer: written again below; the patch says what is, so twice does no harm
     }

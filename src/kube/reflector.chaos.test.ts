@@ -1,8 +1,9 @@
 /** Random changes and random faults: whatever happens, the sink ends up equal to the server, and each uid's story is in order. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { ManualClock } from '../../test/build/manual-clock.ts';
 import { ApiDouble, sendStatus } from '../../test/kit/api-double.ts';
-import { eventually, ManualClock } from '../../test/kit/manual-clock.ts';
+import { eventually } from '../../test/kit/eventually.ts';
 import { inlineDecoder } from './inline-decoder.ts';
 import { Reflector } from './reflector.ts';
 import { connect } from './undici-adapter.ts';

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import { ManualClock } from '../../test/build/manual-clock.ts';
 import { ApiDouble, sendStatus } from '../../test/kit/api-double.ts';
-import { eventually, ManualClock } from '../../test/kit/manual-clock.ts';
+import { eventually } from '../../test/kit/eventually.ts';
 import type { Item, Sink } from './delivered.ts';
 import type { ReflectorError } from './errors.ts';
 import { inlineDecoder } from './inline-decoder.ts';
@@ -133,6 +134,23 @@ describe.each([
     expect(sink.take()).toEqual(['upsert p6 uid-6', 'remove p1 uid-1']);
     expect(api.requestsOf('list')).toHaveLength(listed);
     expect(reflector.stats.relists).toBe(0);
+  });
+
+  it('relist resolves when the sink has heard what the watch withheld, without a pause', async () => {
+    const { api, sink, errors, reflector, inSync } = await setUp(options);
+    await eventually(() => reflector.stats.live && api.watches === 1);
+    sink.take();
+    api.put('p6');
+    api.delete('p1');
+    // nothing of the watch has been read yet: both calls come in the same turn as the changes
+    await Promise.all([reflector.relist(), reflector.relist()]);
+    expect(inSync()).toBe(true);
+    expect(sink.take()).toContain('synced');
+    expect(reflector.stats.relists).toBe(1);
+    await eventually(() => reflector.stats.live);
+    api.put('p7');
+    await eventually(inSync);
+    expect(errors).toEqual([]);
   });
 
   it('lists again after 410 and delivers only what differs', async () => {

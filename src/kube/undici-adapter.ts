@@ -153,7 +153,7 @@ class UndiciTransport implements Transport {
   }
 
   async #dispatch(
-    pool: keyof Pools & ('calls' | 'streams'),
+    pool: 'calls' | 'streams',
     request: KubeRequest,
     deadline: number,
     events: Events,

@@ -2,7 +2,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ApiDouble } from '../../test/kit/api-double.ts';
-import { eventually } from '../../test/kit/manual-clock.ts';
+import { eventually } from '../../test/kit/eventually.ts';
 import { alwaysThrows, smallPod, smallPodOrDeath } from '../../test/kit/projections.ts';
 import { type DecodedObject, type Decoder, moduleBeside, type ProjectionRef, type WatchEvent } from './decoder.ts';
 import { DecodeError } from './errors.ts';

@@ -23,6 +23,11 @@ export class ManualClock implements Clock {
     };
   }
 
+  /** ms until the next timer; null without one */
+  get nextInMs(): number | null {
+    return this.#timers.length === 0 ? null : Math.min(...this.#timers.map((timer) => timer.at)) - this.#now;
+  }
+
   advance(ms: number): void {
     const end = this.#now + ms;
     for (;;) {
