@@ -480,8 +480,11 @@ describe('history that is gone', () => {
     clock.advance(60_000);
     api.raw(gone);
     await eventually(() => reflector.stats.relists === 1 && api.watches === 1 && reflector.stats.live);
+    const events = reflector.stats.events;
+    api.bookmark();
+    await eventually(() => reflector.stats.events === events + 1);
     api.raw(gone);
-    await eventually(() => clock.nextInMs === 200);
+    await eventually(() => clock.nextInMs === 100);
     expect(reflector.stats.lists).toBe(2);
   });
 

@@ -4,7 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { type Dispatcher, Pool, ProxyAgent } from 'undici';
-import { ConnectError, TransportError, type TransportErrorCode } from './errors.ts';
+import { TransportError, type TransportErrorCode } from './errors.ts';
 import {
   type Credentials,
   type Endpoint,
@@ -30,6 +30,8 @@ const CONNECT_TIMEOUT_MS = 10_000;
 /** TCP keep-alive finds a dead peer under a silent watch within about 25 s */
 const TCP_KEEP_ALIVE_MS = 15_000;
 const CREDENTIALS_AGE_MS = 30_000;
+const LONGEST_REFRESH_MS = 5_000;
+const REFRESH_RETRY_MS = 5_000;
 /** a stream's bytes not read yet, above which the socket is paused */
 const STREAM_BUFFER_BYTES = 1024 * 1024;
 
@@ -65,14 +67,14 @@ class UndiciTransport implements Transport {
     const response = await this.#call(request, deadline);
     if (response.status !== 401) return response;
     // refused before anything happened: the token may have been replaced since we read it
-    if (!(await this.#renewed())) return response;
+    if (!(await this.#renewed(deadline))) return response;
     return this.#call(request, deadline);
   }
 
   async stream(request: KubeRequest): Promise<KubeStream> {
     const deadline = this.#clock.monotonic() + request.timeoutMs;
     const stream = await this.#stream(request, deadline);
-    if (stream.status !== 401 || !(await this.#renewed())) return stream;
+    if (stream.status !== 401 || !(await this.#renewed(deadline))) return stream;
     stream.abort();
     return this.#stream(request, deadline);
   }
@@ -106,14 +108,20 @@ class UndiciTransport implements Transport {
   }
 
   /** true when the credentials differ from those just refused */
-  async #renewed(): Promise<boolean> {
+  async #renewed(deadline: number): Promise<boolean> {
     const refused = this.#credentials.headers.authorization;
-    try {
-      await this.refresh();
-    } catch {
-      return false;
-    }
+    await this.#refreshBefore(deadline);
     return this.#credentials.headers.authorization !== refused;
+  }
+
+  /** Never throws and never outlasts a call: a credential plugin may fail or hang. It is asked again a little later then. */
+  async #refreshBefore(deadline: number): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const now = this.#clock.monotonic();
+    const timer = this.#clock.after(Math.min(deadline - now, LONGEST_REFRESH_MS), resolve);
+    this.#credentialsAt = now - CREDENTIALS_AGE_MS + REFRESH_RETRY_MS;
+    await Promise.race([this.refresh().catch(() => {}), promise]);
+    timer.cancel();
   }
 
   async #call(request: KubeRequest, deadline: number): Promise<KubeResponse> {
@@ -159,17 +167,9 @@ class UndiciTransport implements Transport {
     events: Events,
   ): Promise<Exchange> {
     const what = `${request.method} ${request.path.split('?', 1)[0]}`;
-    if (this.#clock.monotonic() - this.#credentialsAt > CREDENTIALS_AGE_MS) {
-      try {
-        await this.refresh();
-      } catch (error) {
-        // old credentials may still do; the server decides
-        if (this.#pools === null) {
-          const text = error instanceof ConnectError ? error.message : 'no credentials';
-          throw new TransportError('unsent', `${what}: ${text}`);
-        }
-      }
-    }
+    const age = this.#clock.monotonic() - this.#credentialsAt;
+    // old credentials may still do when new ones cannot be had; the server decides
+    if (age > CREDENTIALS_AGE_MS) await this.#refreshBefore(deadline);
     const pools = this.#pools;
     if (this.#closed || pools === null) throw new TransportError('aborted', `${what}: the transport is closed`);
     const exchange = new Exchange(what, events, () => this.#open.delete(exchange));
