@@ -15,8 +15,9 @@ import { backoffMs } from './backoff.ts';
 import type { DecodedObject, Decoder, PageEnd, WatchEvent } from './decoder.ts';
 import { Delivered, identity, type Sink, state } from './delivered.ts';
 import { DecodeError, ReflectorError, type ReflectorErrorCode, TransportError } from './errors.ts';
+import { ENDED, failed, type Outcome, refused, statusOf, thrown } from './outcome.ts';
 import type { Clock, KubeStream, Rng, Timer, Transport } from './ports.ts';
-import { type KubeStatus, readStatus } from './status-error.ts';
+import { readStatus } from './status-error.ts';
 
 export type ReflectorOptions<T> = {
   transport: Transport;
@@ -87,13 +88,6 @@ const SOON_MS = 30_000;
 const DOUBT_AFTER = 5;
 /** WatchLists that end before their bookmark until pages are used instead */
 const WATCH_LISTS_TRIED = 2;
-const LONGEST_ERROR_BODY = 64 * 1024;
-
-/** How one attempt ended. */
-type Outcome =
-  | { kind: 'ended' }
-  | { kind: 'relist'; error: ReflectorError }
-  | { kind: 'failed'; error: ReflectorError; retryAfterSeconds: number | null; refused: boolean };
 
 export class Reflector<T> {
   readonly stats: ReflectorStats = {
@@ -243,7 +237,7 @@ export class Reflector<T> {
         if (this.#stopped) return;
         for (const object of batch) this.#put(object);
       });
-      if (this.#stopped) return { kind: 'ended' };
+      if (this.#stopped) return ENDED;
       if ('kind' in page) {
         // the next try has fewer pages, so that it ends before the snapshot is gone again
         if (page.kind === 'relist' && token !== '') this.#pageSize = Math.min(LARGEST_PAGE_SIZE, this.#pageSize * 2);
@@ -251,7 +245,7 @@ export class Reflector<T> {
       }
       if (page.continueToken === '') {
         this.#listed(page.resourceVersion);
-        return { kind: 'ended' };
+        return ENDED;
       }
       token = page.continueToken;
     }
@@ -268,7 +262,7 @@ export class Reflector<T> {
       const request = this.#options.transport.request({ method: 'GET', path, timeoutMs: LIST_TIMEOUT_MS });
       const response = await Promise.race([request, this.#stopping.promise]);
       this.#heard(response.body.length);
-      if (response.status !== 200) return this.#refused('list', readStatus(response));
+      if (response.status !== 200) return refused(`list of ${this.#options.path}`, readStatus(response));
       return await this.#options.decoder.page(response.body, deliver);
     } catch (error) {
       return this.#thrown('list', error);
@@ -304,9 +298,9 @@ export class Reflector<T> {
     } catch (error) {
       return this.#thrown('watch', error);
     }
-    if (this.#stopped) return { kind: 'ended' };
+    if (this.#stopped) return ENDED;
     if (stream.status !== 200) {
-      const outcome = this.#refused('watch', await statusOf(stream));
+      const outcome = refused(`watch of ${this.#options.path}`, await statusOf(stream));
       // 4xx but 410 and 429: this server knows no WatchList
       if (
         initial &&
@@ -316,7 +310,7 @@ export class Reflector<T> {
       ) {
         this.#watchList = false;
         this.#tell(outcome.error);
-        return { kind: 'ended' };
+        return ENDED;
       }
       return outcome;
     }
@@ -356,7 +350,7 @@ export class Reflector<T> {
       const message = `watch of ${this.#options.path} was silent for ${silenceMs} ms`;
       end(failed(new ReflectorError('silent', message)));
     });
-    this.#interrupt = () => end({ kind: 'ended' });
+    this.#interrupt = () => end(ENDED);
     try {
       for await (const chunk of stream.chunks) {
         this.#heard(chunk.length);
@@ -372,14 +366,14 @@ export class Reflector<T> {
       decode.abort();
       stream.abort();
     }
-    return outcome ?? { kind: 'ended' };
+    return outcome ?? ENDED;
   }
 
   /** One event; an outcome when the watch must end. */
   #event(event: WatchEvent<T>): Outcome | null {
     this.stats.events += 1;
     if (event.type === 'ERROR')
-      return this.#refused('watch', { ...event.error, retryAfterSeconds: null }, event.error.ahead);
+      return refused(`watch of ${this.#options.path}`, { ...event.error, retryAfterSeconds: null }, event.error.ahead);
     if (this.#resourceVersion !== null) this.#failures = 0;
     this.#refusals = 0;
     if (event.type === 'BOOKMARK') {
@@ -424,26 +418,10 @@ export class Reflector<T> {
     this.stats.lastEventMonotonic = this.#options.clock.monotonic();
   }
 
-  /** The server said no: 410 means list again, everything else try again. */
-  #refused(verb: string, status: KubeStatus, ahead = false): Exclude<Outcome, { kind: 'ended' }> {
-    const message = `${verb} of ${this.#options.path}: ${status.code} ${status.reason} ${status.message}`;
-    if (status.code === 410 || status.reason === 'Expired' || status.reason === 'Gone' || ahead) {
-      return { kind: 'relist', error: new ReflectorError('expired', message) };
-    }
-    const { retryAfterSeconds } = status;
-    return { kind: 'failed', error: new ReflectorError('status', message), retryAfterSeconds, refused: true };
-  }
-
   #thrown(verb: string, error: unknown): Outcome {
-    if (this.#stopped) return { kind: 'ended' };
-    const text = error instanceof Error ? error.message : String(error);
-    const message = `${verb} of ${this.#options.path}: ${text}`;
-    if (error instanceof DecodeError) {
-      this.stats.decodeErrors += 1;
-      return { kind: 'relist', error: new ReflectorError('decode', message, { cause: error }) };
-    }
-    const code: ReflectorErrorCode = error instanceof TransportError ? 'transport' : 'decode';
-    return failed(new ReflectorError(code, message, { cause: error }));
+    if (this.#stopped) return ENDED;
+    if (error instanceof DecodeError) this.stats.decodeErrors += 1;
+    return thrown(`${verb} of ${this.#options.path}`, error);
   }
 
   #report(code: ReflectorErrorCode, message: string, cause?: unknown): void {
@@ -491,27 +469,4 @@ export class Reflector<T> {
     arm(ms);
     return { cancel: () => timer.cancel() };
   }
-}
-
-const failed = (error: ReflectorError): Outcome => ({ kind: 'failed', error, retryAfterSeconds: null, refused: false });
-
-/** The Status that came instead of a stream; read only so far as it may be useful. */
-async function statusOf(stream: KubeStream): Promise<KubeStatus> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  try {
-    for await (const chunk of stream.chunks) {
-      chunks.push(chunk);
-      bytes += chunk.length;
-      if (bytes > LONGEST_ERROR_BODY) break;
-    }
-  } catch {
-    // the status code alone is enough
-  }
-  stream.abort();
-  return readStatus({
-    status: stream.status,
-    body: Buffer.concat(chunks),
-    retryAfterSeconds: stream.retryAfterSeconds ?? null,
-  });
 }
