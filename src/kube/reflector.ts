@@ -11,13 +11,18 @@
  *
  * Nothing that the server sends and nothing that the sink throws ends the loop; only `stop` does.
  */
+import { type Difference, differences } from './audit.ts';
 import { backoffMs } from './backoff.ts';
 import type { DecodedObject, Decoder, PageEnd, WatchEvent } from './decoder.ts';
 import { Delivered, identity, type Sink, state } from './delivered.ts';
 import { DecodeError, ReflectorError, type ReflectorErrorCode, TransportError } from './errors.ts';
 import { ENDED, failed, type Outcome, refused, statusOf, thrown } from './outcome.ts';
 import type { Clock, KubeStream, Rng, Timer, Transport } from './ports.ts';
+import { newStats, type ReflectorStats } from './reflector-stats.ts';
 import { readStatus } from './status-error.ts';
+
+export type { Difference } from './audit.ts';
+export type { ReflectorStats } from './reflector-stats.ts';
 
 export type ReflectorOptions<T> = {
   transport: Transport;
@@ -39,41 +44,6 @@ export type ReflectorOptions<T> = {
   onError?: (error: ReflectorError) => void;
 };
 
-/** Counters since start; read them whenever you like. */
-export type ReflectorStats = {
-  /** lists begun, the first one included */
-  lists: number;
-  /** lists after the first one that completed: each means that history was lost */
-  relists: number;
-  /** watches opened */
-  watches: number;
-  /** watches that ended by a fault (not by the server's time limit) */
-  reconnects: number;
-  /** objects received, by list or watch */
-  objects: number;
-  /** watch events received, bookmarks included */
-  events: number;
-  /** streams and pages that could not be read */
-  decodeErrors: number;
-  /** objects that the projection refused */
-  malformedObjects: number;
-  sinkErrors: number;
-  bytes: number;
-  /** `Clock.monotonic` of the last byte of a watch or the last list page; null before */
-  lastEventMonotonic: number | null;
-  /** a watch is open that continues a complete list */
-  live: boolean;
-};
-
-export type Difference = {
-  /** namespace/name */
-  readonly object: string;
-  readonly kind: 'missing' | 'surplus' | 'stale';
-  /** `uid@resourceVersion`; null where there is none */
-  readonly listed: string | null;
-  readonly delivered: string | null;
-};
-
 const DEFAULT_PAGE_SIZE = 500;
 const LARGEST_PAGE_SIZE = 5_000;
 const LIST_TIMEOUT_MS = 60_000;
@@ -90,21 +60,7 @@ const DOUBT_AFTER = 5;
 const WATCH_LISTS_TRIED = 2;
 
 export class Reflector<T> {
-  readonly stats: ReflectorStats = {
-    lists: 0,
-    relists: 0,
-    watches: 0,
-    reconnects: 0,
-    objects: 0,
-    events: 0,
-    decodeErrors: 0,
-    malformedObjects: 0,
-    sinkErrors: 0,
-    bytes: 0,
-    lastEventMonotonic: null,
-    live: false,
-  };
-
+  readonly stats: ReflectorStats = newStats();
   readonly #options: ReflectorOptions<T>;
   readonly #delivered: Delivered<T>;
   readonly #synced = Promise.withResolvers<void>();
@@ -180,19 +136,7 @@ export class Reflector<T> {
       } else throw page.kind === 'ended' ? new ReflectorError('transport', 'the audit was stopped') : page.error;
     }
     await new Promise<void>((resolve) => this.#options.clock.after(settleMs, resolve));
-    const differences: Difference[] = [];
-    for (const id of new Set([...before.keys(), ...listed.keys()])) {
-      const delivered = this.#delivered.stateOf(id);
-      const expected = listed.get(id);
-      if (delivered === expected || delivered !== before.get(id)) continue;
-      differences.push({
-        object: id,
-        kind: delivered === undefined ? 'missing' : expected === undefined ? 'surplus' : 'stale',
-        listed: expected ?? null,
-        delivered: delivered ?? null,
-      });
-    }
-    return differences;
+    return differences(before, listed, this.#delivered.states());
   }
 
   async #run(): Promise<void> {
@@ -346,14 +290,20 @@ export class Reflector<T> {
         if (reason !== null) end(reason);
       }
     });
-    const silence = this.#silenceTimer(silenceMs, () => {
-      const message = `watch of ${this.#options.path} was silent for ${silenceMs} ms`;
-      end(failed(new ReflectorError('silent', message)));
-    });
+    let heardAt = this.#options.clock.monotonic();
+    const silence = this.#silenceTimer(
+      silenceMs,
+      () => heardAt,
+      () => {
+        const message = `watch of ${this.#options.path} was silent for ${silenceMs} ms`;
+        end(failed(new ReflectorError('silent', message)));
+      },
+    );
     this.#interrupt = () => end(ENDED);
     try {
       for await (const chunk of stream.chunks) {
         this.#heard(chunk.length);
+        heardAt = this.#options.clock.monotonic();
         await decode.write(chunk);
       }
       await decode.end();
@@ -455,13 +405,12 @@ export class Reflector<T> {
   }
 
   /** Fires when nothing was heard for `ms`. One timer at a time, not one per chunk. */
-  #silenceTimer(ms: number, fire: () => void): Timer {
+  #silenceTimer(ms: number, heardAt: () => number, fire: () => void): Timer {
     const { clock } = this.#options;
-    const openedAt = clock.monotonic();
     let timer: Timer;
     const arm = (delay: number): void => {
       timer = clock.after(delay, () => {
-        const left = Math.max(openedAt, this.stats.lastEventMonotonic ?? openedAt) + ms - clock.monotonic();
+        const left = heardAt() + ms - clock.monotonic();
         if (left <= 0) fire();
         else arm(left);
       });
