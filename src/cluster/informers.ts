@@ -70,16 +70,28 @@ export class Informers {
       remove: ({ namespace, name }) => this.#picture.removeBudget(namespace, name),
     });
     if (lease !== null) {
-      this.#add<LeaseFacts>('leases', leasesPath(lease.namespace), inlineDecoder(projectLease), {
-        upsert: ({ object }) => this.#options.onLease(object),
-        remove: () => this.#options.onLease(null),
-      }, leaseSelector(lease.name));
+      this.#add<LeaseFacts>(
+        'leases',
+        leasesPath(lease.namespace),
+        inlineDecoder(projectLease),
+        {
+          upsert: ({ object }) => this.#options.onLease(object),
+          remove: () => this.#options.onLease(null),
+        },
+        leaseSelector(lease.name),
+      );
     }
     if (await this.#servesSlices()) {
-      this.#add<SliceObject>('resourceslices', `${SLICES}/resourceslices`, this.#threaded('project-slice', 'projectSlice', projectSlice), {
-        upsert: ({ object }) => inventory.upsertSlice(object),
-        remove: ({ name }) => inventory.removeSlice(name),
-      }, `spec.driver=${GPU_DRIVER}`);
+      this.#add<SliceObject>(
+        'resourceslices',
+        `${SLICES}/resourceslices`,
+        this.#threaded('project-slice', 'projectSlice', projectSlice),
+        {
+          upsert: ({ object }) => inventory.upsertSlice(object),
+          remove: ({ name }) => inventory.removeSlice(name),
+        },
+        `spec.driver=${GPU_DRIVER}`,
+      );
     }
     await Promise.all([...this.#reflectors.values()].map((reflector) => reflector.whenSynced()));
   }
@@ -96,7 +108,13 @@ export class Informers {
     await Promise.all([...this.#reflectors.values()].map((reflector) => reflector.stop()));
   }
 
-  #add<T>(kind: string, path: string, decoder: Decoder<T>, sink: Omit<Sink<T>, 'synced'>, fieldSelector?: string): void {
+  #add<T>(
+    kind: string,
+    path: string,
+    decoder: Decoder<T>,
+    sink: Omit<Sink<T>, 'synced'>,
+    fieldSelector?: string,
+  ): void {
     const { transport, clock, rng, onError } = this.#options;
     const reflector = new Reflector<T>({
       transport,
@@ -122,12 +140,18 @@ export class Informers {
   async #servesSlices(): Promise<boolean> {
     for (let failures = 0; ; failures++) {
       try {
-        const { status } = await this.#options.transport.request({ method: 'GET', path: SLICES, timeoutMs: DISCOVERY_TIMEOUT_MS });
+        const { status } = await this.#options.transport.request({
+          method: 'GET',
+          path: SLICES,
+          timeoutMs: DISCOVERY_TIMEOUT_MS,
+        });
         if (status < 500 && status !== 429) return status === 200;
       } catch {
         // the reflectors report that the server cannot be reached; here only the answer counts
       }
-      await new Promise<void>((resolve) => this.#options.clock.after(backoffMs(failures + 1, null, this.#options.rng), resolve));
+      await new Promise<void>((resolve) =>
+        this.#options.clock.after(backoffMs(failures + 1, null, this.#options.rng), resolve),
+      );
     }
   }
 }

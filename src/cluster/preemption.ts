@@ -212,7 +212,11 @@ function budgetIndex(picture: Picture): BudgetIndex {
     of: (pod) =>
       budgets.flatMap((budget, at) =>
         // a pod that the budget's controller already counts as disrupted costs nothing more
-        budget.namespace === pod.namespace && !budget.disruptedPods.includes(pod.name) && selects(budget.selector, pod.labels) ? [at] : [],
+        budget.namespace === pod.namespace &&
+        !budget.disruptedPods.includes(pod.name) &&
+        selects(budget.selector, pod.labels)
+          ? [at]
+          : [],
       ),
   };
 }

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { container, pod } from '../../test/build/asking-pods.ts';
 import { readAsk } from './ask.ts';
 import { isEnvSafe, usesGpu } from './env-safe.ts';
 import type { ContainerLike, EnvLike, PodLike } from './pod-like.ts';
-import { container, pod } from './test-pods.ts';
 
 const VISIBLE = 'NVIDIA_VISIBLE_DEVICES';
 const literal = (value: string): EnvLike => ({ name: VISIBLE, value });

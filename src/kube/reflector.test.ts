@@ -136,6 +136,23 @@ describe.each([
     expect(reflector.stats.relists).toBe(0);
   });
 
+  it('relist resolves when the sink has heard what the watch withheld, without a pause', async () => {
+    const { api, sink, errors, reflector, inSync } = await setUp(options);
+    await eventually(() => reflector.stats.live && api.watches === 1);
+    sink.take();
+    api.put('p6');
+    api.delete('p1');
+    // nothing of the watch has been read yet: both calls come in the same turn as the changes
+    await Promise.all([reflector.relist(), reflector.relist()]);
+    expect(inSync()).toBe(true);
+    expect(sink.take()).toContain('synced');
+    expect(reflector.stats.relists).toBe(1);
+    await eventually(() => reflector.stats.live);
+    api.put('p7');
+    await eventually(inSync);
+    expect(errors).toEqual([]);
+  });
+
   it('lists again after 410 and delivers only what differs', async () => {
     const { api, clock, sink, errors, reflector, inSync } = await setUp(options);
     await eventually(() => reflector.stats.live && api.watches === 1);

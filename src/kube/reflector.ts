@@ -65,6 +65,8 @@ export class Reflector<T> {
   readonly #delivered: Delivered<T>;
   readonly #synced = Promise.withResolvers<void>();
   readonly #stopping = Promise.withResolvers<never>();
+  /** calls of `relist` and the number of the listing that was begun last when they came */
+  #relisting: { after: number; done: PromiseWithResolvers<void> }[] = [];
   #running: Promise<void> | null = null;
   #stopped = false;
   /** ends whatever is being waited for */
@@ -102,6 +104,17 @@ export class Reflector<T> {
   /** Resolves after the first `synced`; stays pending when stopped before. */
   whenSynced(): Promise<void> {
     return this.#synced.promise;
+  }
+
+  /**
+   * Lists again, consistently, from now: resolves when the sink has heard everything that was true when this was called. For
+   * moments when "the watch is probably up to date" is not enough. Stays pending when stopped before.
+   */
+  relist(): Promise<void> {
+    const done = Promise.withResolvers<void>();
+    this.#relisting.push({ after: this.stats.lists, done });
+    if (this.#resourceVersion !== null) this.#again();
+    return done.promise;
   }
 
   start(): void {
@@ -262,12 +275,13 @@ export class Reflector<T> {
     const outcome = await this.#read(stream, silenceMs);
     const complete = this.#resourceVersion !== null;
     if (outcome.kind !== 'ended') this.stats.reconnects += 1;
-    if (initial && !complete && !this.#stopped) {
+    if (initial && !complete && !this.#stopped && this.#relisting.length === 0) {
       this.#watchListsBroken += 1;
       if (this.#watchListsBroken >= WATCH_LISTS_TRIED) this.#watchList = false;
     }
     const lastedMs = this.#options.clock.monotonic() - openedAt;
     if (lastedMs > SOON_MS) this.#failures = 0;
+    if (this.#relisting.length > 0 && outcome.kind === 'ended') return outcome;
     if (outcome.kind === 'ended' && !this.#stopped && (lastedMs < TOO_SHORT_MS || !complete)) {
       const message = `watch of ${this.#options.path} ended after ${Math.round(lastedMs)} ms`;
       return failed(new ReflectorError('transport', message));
@@ -361,6 +375,16 @@ export class Reflector<T> {
     this.#everSynced = true;
     this.#delivered.endListing();
     this.#synced.resolve();
+    const { lists } = this.stats;
+    for (const { after, done } of this.#relisting) if (after < lists) done.resolve();
+    this.#relisting = this.#relisting.filter(({ after }) => after >= lists);
+    if (this.#relisting.length > 0) this.#again();
+  }
+
+  /** Forgets how far it has read, so that the next attempt lists. */
+  #again(): void {
+    this.#resourceVersion = null;
+    this.#interrupt();
   }
 
   #heard(bytes: number): void {
