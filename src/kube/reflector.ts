@@ -256,6 +256,11 @@ export class Reflector<T> {
       return this.#thrown('watch', error);
     }
     if (this.#stopped) return ENDED;
+    if (!initial && this.#resourceVersion === null) {
+      // `relist` was called while the watch was being opened
+      stream.abort();
+      return ENDED;
+    }
     if (stream.status !== 200) {
       const outcome = refused(`watch of ${this.#options.path}`, await statusOf(stream));
       // 4xx but 410 and 429: this server knows no WatchList
