@@ -1,6 +1,7 @@
 /** Makes certificates: an authority of our own and what it signs for the webhook's Service. ECDSA on P-256. */
 import 'reflect-metadata';
 import { webcrypto } from 'node:crypto';
+import { isIP } from 'node:net';
 import {
   AuthorityKeyIdentifierExtension,
   BasicConstraintsExtension,
@@ -43,10 +44,10 @@ export async function makeAuthority(nowMs: number): Promise<ServingCertificate> 
   return { certificate: certificate.toString('pem'), key: await pemOf(keys.privateKey) };
 }
 
-/** A serving certificate for the names, signed by the authority and never outliving it. */
+/** A serving certificate for the hosts (names or IP addresses), signed by the authority and never outliving it. */
 export async function issueServing(
   authority: ServingCertificate,
-  dnsNames: readonly string[],
+  hosts: readonly string[],
   nowMs: number,
 ): Promise<ServingCertificate> {
   cryptoProvider.set(webcrypto as Crypto);
@@ -65,7 +66,7 @@ export async function issueServing(
       new BasicConstraintsExtension(false, undefined, true),
       new KeyUsagesExtension(KeyUsageFlags.digitalSignature, true),
       new ExtendedKeyUsageExtension([ExtendedKeyUsage.serverAuth]),
-      new SubjectAlternativeNameExtension(dnsNames.map((value) => ({ type: 'dns', value }))),
+      new SubjectAlternativeNameExtension(hosts.map((value) => ({ type: isIP(value) === 0 ? 'dns' : 'ip', value }))),
       await SubjectKeyIdentifierExtension.create(keys.publicKey),
       await AuthorityKeyIdentifierExtension.create(issuer.publicKey),
     ],
