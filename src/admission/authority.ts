@@ -41,7 +41,7 @@ export async function makeAuthority(nowMs: number): Promise<ServingCertificate> 
       await SubjectKeyIdentifierExtension.create(keys.publicKey),
     ],
   });
-  return { certificate: certificate.toString('pem'), key: await pemOf(keys.privateKey) };
+  return { certificate: `${certificate.toString('pem').trim()}\n`, key: await pemOf(keys.privateKey) };
 }
 
 /** A serving certificate for the hosts (names or IP addresses), signed by the authority and never outliving it. */
@@ -71,7 +71,7 @@ export async function issueServing(
       await AuthorityKeyIdentifierExtension.create(issuer.publicKey),
     ],
   });
-  return { certificate: certificate.toString('pem'), key: await pemOf(keys.privateKey) };
+  return { certificate: `${certificate.toString('pem').trim()}\n`, key: await pemOf(keys.privateKey) };
 }
 
 const lifetime = (nowMs: number, untilMs: number) => ({
