@@ -65,6 +65,8 @@ export interface Decider {
   bindLanded(uid: string): void;
   /** The API server refused: the hold ends. */
   bindRefused(uid: string): void;
+  /** No answer came: the Binding may have landed. The hold stays until `bindReadBack`. */
+  bindUnknown(uid: string): void;
   /** The pod was read back after an unknown outcome and is bound to `node` (the claim on it counts), or is not (null). */
   bindReadBack(uid: string, node: string | null): void;
   /** Null when the pod is not known. */

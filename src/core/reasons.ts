@@ -20,6 +20,8 @@ export const REASONS = {
   'node-managed': { text: 'pod opted out of nodes managed by Muster', resolvable: false },
   'pod-without-env': { text: 'pod was not prepared by the Muster webhook', resolvable: false },
   'mig-unsupported': { text: 'MIG resources are not served on nodes managed by Muster', resolvable: false },
+  'bind-pending': { text: 'an earlier Binding of the pod has no known outcome yet', resolvable: true },
+  'victims-terminating': { text: 'waiting for preempted pods to end', resolvable: true },
   'request-invalid': { text: 'GPU request is invalid', resolvable: false },
   // what kube-scheduler checks too; known here so that the best node of the whole cluster can be named
   'node-unknown': { text: 'node is not known to Muster yet', resolvable: true },
@@ -28,7 +30,10 @@ export const REASONS = {
   'node-taint': { text: 'node has a taint that the pod does not tolerate', resolvable: false },
   'node-selector': { text: 'node does not match the node selector or required affinity of the pod', resolvable: false },
   'resources-full': { text: 'too little free CPU, memory, pods or other resources', resolvable: true },
-  'resources-too-small': { text: 'node is too small for the CPU, memory or other resources of the pod', resolvable: false },
+  'resources-too-small': {
+    text: 'node is too small for the CPU, memory or other resources of the pod',
+    resolvable: false,
+  },
 } as const satisfies Record<string, { text: string; resolvable: boolean }>;
 
 export type ReasonCode = keyof typeof REASONS;

@@ -40,6 +40,8 @@ export type KubeResponse = {
 
 export type KubeStream = {
   status: number;
+  /** seconds, from the Retry-After header; null or absent without one */
+  retryAfterSeconds?: number | null;
   /** chunks as they arrive; ends when the server ends, throws TransportError when broken */
   chunks: AsyncIterable<Buffer>;
   abort(): void;

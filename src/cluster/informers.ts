@@ -1,0 +1,157 @@
+/**
+ * Feeds the picture from the API server: one reflector per kind. Pods, nodes and ResourceSlices are decoded on the decode
+ * thread, the few others here. `whenSynced` is what readiness waits for.
+ */
+import type { NodeFacts } from '../core/placement/node-facts.ts';
+import { backoffMs } from '../kube/backoff.ts';
+import { type Decoder, moduleBeside } from '../kube/decoder.ts';
+import type { Sink } from '../kube/delivered.ts';
+import type { ReflectorError } from '../kube/errors.ts';
+import { inlineDecoder } from '../kube/inline-decoder.ts';
+import { type LeaseFacts, leaseSelector, leasesPath, projectLease } from '../kube/lease.ts';
+import type { Clock, Rng, Transport } from '../kube/ports.ts';
+import { Reflector, type ReflectorStats } from '../kube/reflector.ts';
+import type { DecodeThread } from '../kube/worker-decoder.ts';
+import { NodeInventory } from './inventory/node-inventory.ts';
+import type { Picture } from './picture.ts';
+import { type NodeObject, projectNode } from './project-node.ts';
+import { type PdbObject, projectPdb } from './project-pdb.ts';
+import { projectPod, projectPodAliyunMib } from './project-pod.ts';
+import { GPU_DRIVER, projectSlice, type SliceObject } from './project-slice.ts';
+
+export type InformerOptions = {
+  readonly transport: Transport;
+  readonly clock: Clock;
+  readonly rng: Rng;
+  /** null: everything is decoded on this thread (deterministic runs) */
+  readonly thread: DecodeThread | null;
+  /** the scheduler's Lease; null when leadership does not follow one */
+  readonly lease: { readonly namespace: string; readonly name: string } | null;
+  readonly aliyunUnit: 'MiB' | 'GiB';
+  readonly onLease: (lease: LeaseFacts | null) => void;
+  /** a node's facts or status changed; null: it is gone */
+  readonly onNode: (name: string) => void;
+  readonly onError: (kind: string, error: ReflectorError) => void;
+};
+
+const SLICES = '/apis/resource.k8s.io/v1';
+const DISCOVERY_TIMEOUT_MS = 10_000;
+
+export class Informers {
+  readonly inventory: NodeInventory;
+  readonly #picture: Picture;
+  readonly #options: InformerOptions;
+  readonly #reflectors = new Map<string, Reflector<unknown>>();
+
+  constructor(picture: Picture, options: InformerOptions) {
+    this.#picture = picture;
+    this.#options = options;
+    this.inventory = new NodeInventory((name: string, facts: NodeFacts | null) => {
+      picture.nodes.setFacts(name, facts);
+      options.onNode(name);
+    });
+  }
+
+  /** Starts everything; resolves when every kind has been listed once. */
+  async start(): Promise<void> {
+    const { inventory } = this;
+    const podProjection = this.#options.aliyunUnit === 'MiB' ? projectPodAliyunMib : projectPod;
+    const { lease } = this.#options;
+    this.#add<NodeObject>('nodes', '/api/v1/nodes', this.#threaded('project-node', 'projectNode', projectNode), {
+      upsert: ({ object }) => inventory.upsertNode(object),
+      remove: ({ name }) => inventory.removeNode(name),
+    });
+    this.#add('pods', '/api/v1/pods', this.#threaded('project-pod', podProjection.name, podProjection), {
+      upsert: ({ object }) => this.#picture.upsertPod(object),
+      remove: ({ uid }) => this.#picture.removePod(uid),
+    });
+    this.#add<PdbObject>('poddisruptionbudgets', '/apis/policy/v1/poddisruptionbudgets', inlineDecoder(projectPdb), {
+      upsert: ({ object }) => this.#picture.upsertBudget(object),
+      remove: ({ namespace, name }) => this.#picture.removeBudget(namespace, name),
+    });
+    if (lease !== null) {
+      this.#add<LeaseFacts>(
+        'leases',
+        leasesPath(lease.namespace),
+        inlineDecoder(projectLease),
+        {
+          upsert: ({ object }) => this.#options.onLease(object),
+          remove: () => this.#options.onLease(null),
+        },
+        leaseSelector(lease.name),
+      );
+    }
+    if (await this.#servesSlices()) {
+      this.#add<SliceObject>(
+        'resourceslices',
+        `${SLICES}/resourceslices`,
+        this.#threaded('project-slice', 'projectSlice', projectSlice),
+        {
+          upsert: ({ object }) => inventory.upsertSlice(object),
+          remove: ({ name }) => inventory.removeSlice(name),
+        },
+        `spec.driver=${GPU_DRIVER}`,
+      );
+    }
+    await Promise.all([...this.#reflectors.values()].map((reflector) => reflector.whenSynced()));
+  }
+
+  get synced(): boolean {
+    return this.#reflectors.size > 0 && [...this.#reflectors.values()].every((reflector) => reflector.hasSynced);
+  }
+
+  stats(): ReadonlyMap<string, ReflectorStats> {
+    return new Map([...this.#reflectors].map(([kind, reflector]) => [kind, reflector.stats]));
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all([...this.#reflectors.values()].map((reflector) => reflector.stop()));
+  }
+
+  #add<T>(
+    kind: string,
+    path: string,
+    decoder: Decoder<T>,
+    sink: Omit<Sink<T>, 'synced'>,
+    fieldSelector?: string,
+  ): void {
+    const { transport, clock, rng, onError } = this.#options;
+    const reflector = new Reflector<T>({
+      transport,
+      clock,
+      rng,
+      decoder,
+      path,
+      sink: { ...sink, synced: () => {} },
+      onError: (error) => onError(kind, error),
+      ...(fieldSelector !== undefined && { fieldSelector }),
+    });
+    this.#reflectors.set(kind, reflector as Reflector<unknown>);
+    reflector.start();
+  }
+
+  #threaded<T>(module: string, name: string, project: (object: unknown) => T | null): Decoder<T> {
+    const { thread } = this.#options;
+    if (thread === null) return inlineDecoder(project);
+    return thread.decoder<T>({ module: moduleBeside(import.meta.url, `./${module}`), name });
+  }
+
+  /** Clusters without DRA have no such kind; asking for it for ever would never sync. */
+  async #servesSlices(): Promise<boolean> {
+    for (let failures = 0; ; failures++) {
+      try {
+        const { status } = await this.#options.transport.request({
+          method: 'GET',
+          path: SLICES,
+          timeoutMs: DISCOVERY_TIMEOUT_MS,
+        });
+        if (status < 500 && status !== 429) return status === 200;
+      } catch {
+        // the reflectors report that the server cannot be reached; here only the answer counts
+      }
+      await new Promise<void>((resolve) =>
+        this.#options.clock.after(backoffMs(failures + 1, null, this.#options.rng), resolve),
+      );
+    }
+  }
+}

@@ -1,0 +1,157 @@
+/**
+ * The cached picture of the cluster: nodes with their books, pods, holds, disruption budgets. Fed by informers, read and
+ * changed by decisions; both run on one thread and never await in between, so there is one ledger and one writer.
+ *
+ * A pod is in the books once: as a bound occupant of the node it names, or as a hold, or not at all. When the informer shows a
+ * held pod as bound, hold and claim are exchanged in one step. What is in the books is always derived from the pod as last
+ * seen plus the holds; `rebuild after a crash` is nothing but feeding the same objects again.
+ */
+import type { Occupant } from '../core/placement/node-info.ts';
+import { NodeTable } from '../core/placement/node-table.ts';
+import type { PodFacts } from '../core/placement/pod-facts.ts';
+import { type Hold, Holds } from './holds.ts';
+import { PodInterner } from './project-interner.ts';
+import type { PdbObject } from './project-pdb.ts';
+
+export class Picture {
+  readonly nodes = new NodeTable();
+  readonly holds = new Holds();
+  readonly #pods = new Map<string, PodFacts>();
+  readonly #uidByName = new Map<string, string>();
+  /** objects that crossed threads share nothing; tens of thousands of pods are made of a few hundred different parts */
+  readonly #interner = new PodInterner();
+  readonly #budgets = new Map<string, PdbObject>();
+  /** pods of ours without a node that were refused, and whether only fragmentation is in the way */
+  readonly #waiting = new Map<string, boolean>();
+
+  pod(uid: string): PodFacts | undefined {
+    return this.#pods.get(uid);
+  }
+
+  podNamed(namespace: string, name: string): PodFacts | undefined {
+    const uid = this.#uidByName.get(`${namespace}/${name}`);
+    return uid === undefined ? undefined : this.#pods.get(uid);
+  }
+
+  pods(): IterableIterator<PodFacts> {
+    return this.#pods.values();
+  }
+
+  budgets(): IterableIterator<PdbObject> {
+    return this.#budgets.values();
+  }
+
+  upsertPod(seen: PodFacts): void {
+    const pod = this.#interner.lean(seen);
+    const before = this.#pods.get(pod.uid);
+    const heldOn = this.holds.get(pod.uid);
+    // the API server lets one pod of a name exist: an older one of that name is gone, its delete event only comes later
+    const key = `${pod.namespace}/${pod.name}`;
+    const uidBefore = this.#uidByName.get(key);
+    if (uidBefore !== undefined && uidBefore !== pod.uid) this.removePod(uidBefore);
+    this.#pods.set(pod.uid, pod);
+    this.#uidByName.set(key, pod.uid);
+    const counted = counts(pod);
+    if (counted || pod.terminal) {
+      this.#waiting.delete(pod.uid);
+      if (heldOn !== undefined) this.dropHold(pod.uid);
+    }
+    if (before !== undefined && counts(before)) {
+      if (counted && sameOccupancy(before, pod)) return;
+      this.nodes.remove(before.nodeName!, pod.uid);
+    }
+    if (counted) this.nodes.add(pod.nodeName!, boundOccupant(pod));
+  }
+
+  removePod(uid: string): void {
+    const pod = this.#pods.get(uid);
+    this.dropHold(uid);
+    this.#waiting.delete(uid);
+    if (pod === undefined) return;
+    this.#pods.delete(uid);
+    const key = `${pod.namespace}/${pod.name}`;
+    if (this.#uidByName.get(key) === uid) this.#uidByName.delete(key);
+    if (counts(pod)) this.nodes.remove(pod.nodeName!, uid);
+  }
+
+  upsertBudget(budget: PdbObject): void {
+    this.#budgets.set(`${budget.namespace}/${budget.name}`, budget);
+  }
+
+  removeBudget(namespace: string, name: string): void {
+    this.#budgets.delete(`${namespace}/${name}`);
+  }
+
+  /** Puts a hold into the books, in place of an earlier one of the same pod. */
+  putHold(hold: Hold): void {
+    const { uid } = hold.pod;
+    this.dropHold(uid);
+    this.holds.set(hold);
+    this.#waiting.delete(uid);
+    this.nodes.add(hold.node, {
+      uid,
+      kind: hold.cause === 'awaiting' ? 'awaiting' : 'held',
+      claim: hold.claim,
+      needs: hold.pod.needs,
+      unclaimed: false,
+    });
+  }
+
+  dropHold(uid: string): void {
+    const hold = this.holds.get(uid);
+    if (hold === undefined) return;
+    this.holds.delete(uid);
+    this.nodes.remove(hold.node, uid);
+  }
+
+  /** Remembers that a pod was refused, for the gauge of pods that wait only because of fragmentation. */
+  setWaiting(uid: string, onlyFragmentation: boolean): void {
+    this.#waiting.set(uid, onlyFragmentation);
+  }
+
+  waiting(): { pods: number; onlyFragmentation: number } {
+    let onlyFragmentation = 0;
+    for (const fragmented of this.#waiting.values()) if (fragmented) onlyFragmentation++;
+    return { pods: this.#waiting.size, onlyFragmentation };
+  }
+
+  /** The books as plain data in a fixed order: equal pictures give equal text, however they came about. */
+  snapshot(): string {
+    const nodes = [...this.nodes.values()]
+      .map((node) => ({
+        name: node.name,
+        facts: node.facts,
+        usedMib: [...node.ledger.usedMib],
+        usedMilli: [...node.ledger.usedMilli],
+        awaitedMib: [...node.ledger.awaitedMib],
+        awaitedMilli: [...node.ledger.awaitedMilli],
+        occupants: [...node.occupants()].sort((a, b) => (a.uid < b.uid ? -1 : 1)),
+      }))
+      .sort((a, b) => (a.name < b.name ? -1 : 1));
+    return JSON.stringify(nodes, null, 1);
+  }
+}
+
+/** A pod counts on its node from binding until it is gone or has ended; while it terminates it still holds everything. */
+function counts(pod: PodFacts): boolean {
+  return pod.nodeName !== null && !pod.terminal;
+}
+
+function boundOccupant(pod: PodFacts): Occupant {
+  const claim = pod.claim === 'malformed' ? null : pod.claim;
+  return { uid: pod.uid, kind: 'bound', claim, needs: pod.needs, unclaimed: claim === null && pod.usesGpu };
+}
+
+/** Status updates of running pods are the most frequent event there is; they must not touch the books. */
+function sameOccupancy(a: PodFacts, b: PodFacts): boolean {
+  return (
+    a.nodeName === b.nodeName &&
+    a.usesGpu === b.usesGpu &&
+    sameJson(a.claim, b.claim) &&
+    (a.needs === b.needs || sameJson(a.needs, b.needs))
+  );
+}
+
+function sameJson(a: unknown, b: unknown): boolean {
+  return a === b || JSON.stringify(a) === JSON.stringify(b);
+}

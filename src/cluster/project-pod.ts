@@ -1,0 +1,84 @@
+/** A Pod as the API server sends it → the facts that decisions read. Never throws, whatever the object is. */
+import { decodeClaim } from '../core/gpu/claim-json.ts';
+import { CLAIM } from '../core/names.ts';
+import { NO_CONSTRAINTS } from '../core/placement/constraints.ts';
+import type { GpuAsk, PodFacts } from '../core/placement/pod-facts.ts';
+import { readAsk } from '../dialects/ask.ts';
+import { isEnvSafe, usesGpu } from '../dialects/env-safe.ts';
+import { gangOf } from '../dialects/gang.ts';
+import type { PodLike } from '../dialects/pod-like.ts';
+import { DEFAULT_DIALECT_OPTIONS, type DialectOptions } from '../dialects/reading.ts';
+import { hasTrueCondition } from './project-conditions.ts';
+import { constraintsOf } from './project-constraints.ts';
+import { needsOf } from './project-needs.ts';
+import { fieldsOf, integerOf, listOf, own, textOf, textsOf, timeOf } from './project-shapes.ts';
+
+/** Kubernetes' default of spec.terminationGracePeriodSeconds */
+const DEFAULT_GRACE_SECONDS = 30;
+const NO_ASK: GpuAsk = Object.freeze({ kind: 'none' });
+
+/**
+ * null without uid, name and namespace. A plain function of one argument, so that the decode thread can load it by name; the
+ * options are those of the deployment default.
+ */
+export const projectPod = (object: unknown): PodFacts | null => projectPodAs(object, DEFAULT_DIALECT_OPTIONS);
+
+/** For deployments where one `aliyun.com/gpu-mem` is a MiB. */
+export const projectPodAliyunMib = (object: unknown): PodFacts | null =>
+  projectPodAs(object, { ...DEFAULT_DIALECT_OPTIONS, aliyunUnit: 'MiB' });
+
+export function projectPodAs(object: unknown, options: DialectOptions): PodFacts | null {
+  const metadata = fieldsOf(own(object, 'metadata'));
+  const uid = textOf(own(metadata, 'uid'));
+  const namespace = textOf(own(metadata, 'namespace'));
+  const name = textOf(own(metadata, 'name'));
+  if (uid === '' || namespace === '' || name === '') return null;
+  const spec = fieldsOf(own(object, 'spec'));
+  const status = fieldsOf(own(object, 'status'));
+  // the dialects check every shape themselves
+  const pod = object as PodLike;
+  const ask = readAsk(pod, options);
+  const nodeName = textOf(own(spec, 'nodeName')) || null;
+  const phase = own(status, 'phase');
+  return {
+    uid,
+    namespace,
+    name,
+    labels: textsOf(own(metadata, 'labels')),
+    schedulerName: textOf(own(spec, 'schedulerName')) || 'default-scheduler',
+    nodeName,
+    terminal: phase === 'Succeeded' || phase === 'Failed',
+    terminating: textOf(own(metadata, 'deletionTimestamp')) !== '',
+    graceSeconds: Math.max(0, integerOf(own(spec, 'terminationGracePeriodSeconds'), DEFAULT_GRACE_SECONDS)),
+    disrupted: hasTrueCondition(status, 'DisruptionTarget'),
+    gated: listOf(own(spec, 'schedulingGates')).length > 0,
+    priority: integerOf(own(spec, 'priority'), 0),
+    neverPreempts: own(spec, 'preemptionPolicy') === 'Never',
+    nominatedNode: textOf(own(status, 'nominatedNodeName')) || null,
+    createdMs: timeOf(own(metadata, 'creationTimestamp')),
+    startedMs: timeOf(own(status, 'startTime')),
+    needs: needsOf(spec, status),
+    // nobody asks a bound pod where it may go, and there are many of them
+    constraints: nodeName === null ? constraintsOf(spec) : NO_CONSTRAINTS,
+    ask: ask.kind === 'none' ? NO_ASK : ask,
+    claim: claimOf(own(metadata, 'annotations')),
+    envSafe: isEnvSafe(pod, ask),
+    usesGpu: usesGpu(pod, ask),
+    ownerUid: ownerOf(metadata),
+    gang: gangOf(pod),
+  };
+}
+
+function claimOf(annotations: unknown): PodFacts['claim'] {
+  const text = own(annotations, CLAIM);
+  if (text === undefined) return null;
+  const reading = decodeClaim(textOf(text));
+  return reading.ok ? reading.claim : 'malformed';
+}
+
+/** The controlling owner, else the first one. */
+function ownerOf(metadata: unknown): string {
+  const owners = listOf(own(metadata, 'ownerReferences'));
+  const owner = owners.find((candidate) => own(candidate, 'controller') === true) ?? owners[0];
+  return textOf(own(owner, 'uid'));
+}

@@ -1,0 +1,194 @@
+/**
+ * The books of one node: its facts, its devices and resources, and who occupies them. Everything that takes or gives goes
+ * through `add` and `remove`; what is used is always the sum over the occupants.
+ */
+import type { Claim } from '../gpu/claim.ts';
+import type { Device } from '../gpu/device.ts';
+import { DeviceLedger } from '../gpu/ledger.ts';
+import { type Peak, peakOf } from '../gpu/peak.ts';
+import type { ReasonCode } from '../reasons.ts';
+import type { NodeFacts } from './node-facts.ts';
+import type { Resources } from './resources.ts';
+
+/**
+ * `bound`: spec.nodeName says so, it counts whatever it says. `held`: decided by us, not bound yet.
+ * `awaiting`: a preemptor's, on devices that its victims still hold; keeps others out, counts no CPU or memory yet.
+ */
+export type OccupantKind = 'bound' | 'held' | 'awaiting';
+
+export type Occupant = {
+  readonly uid: string;
+  readonly kind: OccupantKind;
+  readonly claim: Claim | null;
+  readonly needs: Resources;
+  /** uses GPUs of the node without a claim that names them: the free amounts of its devices are unknown while it is here */
+  readonly unclaimed: boolean;
+};
+
+type Entry = { readonly occupant: Occupant; readonly peak: Peak };
+
+export class NodeInfo {
+  readonly name: string;
+  readonly slot: number;
+  /** stamp of the last change that can alter a GPU verdict; written by the node table */
+  generation = 0;
+  #facts: NodeFacts | null = null;
+  #ledger = new DeviceLedger([]);
+  readonly #entries = new Map<string, Entry>();
+  readonly #used: Record<string, number> = Object.create(null);
+  #unclaimed = 0;
+
+  constructor(name: string, slot: number) {
+    this.name = name;
+    this.slot = slot;
+  }
+
+  /** null: pods name this node, but no Node object is known (yet). */
+  get facts(): NodeFacts | null {
+    return this.#facts;
+  }
+
+  get ledger(): DeviceLedger {
+    return this.#ledger;
+  }
+
+  /** true while some pod uses the devices without a claim */
+  get useUnknown(): boolean {
+    return this.#unclaimed > 0;
+  }
+
+  get vacant(): boolean {
+    return this.#facts === null && this.#entries.size === 0;
+  }
+
+  used(resource: string): number {
+    return this.#used[resource] ?? 0;
+  }
+
+  occupant(uid: string): Occupant | undefined {
+    return this.#entries.get(uid)?.occupant;
+  }
+
+  *occupants(): IterableIterator<Occupant> {
+    for (const entry of this.#entries.values()) yield entry.occupant;
+  }
+
+  /** Claims on devices that the node does not have (any more): `<uid>` of the pods. They count for nothing and are reported. */
+  lostClaims(): string[] {
+    const lost: string[] = [];
+    for (const { occupant, peak } of this.#entries.values())
+      if (peak.some((share) => this.#ledger.positionOf(share) < 0)) lost.push(occupant.uid);
+    return lost;
+  }
+
+  /** New facts; when the devices changed, the books are rebuilt from the occupants. True if a verdict could change. */
+  setFacts(facts: NodeFacts | null): boolean {
+    const before = this.#facts;
+    this.#facts = facts;
+    const devices = facts?.managed ? facts.devices : [];
+    if (!sameDevices(devices, this.#ledger.devices)) {
+      this.#ledger = new DeviceLedger(devices);
+      for (const entry of this.#entries.values()) this.#book(entry);
+      return true;
+    }
+    return !sameFacts(before, facts);
+  }
+
+  /** Adds an occupant; one with the same uid must have been removed before. True if a GPU verdict could change. */
+  add(occupant: Occupant): boolean {
+    const entry = { occupant, peak: occupant.claim === null ? NO_PEAK : peakOf(occupant.claim) };
+    this.#entries.set(occupant.uid, entry);
+    if (occupant.kind !== 'awaiting') this.#count(occupant.needs, 1);
+    if (occupant.unclaimed) this.#unclaimed++;
+    this.#book(entry);
+    return entry.peak.length > 0 || occupant.unclaimed;
+  }
+
+  /** The exact inverse of `add`. Returns what was removed, undefined if nobody of that uid is here. */
+  remove(uid: string): Occupant | undefined {
+    const entry = this.#entries.get(uid);
+    if (entry === undefined) return undefined;
+    this.#entries.delete(uid);
+    const { occupant, peak } = entry;
+    if (occupant.kind !== 'awaiting') this.#count(occupant.needs, -1);
+    if (occupant.unclaimed) this.#unclaimed--;
+    if (occupant.kind === 'awaiting') this.#ledger.unawait(peak);
+    else this.#ledger.give(peak);
+    return occupant;
+  }
+
+  /** Compares CPU, memory, pod count and other resources with what is free. null: there is room. */
+  lacks(needs: Resources): ReasonCode | null {
+    const allocatable = this.#facts?.allocatable;
+    if (allocatable === undefined) return 'node-unknown';
+    let full = false;
+    for (const name in needs) {
+      const need = needs[name]!;
+      if (need === 0) continue;
+      const capacity = allocatable[name] ?? 0;
+      if (need > capacity) return 'resources-too-small';
+      if (need > capacity - this.used(name)) full = true;
+    }
+    return full ? 'resources-full' : null;
+  }
+
+  /** A copy to try things on; nothing done to it is seen by the original. */
+  copy(): NodeInfo {
+    const copy = new NodeInfo(this.name, this.slot);
+    copy.setFacts(this.#facts);
+    for (const { occupant } of this.#entries.values()) copy.add(occupant);
+    return copy;
+  }
+
+  #book({ occupant, peak }: Entry): void {
+    if (peak.length === 0) return;
+    if (occupant.kind === 'awaiting') this.#ledger.await(peak);
+    // a bound pod is the truth even where it overflows a device; a hold was checked before it came here
+    else if (occupant.kind === 'bound') this.#ledger.observe(peak);
+    else this.#ledger.take(peak);
+  }
+
+  #count(needs: Resources, sign: 1 | -1): void {
+    for (const name in needs) this.#used[name] = this.used(name) + sign * needs[name]!;
+  }
+}
+
+const NO_PEAK: Peak = [];
+
+function sameDevices(a: readonly Device[], b: readonly Device[]): boolean {
+  return a === b || (a.length === b.length && a.every((device, at) => sameDevice(device, b[at]!)));
+}
+
+function sameDevice(a: Device, b: Device): boolean {
+  return (
+    a.uuid === b.uuid &&
+    a.index === b.index &&
+    a.mib === b.mib &&
+    a.model === b.model &&
+    a.numa === b.numa &&
+    a.healthy === b.healthy &&
+    a.links.length === b.links.length &&
+    a.links.every((weight, at) => weight === b.links[at])
+  );
+}
+
+/** Node status is written every few seconds by every kubelet: only what a verdict reads counts as a change. */
+function sameFacts(a: NodeFacts | null, b: NodeFacts | null): boolean {
+  if (a === null || b === null) return a === b;
+  return (
+    a.managed === b.managed &&
+    a.cordoned === b.cordoned &&
+    a.ready === b.ready &&
+    sameRecord(a.labels, b.labels) &&
+    a.taints.length === b.taints.length &&
+    a.taints.every((taint, at) => {
+      const other = b.taints[at]!;
+      return taint.key === other.key && taint.value === other.value && taint.effect === other.effect;
+    })
+  );
+}
+
+function sameRecord(a: Readonly<Record<string, string>>, b: Readonly<Record<string, string>>): boolean {
+  const keys = Object.keys(a);
+  return keys.length === Object.keys(b).length && keys.every((key) => a[key] === b[key]);
+}

@@ -1,0 +1,122 @@
+/**
+ * All nodes, each in a slot (a small dense number that rankings and bit sets are indexed by), and the journal of which slots
+ * changed when. A reader remembers the generation it has seen and asks for the slots changed since: that is what keeps a
+ * decision from walking all nodes.
+ */
+import type { NodeFacts } from './node-facts.ts';
+import { NodeInfo, type Occupant } from './node-info.ts';
+
+/** Changes remembered one by one; a reader further behind looks at every node's stamp instead. */
+const JOURNAL = 8192;
+
+export class NodeTable {
+  readonly #byName = new Map<string, NodeInfo>();
+  readonly #slots: (NodeInfo | null)[] = [];
+  readonly #vacated: number[] = [];
+  readonly #journal = new Int32Array(JOURNAL);
+  #generation = 0;
+  #version = 0;
+  #ranks = new Int32Array(0);
+  #ranksOf = 0;
+
+  /** Grows with every change that can alter a GPU verdict. */
+  get generation(): number {
+    return this.#generation;
+  }
+
+  /** Grows when a name gets or loses its slot. */
+  get version(): number {
+    return this.#version;
+  }
+
+  /** Number of slots in use or vacated; slot numbers are below it. */
+  get slots(): number {
+    return this.#slots.length;
+  }
+
+  /** Position of each slot in node-name order: what equal scores are decided by. Sorted when asked after names came or went. */
+  get ranks(): Int32Array {
+    if (this.#ranksOf !== this.#version) {
+      this.#ranksOf = this.#version;
+      this.#ranks = new Int32Array(this.#slots.length);
+      const names = [...this.#byName.keys()].sort();
+      for (let rank = 0; rank < names.length; rank++) this.#ranks[this.#byName.get(names[rank]!)!.slot] = rank;
+    }
+    return this.#ranks;
+  }
+
+  get(name: string): NodeInfo | undefined {
+    return this.#byName.get(name);
+  }
+
+  at(slot: number): NodeInfo | null {
+    return this.#slots[slot] ?? null;
+  }
+
+  values(): IterableIterator<NodeInfo> {
+    return this.#byName.values();
+  }
+
+  /** null: the Node object is gone (its pods may still be there). */
+  setFacts(name: string, facts: NodeFacts | null): void {
+    if (facts === null && !this.#byName.has(name)) return;
+    const node = this.#ensure(name);
+    if (node.setFacts(facts)) this.#changed(node);
+    this.#dropIfVacant(node);
+  }
+
+  add(name: string, occupant: Occupant): void {
+    const node = this.#ensure(name);
+    if (node.add(occupant)) this.#changed(node);
+  }
+
+  remove(name: string, uid: string): Occupant | undefined {
+    const node = this.#byName.get(name);
+    const occupant = node?.remove(uid);
+    if (node === undefined || occupant === undefined) return undefined;
+    if (occupant.claim !== null || occupant.unclaimed) this.#changed(node);
+    this.#dropIfVacant(node);
+    return occupant;
+  }
+
+  /** Calls `visit` with each slot changed after `since` (possibly more than once). A slot whose node is gone is visited too. */
+  changedSince(since: number, visit: (slot: number) => void): void {
+    const behind = this.#generation - since;
+    if (behind <= JOURNAL && behind <= this.#slots.length) {
+      for (let g = since + 1; g <= this.#generation; g++) visit(this.#journal[g % JOURNAL]!);
+      return;
+    }
+    for (let slot = 0; slot < this.#slots.length; slot++) {
+      const node = this.#slots[slot];
+      if (!node || node.generation > since) visit(slot);
+    }
+  }
+
+  #ensure(name: string): NodeInfo {
+    const known = this.#byName.get(name);
+    if (known !== undefined) return known;
+    const slot = this.#vacated.pop() ?? this.#slots.length;
+    const node = new NodeInfo(name, slot);
+    this.#slots[slot] = node;
+    this.#byName.set(name, node);
+    this.#version++;
+    this.#changed(node);
+    return node;
+  }
+
+  #dropIfVacant(node: NodeInfo): void {
+    if (!node.vacant) return;
+    this.#byName.delete(node.name);
+    this.#slots[node.slot] = null;
+    this.#vacated.push(node.slot);
+    this.#version++;
+    this.#generation++;
+    this.#journal[this.#generation % JOURNAL] = node.slot;
+  }
+
+  #changed(node: NodeInfo): void {
+    this.#generation++;
+    node.generation = this.#generation;
+    this.#journal[this.#generation % JOURNAL] = node.slot;
+  }
+}

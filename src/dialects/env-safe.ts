@@ -1,0 +1,77 @@
+/**
+ * Which devices a pod's containers see, judged by what decides it on the node: the variable NVIDIA_VISIBLE_DEVICES, which the
+ * NVIDIA runtime obeys and which images set to `all`. The last variable of a name wins, and `envFrom` never overrides `env`
+ * (Kubernetes' rules). The runtime also obeys CDI annotations and mounts below its volume-mount directory.
+ */
+import { ENV_VISIBLE, ENV_VOID, visibleDevices } from '../core/names.ts';
+import type { GpuAsk } from '../core/placement/pod-facts.ts';
+import { HAMI_RESOURCES } from './hami.ts';
+import { DIALECT_RESOURCES } from './normalise.ts';
+import { migLine } from './plain.ts';
+import { type ContainerView, type EnvView, type PodLike, type PodView, viewPod } from './pod-like.ts';
+
+/** `none`: the driver's libraries, but no device. */
+const SEES_NOTHING: readonly string[] = [ENV_VOID, 'none'];
+
+const CDI_PREFIX = 'cdi.k8s.io/';
+const DEVICE_MOUNTS = '/var/run/nvidia-container-devices';
+
+/** Resources that bring no device with them. */
+const TUNING: readonly string[] = [HAMI_RESOURCES[3]];
+
+/**
+ * Every container with a share takes its devices from its own slot's annotation, every other one (ephemeral ones too) is
+ * `void`, and nothing else of the pod brings NVIDIA devices in. What the webhook writes passes.
+ */
+export function isEnvSafe(pod: PodLike, ask: GpuAsk): boolean {
+  const view = viewPod(pod);
+  const shares = new Set<string>(ask.kind === 'request' ? ask.request.containers.map((need) => need.slot) : []);
+  if (namesDevices(view)) return false;
+  return view.containers.every((container) => {
+    const visible = visibleEnv(container);
+    if (visible === null) return false;
+    if (container.slot !== null && shares.has(container.slot)) {
+      return visible.fieldPath === fieldPathOf(container.slot);
+    }
+    return visible.value !== null && SEES_NOTHING.includes(visible.value);
+  });
+}
+
+/**
+ * Without a claim the pod may see GPUs of its node: it has GPU resources, asks for GPUs in any dialect, or names devices by
+ * variable, CDI annotation or mount. An image that itself sets the variable is not seen here.
+ */
+export function usesGpu(pod: PodLike, ask: GpuAsk): boolean {
+  if (ask.kind !== 'none') return true;
+  const view = viewPod(pod);
+  if (namesDevices(view) || migLine(view) !== null) return true;
+  return view.containers.some((container) => holdsDevice(container) || showsDevice(visibleEnv(container)));
+}
+
+function holdsDevice(container: ContainerView): boolean {
+  return DIALECT_RESOURCES.some((key) => {
+    const amount = container.limits.get(key) ?? container.requests.get(key) ?? '0';
+    return amount !== '0' && !TUNING.includes(key);
+  });
+}
+
+/** Empty counts as unset for the runtime: no device. */
+function showsDevice(visible: EnvView | null): boolean {
+  if (visible === null) return false;
+  return visible.value === null || (visible.value !== '' && !SEES_NOTHING.includes(visible.value));
+}
+
+function visibleEnv(container: ContainerView): EnvView | null {
+  return container.env.findLast((variable) => variable.name === ENV_VISIBLE) ?? null;
+}
+
+function fieldPathOf(slot: NonNullable<ContainerView['slot']>): string {
+  return `metadata.annotations['${visibleDevices(slot)}']`;
+}
+
+function namesDevices(pod: PodView): boolean {
+  for (const [key, value] of pod.annotations) {
+    if (key.startsWith(CDI_PREFIX) && value.includes('nvidia.com/')) return true;
+  }
+  return pod.containers.some((container) => container.mountPaths.some((path) => path.startsWith(DEVICE_MOUNTS)));
+}
