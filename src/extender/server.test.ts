@@ -202,9 +202,7 @@ describe('hostile requests', () => {
       rng: nodeRng,
       makePicture,
     });
-    expect(
-      (await call(`${small.url}/filter`, 'x'.repeat(1024 * 1024 + 1)).catch(() => null))?.status ?? 413,
-    ).toBe(413);
+    expect((await call(`${small.url}/filter`, 'x'.repeat(1024 * 1024 + 1)).catch(() => null))?.status ?? 413).toBe(413);
     await small.close();
     expect((await call(`${extender.url}/livez`)).status).toBe(200);
   });
