@@ -10,6 +10,7 @@ import type { Occupant } from '../core/placement/node-info.ts';
 import { NodeTable } from '../core/placement/node-table.ts';
 import type { PodFacts } from '../core/placement/pod-facts.ts';
 import { type Hold, Holds } from './holds.ts';
+import { PodInterner } from './project-interner.ts';
 import type { PdbObject } from './project-pdb.ts';
 
 export class Picture {
@@ -17,6 +18,8 @@ export class Picture {
   readonly holds = new Holds();
   readonly #pods = new Map<string, PodFacts>();
   readonly #uidByName = new Map<string, string>();
+  /** objects that crossed threads share nothing; tens of thousands of pods are made of a few hundred different parts */
+  readonly #interner = new PodInterner();
   readonly #budgets = new Map<string, PdbObject>();
   /** pods of ours without a node that were refused, and whether only fragmentation is in the way */
   readonly #waiting = new Map<string, boolean>();
@@ -38,7 +41,8 @@ export class Picture {
     return this.#budgets.values();
   }
 
-  upsertPod(pod: PodFacts): void {
+  upsertPod(seen: PodFacts): void {
+    const pod = this.#interner.lean(seen);
     const before = this.#pods.get(pod.uid);
     const heldOn = this.holds.get(pod.uid);
     // the API server lets one pod of a name exist: an older one of that name is gone, its delete event only comes later

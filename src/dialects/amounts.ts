@@ -2,9 +2,9 @@
  * Amounts on a pod's lines: core's exact parsers with their bounds, and a refusal that quotes the line and says what to
  * write. All of them throw AskError and nothing else.
  */
-import { MAX_MIB, mibOfQuantity, milliOfDecimal } from '../core/gpu/amounts.ts';
+import { mibOfQuantity, milliOfDecimal } from '../core/gpu/amounts.ts';
+import { MAX_COUNT, MAX_MIB } from '../core/gpu/bounds.ts';
 import { WHOLE_MILLI } from '../core/gpu/request.ts';
-import { MAX_COUNT } from '../core/gpu/request-json.ts';
 import { malformed } from './errors.ts';
 
 const QUANTITY = /^\+?(\d{1,18})(?:\.(\d{0,9}))?(?:(Ki|Mi|Gi|Ti|Pi|Ei|k|M|G|T|P|E)|[eE]\+?(\d{1,2}))?$/;

@@ -2,8 +2,10 @@
  * The door: what a pod wants of GPUs, whatever it speaks. Every dialect reads the pod alone; here their readings are laid
  * side by side. Where two speak of the same thing they must say the same, else the pod is refused with both lines.
  */
+
+import { MAX_CONTAINERS, MAX_COUNT } from '../core/gpu/bounds.ts';
 import type { ContainerNeed, ContainerSlot, GpuRequest, ShareNeed, TextFilter } from '../core/gpu/request.ts';
-import { decodeRequest, MAX_COUNT } from '../core/gpu/request-json.ts';
+import { decodeRequest } from '../core/gpu/request-json.ts';
 import { GPU_COUNT, MANAGED, REQUEST } from '../core/names.ts';
 import type { GpuAsk } from '../core/placement/pod-facts.ts';
 import { readAliyun } from './aliyun.ts';
@@ -54,11 +56,7 @@ function invalid(pod: PodView, message: string, mig: boolean): GpuAsk {
 
 function ask(pod: PodView, options: DialectOptions): GpuAsk {
   const mig = migLine(pod);
-  if (mig !== null) {
-    if (optsOut(pod)) return UNMANAGED;
-    const remedy = `ask for a share instead, or annotate the pod ${MANAGED}: "false" to use nodes that have MIG`;
-    return invalid(pod, `${mig}: MIG is not served on nodes managed by Muster; ${remedy}`, true);
-  }
+  if (mig !== null) return refusedMig(pod, mig);
   if (pod.annotations.has(REQUEST)) return decoded(pod);
 
   const spoken: readonly Reading[] = [
@@ -78,14 +76,22 @@ function ask(pod: PodView, options: DialectOptions): GpuAsk {
   }
 
   const hamiMig = hamiMigLine(pod);
-  if (hamiMig !== null) {
-    return invalid(pod, `${hamiMig}: MIG is not served on nodes managed by Muster; remove the annotation`, true);
-  }
+  if (hamiMig !== null) return refusedMig(pod, hamiMig);
   const gangs = gangContradiction(pod);
   if (gangs !== null) throw contradiction(gangs[0], gangs[1], 'a pod belongs to one gang; keep one of them');
-  checkContainers(pod, stated);
+  checkNames(
+    pod,
+    [...stated.keys()].map((container) => container.name),
+  );
   if (optsOut(pod)) return leaving(pod, [...stated.values()]);
   return { kind: 'request', request: requestOf(pod, stated, [...spoken, { needs: [], ...readHamiWishes(pod) }]) };
+}
+
+/** MIG is served by the vendor's plugin on other nodes, and nowhere by us. */
+function refusedMig(pod: PodView, line: string): GpuAsk {
+  if (optsOut(pod)) return UNMANAGED;
+  const remedy = `ask for a share instead, or annotate the pod ${MANAGED}: "false" to use nodes that have MIG`;
+  return invalid(pod, `${line}: MIG is not served on nodes managed by Muster; ${remedy}`, true);
 }
 
 /** The webhook took the other dialects away, or the user wrote all of it here: nothing else is read. */
@@ -96,6 +102,10 @@ function decoded(pod: PodView): GpuAsk {
   );
   const reading = decodeRequest(text, containers);
   if (!reading.ok) return invalid(pod, `annotation ${REQUEST}: ${reading.error}`, false);
+  checkNames(
+    pod,
+    reading.request.containers.map((need) => need.name),
+  );
   if (optsOut(pod)) throw optOutOfShare(pod, annotationLine(REQUEST, text));
   return { kind: 'request', request: reading.request };
 }
@@ -126,18 +136,20 @@ function sameShare(one: ShareNeed, other: ShareNeed): boolean {
 }
 
 /** Claims and limits are told apart by name, so the names must be real and different. */
-function checkContainers(pod: PodView, stated: ReadonlyMap<ContainerView, Stated>): void {
+function checkNames(pod: PodView, asking: readonly string[]): void {
   const seen = new Set<string>();
-  for (const container of pod.containers) {
-    if (container.role !== 'ephemeral' && seen.has(container.name)) {
-      throw malformed(`container ${quote(container.name)}`, 'two containers have this name; rename one of them');
-    }
-    seen.add(container.name);
+  for (const { name, role } of pod.containers) {
+    if (role === 'ephemeral') continue;
+    if (seen.has(name))
+      throw malformed(`container ${quote(name)}`, 'two containers have this name; rename one of them');
+    seen.add(name);
   }
-  for (const { container } of stated.values()) {
-    if (!CONTAINER_NAME.test(container.name)) {
-      throw malformed(`container ${quote(container.name)}`, 'a container with a GPU needs a DNS label as its name');
-    }
+  for (const name of asking) {
+    if (CONTAINER_NAME.test(name)) continue;
+    throw malformed(`container ${quote(name)}`, 'a container with a GPU needs a DNS label as its name');
+  }
+  if (asking.length > MAX_CONTAINERS) {
+    throw malformed(`container ${quote(asking[MAX_CONTAINERS] ?? '')}`, `at most ${MAX_CONTAINERS} may ask for GPUs`);
   }
 }
 

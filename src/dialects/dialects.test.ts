@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { container, half, mib, pod, podWith, told, whole } from '../../test/build/asking-pods.ts';
 import type { GpuRequest } from '../core/gpu/request.ts';
 import { readAsk } from './ask.ts';
 import type { PodLike } from './pod-like.ts';
-import { container, half, mib, pod, podWith, told, whole } from './test-pods.ts';
 
 type Need = { count: number; share: unknown };
 type Case = [title: string, pod: PodLike, needs: Record<string, Need> | 'none'];

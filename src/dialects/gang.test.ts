@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
+import { pod } from '../../test/build/asking-pods.ts';
 import { gangOf } from './gang.ts';
-import { pod } from './test-pods.ts';
 
 type Said = { native?: string; labels?: Record<string, string>; annotations?: Record<string, string> };
 const cases: [Said, string | null][] = [

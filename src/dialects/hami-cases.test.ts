@@ -1,9 +1,9 @@
 /** What HAMi expects of its own parser (cases of other schedulers; they live beside the repository). */
 import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { pod } from '../../test/build/asking-pods.ts';
 import type { GpuAsk } from '../core/placement/pod-facts.ts';
 import { readAsk } from './ask.ts';
-import { pod } from './test-pods.ts';
 
 const FILE = new URL('../../../shared/data/cases/hami/device__nvidia__device.json', import.meta.url);
 

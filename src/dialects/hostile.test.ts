@@ -1,12 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { container, half, pod, podWith, told } from '../../test/build/asking-pods.ts';
 import type { GpuAsk } from '../core/placement/pod-facts.ts';
 import { readAsk } from './ask.ts';
 import { isEnvSafe, usesGpu } from './env-safe.ts';
 import { gangOf } from './gang.ts';
 import { normalise } from './normalise.ts';
 import type { PodLike } from './pod-like.ts';
-import { container, half, pod, podWith, told } from './test-pods.ts';
 
 /** Nothing here may throw, and a refusal must stay readable. */
 function useAll(asked: PodLike): GpuAsk {
@@ -14,7 +14,12 @@ function useAll(asked: PodLike): GpuAsk {
   expect(typeof isEnvSafe(asked, ask)).toBe('boolean');
   expect(typeof usesGpu(asked, ask)).toBe('boolean');
   gangOf(asked);
-  if (ask.kind === 'request') normalise(asked, ask.request, { largestDeviceMib: 81_920 });
+  if (ask.kind === 'request') {
+    // whatever becomes a request must come back from the annotation the webhook writes
+    const { request } = normalise(asked, ask.request, { largestDeviceMib: 81_920 });
+    const annotated = { metadata: { annotations: { 'muster.dev/request': request } }, spec: asked.spec };
+    expect(readAsk(annotated)).toEqual(ask);
+  }
   if (ask.kind === 'invalid') expect(ask.message.length).toBeLessThan(2000);
   return ask;
 }
@@ -149,6 +154,12 @@ describe('hostile pods', () => {
     useAll(pod(annotations, { containers: containers.slice(0, 1) }));
     useAll(pod(annotations, { containers }));
     expect(performance.now() - started).toBeLessThan(3000);
+  });
+  it('65 asking containers are more than a claim holds', () => {
+    const asking = (count: number) =>
+      pod({}, { containers: Array.from({ length: count }, (_, at) => container(`c${at}`, { 'nvidia.com/gpu': '1' })) });
+    expect(useAll(asking(64)).kind).toBe('request');
+    expect(useAll(asking(65)).kind).toBe('invalid');
   });
   it('a pod without containers that asks is refused', () => {
     expect(useAll(pod({ 'gpu-fraction': '0.5' }, { containers: [] }))).toMatchObject({ kind: 'invalid' });

@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { container, pod, podWith } from '../../test/build/asking-pods.ts';
 import type { GpuRequest } from '../core/gpu/request.ts';
 import { readAsk } from './ask.ts';
 import { DIALECT_RESOURCES, type Normalisation, normalise } from './normalise.ts';
 import type { ContainerLike, PodLike } from './pod-like.ts';
-import { container, pod, podWith } from './test-pods.ts';
 
 const OPTIONS = { largestDeviceMib: 81_920 };
 

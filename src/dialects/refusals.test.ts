@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { container, pod, podWith } from '../../test/build/asking-pods.ts';
 import { readAsk } from './ask.ts';
 import type { PodLike } from './pod-like.ts';
-import { container, pod, podWith } from './test-pods.ts';
 
 const REQUEST = 'muster.dev/request';
 
@@ -245,6 +245,10 @@ describe('MIG and other nodes', () => {
   });
   it('HAMi’s MIG mode is MIG', () => {
     expect(readAsk(podWith({ 'nvidia.com/gpu': '1' }, { 'nvidia.com/vgpu-mode': 'mig' }))).toMatchObject({ mig: true });
+  });
+  it('HAMi’s MIG mode on other nodes is left alone', () => {
+    const annotations = { 'nvidia.com/vgpu-mode': 'mig', 'muster.dev/managed': 'false' };
+    expect(readAsk(podWith({ 'nvidia.com/gpu': '1' }, annotations))).toEqual({ kind: 'unmanaged' });
   });
   it('whole GPUs may leave for other nodes, also when our count says the same', () => {
     const limits = { 'nvidia.com/gpu': '1' };

@@ -21,7 +21,7 @@ export type Inventory = {
   readonly faults: readonly Fault[];
   /** `inventory-disagreement: …` when usable sources differ in number or memory of the GPUs */
   readonly disagreement: string | null;
-  /** MIG devices of the node's slices, which are not served */
+  /** MIG devices, which are not served: the most that one of the node's slices has (generations repeat each other) */
   readonly migDevices: number;
 };
 
@@ -43,13 +43,12 @@ export function inventoryOf(
     if (reading.kind === 'devices') usable.push({ source, devices: reading.devices });
   }
   const [chosen, ...others] = usable;
-  const newest = Math.max(...slices.map((slice) => slice.generation));
   return {
     devices: chosen?.devices ?? [],
     source: chosen?.source ?? null,
     faults,
     disagreement: chosen === undefined ? null : disagreementOf(node.name, chosen, others),
-    migDevices: slices.reduce((sum, slice) => sum + (slice.generation === newest ? slice.migDevices : 0), 0),
+    migDevices: slices.reduce((most, slice) => Math.max(most, slice.migDevices), 0),
   };
 }
 

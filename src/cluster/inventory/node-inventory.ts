@@ -70,7 +70,13 @@ export class NodeInventory {
 
   #read(object: NodeObject): Inventory {
     const names = this.#slicesOf.get(object.name);
-    return inventoryOf(object, names === undefined ? [] : [...names].map((name) => this.#slices.get(name)!));
+    const found = inventoryOf(object, names === undefined ? [] : [...names].map((name) => this.#slices.get(name)!));
+    // a driver that publishes anew has no complete generation for a moment: the GPUs are still those of the last one
+    const before = this.#nodes.get(object.name)?.inventory;
+    const publishing = found.faults.some(({ code }) => code === 'inventory-incomplete');
+    if (publishing && before?.source === 'slices' && found.source !== 'annotation')
+      return { ...found, source: 'slices', devices: before.devices };
+    return found;
   }
 }
 

@@ -17,7 +17,7 @@ export function readSlices(node: string, slices: readonly SliceObject[]): Source
       const message = `${where}, pool ${pool}: not all slices of a generation are published; wait for the driver or look at its log`;
       return { kind: 'unusable', fault: fault('inventory-incomplete', message) };
     }
-    for (const slice of complete) devices.push(...slice.devices);
+    for (const slice of complete) for (const device of slice.devices) devices.push(device);
   }
   return checkDevices(
     { where, remedy: 'look at the DRA driver of that node' },

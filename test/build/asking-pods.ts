@@ -1,7 +1,7 @@
 /** Pods for the tests of this room: what a case is about, without the noise of a manifest. */
-import type { ShareNeed } from '../core/gpu/request.ts';
-import type { GpuAsk } from '../core/placement/pod-facts.ts';
-import type { ContainerLike, PodLike } from './pod-like.ts';
+import type { ShareNeed } from '../../src/core/gpu/request.ts';
+import type { GpuAsk } from '../../src/core/placement/pod-facts.ts';
+import type { ContainerLike, PodLike } from '../../src/dialects/pod-like.ts';
 
 export const half: ShareNeed = { milli: 500, memory: { milli: 500 } };
 export const whole: ShareNeed = { milli: 1000, memory: { milli: 1000 } };

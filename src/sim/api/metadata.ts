@@ -1,0 +1,89 @@
+/** Rules of `metadata` that hold for every kind: what the server sets, what it keeps from the old object, what it refuses. */
+import { invalid, type StatusCause } from './errors.ts';
+import { type KubeObject, type ObjectMeta, timestamp } from './object.ts';
+
+const DNS_SUBDOMAIN = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
+const RBAC_NAME = /^[^/%]+$/;
+const QUALIFIED_NAME = /^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$/;
+const LABEL_VALUE = /^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$/;
+const ANNOTATIONS_LIMIT_BYTES = 256 * 1024;
+
+/** Kubernetes' base name is cut so that the five random characters still fit into 63. */
+const GENERATED_BASE_LENGTH = 58;
+
+export function generatedName(base: string, suffix: string): string {
+  return base.slice(0, GENERATED_BASE_LENGTH) + suffix;
+}
+
+function keyFault(key: string): string | null {
+  const slash = key.lastIndexOf('/');
+  const prefix = slash < 0 ? null : key.slice(0, slash);
+  const name = key.slice(slash + 1);
+  if (prefix !== null && (prefix.length > 253 || !DNS_SUBDOMAIN.test(prefix.toLowerCase())))
+    return 'prefix part must be a DNS subdomain';
+  if (name.length > 63) return 'name part must be no more than 63 characters';
+  if (!QUALIFIED_NAME.test(name)) return "name part must consist of alphanumeric characters, '-', '_' or '.'";
+  return null;
+}
+
+function faults(metadata: ObjectMeta, looseName: boolean): StatusCause[] {
+  const causes: StatusCause[] = [];
+  const add = (field: string, value: string, message: string) =>
+    causes.push({ reason: 'FieldValueInvalid', message: `Invalid value: "${value}": ${message}`, field });
+  const name = metadata.name;
+  if (name.length > 253 || !(looseName ? RBAC_NAME : DNS_SUBDOMAIN).test(name)) {
+    add(
+      'metadata.name',
+      name,
+      "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.'",
+    );
+  }
+  for (const [key, value] of Object.entries(metadata.labels ?? {})) {
+    const fault = keyFault(key);
+    if (fault) add('metadata.labels', key, fault);
+    if (typeof value !== 'string' || value.length > 63 || !LABEL_VALUE.test(value)) {
+      add(
+        'metadata.labels',
+        String(value),
+        "a valid label must be an empty string or consist of at most 63 alphanumeric characters, '-', '_' or '.'",
+      );
+    }
+  }
+  let annotationBytes = 0;
+  for (const [key, value] of Object.entries(metadata.annotations ?? {})) {
+    annotationBytes += key.length + value.length;
+    const fault = keyFault(key);
+    if (fault) add('metadata.annotations', key, fault);
+  }
+  if (annotationBytes > ANNOTATIONS_LIMIT_BYTES) {
+    causes.push({
+      reason: 'FieldValueTooLong',
+      message: 'Too long: may not be more than 262144 bytes',
+      field: 'metadata.annotations',
+    });
+  }
+  return causes;
+}
+
+/** Throws 422. @param looseName RBAC kinds allow colons and capitals */
+export function checkMetadata(kind: string, metadata: ObjectMeta, looseName: boolean): void {
+  const causes = faults(metadata, looseName);
+  if (causes.length > 0) throw invalid(kind, metadata.name, causes);
+}
+
+/** `metadata` of a new object. Clients cannot set what the server owns. */
+export function createdMetadata(given: ObjectMeta, uid: string, nowMs: number): ObjectMeta {
+  const { resourceVersion: _rv, deletionTimestamp: _dt, deletionGracePeriodSeconds: _grace, ...kept } = given;
+  return { ...kept, uid, resourceVersion: '', generation: 1, creationTimestamp: timestamp(nowMs) };
+}
+
+/** `metadata` of an update: identity and deletion state stay as they were. */
+export function updatedMetadata(given: ObjectMeta, old: ObjectMeta): ObjectMeta {
+  const { deletionTimestamp: _dt, deletionGracePeriodSeconds: _grace, generateName: _generated, ...kept } = given;
+  const { labels: _l, annotations: _a, finalizers: _f, ownerReferences: _o, ...fixed } = old;
+  return { ...kept, ...fixed };
+}
+
+export function withMetadata(object: KubeObject, metadata: ObjectMeta): KubeObject {
+  return { ...object, metadata };
+}

@@ -1,0 +1,110 @@
+/** The one table of what the embedded API serves. A new resource is one row. */
+export type Resource = {
+  /** '' is the core group */
+  readonly group: string;
+  readonly version: string;
+  readonly plural: string;
+  readonly singular: string;
+  readonly kind: string;
+  readonly namespaced: boolean;
+  readonly shortNames: readonly string[];
+  /** `/status` exists, and a write to the object itself leaves `status` alone */
+  readonly status: boolean;
+  /** further subresources, as discovery lists them */
+  readonly subresources: readonly { readonly name: string; readonly kind: string; readonly groupVersion: string }[];
+};
+
+type Extra = Partial<Pick<Resource, 'shortNames' | 'status' | 'subresources'>>;
+
+function row(
+  groupVersion: string,
+  plural: string,
+  kind: string,
+  scope: 'cluster' | 'namespaced',
+  extra: Extra = {},
+): Resource {
+  const slash = groupVersion.indexOf('/');
+  return {
+    group: slash < 0 ? '' : groupVersion.slice(0, slash),
+    version: groupVersion.slice(slash + 1),
+    plural,
+    singular: kind.toLowerCase(),
+    kind,
+    namespaced: scope === 'namespaced',
+    shortNames: extra.shortNames ?? [],
+    status: extra.status ?? false,
+    subresources: extra.subresources ?? [],
+  };
+}
+
+export const RESOURCES: readonly Resource[] = [
+  row('v1', 'namespaces', 'Namespace', 'cluster', { shortNames: ['ns'], status: true }),
+  row('v1', 'nodes', 'Node', 'cluster', { shortNames: ['no'], status: true }),
+  row('v1', 'pods', 'Pod', 'namespaced', {
+    shortNames: ['po'],
+    status: true,
+    subresources: [
+      { name: 'binding', kind: 'Binding', groupVersion: 'v1' },
+      { name: 'eviction', kind: 'Eviction', groupVersion: 'policy/v1' },
+    ],
+  }),
+  row('v1', 'events', 'Event', 'namespaced', { shortNames: ['ev'] }),
+  row('v1', 'configmaps', 'ConfigMap', 'namespaced', { shortNames: ['cm'] }),
+  row('v1', 'secrets', 'Secret', 'namespaced'),
+  row('v1', 'services', 'Service', 'namespaced', { shortNames: ['svc'], status: true }),
+  row('v1', 'serviceaccounts', 'ServiceAccount', 'namespaced', { shortNames: ['sa'] }),
+  row('v1', 'persistentvolumes', 'PersistentVolume', 'cluster', { shortNames: ['pv'], status: true }),
+  row('v1', 'persistentvolumeclaims', 'PersistentVolumeClaim', 'namespaced', { shortNames: ['pvc'], status: true }),
+  row('v1', 'replicationcontrollers', 'ReplicationController', 'namespaced', { shortNames: ['rc'], status: true }),
+  row('apps/v1', 'replicasets', 'ReplicaSet', 'namespaced', { shortNames: ['rs'], status: true }),
+  row('apps/v1', 'statefulsets', 'StatefulSet', 'namespaced', { shortNames: ['sts'], status: true }),
+  row('apps/v1', 'deployments', 'Deployment', 'namespaced', { shortNames: ['deploy'], status: true }),
+  row('apps/v1', 'daemonsets', 'DaemonSet', 'namespaced', { shortNames: ['ds'], status: true }),
+  row('batch/v1', 'jobs', 'Job', 'namespaced', { status: true }),
+  row('coordination.k8s.io/v1', 'leases', 'Lease', 'namespaced'),
+  row('events.k8s.io/v1', 'events', 'Event', 'namespaced', { shortNames: ['ev'] }),
+  row('policy/v1', 'poddisruptionbudgets', 'PodDisruptionBudget', 'namespaced', { shortNames: ['pdb'], status: true }),
+  row('scheduling.k8s.io/v1', 'priorityclasses', 'PriorityClass', 'cluster', { shortNames: ['pc'] }),
+  row('node.k8s.io/v1', 'runtimeclasses', 'RuntimeClass', 'cluster'),
+  row('resource.k8s.io/v1', 'resourceslices', 'ResourceSlice', 'cluster'),
+  row('resource.k8s.io/v1', 'deviceclasses', 'DeviceClass', 'cluster'),
+  row('resource.k8s.io/v1', 'resourceclaims', 'ResourceClaim', 'namespaced', { status: true }),
+  row('storage.k8s.io/v1', 'storageclasses', 'StorageClass', 'cluster', { shortNames: ['sc'] }),
+  row('storage.k8s.io/v1', 'csinodes', 'CSINode', 'cluster'),
+  row('storage.k8s.io/v1', 'csidrivers', 'CSIDriver', 'cluster'),
+  row('storage.k8s.io/v1', 'csistoragecapacities', 'CSIStorageCapacity', 'namespaced'),
+  row('storage.k8s.io/v1', 'volumeattachments', 'VolumeAttachment', 'cluster', { status: true }),
+  row('admissionregistration.k8s.io/v1', 'mutatingwebhookconfigurations', 'MutatingWebhookConfiguration', 'cluster'),
+  row(
+    'admissionregistration.k8s.io/v1',
+    'validatingwebhookconfigurations',
+    'ValidatingWebhookConfiguration',
+    'cluster',
+  ),
+  row('admissionregistration.k8s.io/v1', 'validatingadmissionpolicies', 'ValidatingAdmissionPolicy', 'cluster', {
+    status: true,
+  }),
+  row(
+    'admissionregistration.k8s.io/v1',
+    'validatingadmissionpolicybindings',
+    'ValidatingAdmissionPolicyBinding',
+    'cluster',
+  ),
+  row('rbac.authorization.k8s.io/v1', 'clusterroles', 'ClusterRole', 'cluster'),
+  row('rbac.authorization.k8s.io/v1', 'clusterrolebindings', 'ClusterRoleBinding', 'cluster'),
+  row('rbac.authorization.k8s.io/v1', 'roles', 'Role', 'namespaced'),
+  row('rbac.authorization.k8s.io/v1', 'rolebindings', 'RoleBinding', 'namespaced'),
+];
+
+export function groupVersion(resource: Resource): string {
+  return resource.group === '' ? resource.version : `${resource.group}/${resource.version}`;
+}
+
+/** `pods`, `leases.coordination.k8s.io`: how messages of the API name a resource. */
+export function qualified(resource: Resource): string {
+  return resource.group === '' ? resource.plural : `${resource.plural}.${resource.group}`;
+}
+
+export function resourceId(groupVersionText: string, plural: string): string {
+  return `${groupVersionText}/${plural}`;
+}

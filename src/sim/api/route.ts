@@ -1,0 +1,44 @@
+/** The path of a request → which resource, namespace, object and subresource it means. */
+import { ApiError } from './errors.ts';
+import { groupVersion, RESOURCES, type Resource, resourceId } from './resources.ts';
+
+export type Route = {
+  readonly resource: Resource;
+  readonly id: string;
+  /** null: all namespaces, or a resource of the cluster */
+  readonly namespace: string | null;
+  /** '' for the collection */
+  readonly name: string;
+  /** '' for the object itself */
+  readonly subresource: string;
+  readonly query: URLSearchParams;
+};
+
+const BY_ID = new Map(RESOURCES.map((resource) => [resourceId(groupVersion(resource), resource.plural), resource]));
+export const RESOURCE_IDS: readonly string[] = [...BY_ID.keys()];
+
+function pageNotFound(): ApiError {
+  return new ApiError('NotFound', 'the server could not find the requested resource');
+}
+
+/** Throws 404. */
+export function parseRoute(path: string, query: URLSearchParams): Route {
+  const parts = path
+    .split('/')
+    .filter((part) => part !== '')
+    .map(decodeURIComponent);
+  const root = parts.shift();
+  if (root !== 'api' && root !== 'apis') throw pageNotFound();
+  const version = root === 'api' ? parts.shift() : `${parts.shift()}/${parts.shift()}`;
+  const inNamespace = parts[0] === 'namespaces' && parts.length >= 3;
+  // `/namespaces/x/status` is a subresource of the namespace itself
+  const ofNamespaceItself =
+    inNamespace && version === 'v1' && parts.length === 3 && (parts[2] === 'status' || parts[2] === 'finalize');
+  const namespace = inNamespace && !ofNamespaceItself ? (parts.splice(0, 2)[1] ?? null) : null;
+  const [plural = '', name = '', subresource = '', ...rest] = parts;
+  const id = resourceId(version ?? '', plural);
+  const resource = BY_ID.get(id);
+  if (resource === undefined || rest.length > 0) throw pageNotFound();
+  if (resource.namespaced ? name !== '' && namespace === null : namespace !== null) throw pageNotFound();
+  return { resource, id, namespace, name, subresource, query };
+}

@@ -1,0 +1,85 @@
+/** What `deploy/` ships, read as a user's kubectl would read it: every YAML document, whatever file it is in. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parse, parseAllDocuments } from 'yaml';
+import type { SchedulerConfiguration } from './control-plane.ts';
+import { type Kube, type KubeObject, messageOf } from './kube.ts';
+
+const folder = join(import.meta.dirname, '..', '..', '..', 'deploy');
+
+type ConfigMap = KubeObject & { data?: Record<string, string> };
+
+/** every object of deploy/ in the order of file names; documents that are no API objects (configurations) left out */
+export function manifests(): KubeObject[] {
+  return documents().filter((each) => each.metadata?.name !== undefined);
+}
+
+/**
+ * The two shipped scheduler configurations, from a file of their own or from a ConfigMap: `own` for a process of its own,
+ * `profile` for a second profile inside an existing kube-scheduler (told by managedResources).
+ */
+export function schedulerConfigurations(): { own: SchedulerConfiguration; profile: SchedulerConfiguration } {
+  const isScheduler = (each: unknown): each is SchedulerConfiguration =>
+    typeof each === 'object' && each !== null && 'kind' in each && each.kind === 'KubeSchedulerConfiguration';
+  const inMaps = manifests()
+    .filter((each): each is ConfigMap => each.kind === 'ConfigMap')
+    .flatMap(({ data }) => Object.values(data ?? {}).map((text) => parse(text) as unknown));
+  const found = [...documents(), ...inMaps].filter(isScheduler);
+  const manages = ({ extenders }: SchedulerConfiguration): boolean =>
+    extenders?.some((extender) => extender.managedResources !== undefined) ?? false;
+  const own = found.find((each) => !manages(each));
+  const profile = found.find(manages);
+  if (own === undefined || profile === undefined) {
+    throw new Error(
+      `deploy/ ships ${found.length} KubeSchedulerConfigurations, wanted: own process and second profile`,
+    );
+  }
+  return { own, profile };
+}
+
+export type InstallOptions = {
+  /** base URL that replaces the webhooks' service references; without it webhooks are left as shipped */
+  webhookUrl?: string;
+};
+
+/** Applies everything in dependency order. Objects that a cluster without controllers can hold are applied as they are. */
+export async function install(kube: Kube, options: InstallOptions = {}): Promise<KubeObject[]> {
+  const order = ['Namespace', 'ServiceAccount', 'ConfigMap', 'ClusterRole', 'Role', 'PriorityClass', 'RuntimeClass'];
+  const rank = ({ kind }: KubeObject): number => (order.includes(kind) ? order.indexOf(kind) : order.length);
+  const objects = manifests().sort((a, b) => rank(a) - rank(b));
+  const applied: KubeObject[] = [];
+  for (const object of objects) {
+    try {
+      applied.push(await kube.apply(reachable(object, options)));
+    } catch (error) {
+      throw new Error(`deploy/: ${object.kind} ${object.metadata.name} was refused: ${messageOf(error)}`, {
+        cause: error,
+      });
+    }
+  }
+  return applied;
+}
+
+/** A webhook on loopback has no Service in front of it: the same path by URL. */
+function reachable(object: KubeObject, { webhookUrl }: InstallOptions): KubeObject {
+  if (webhookUrl === undefined || !object.kind.endsWith('WebhookConfiguration')) return object;
+  const { webhooks } = object as KubeObject & {
+    webhooks: { clientConfig: { service?: { path?: string }; caBundle?: string } }[];
+  };
+  const rewritten = webhooks.map((webhook) => {
+    const { service, ...rest } = webhook.clientConfig;
+    return { ...webhook, clientConfig: { ...rest, url: `${webhookUrl}${service?.path ?? '/'}` } };
+  });
+  return { ...object, webhooks: rewritten } as KubeObject;
+}
+
+type Document = KubeObject & Partial<Pick<KubeObject, 'metadata'>>;
+
+function documents(): Document[] {
+  return readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((file) => /\.ya?ml$/.test(file))
+    .sort()
+    .flatMap((file) => parseAllDocuments(readFileSync(join(folder, file), 'utf8')))
+    .map((document) => document.toJS() as Document | null)
+    .filter((each) => each !== null);
+}
