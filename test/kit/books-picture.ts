@@ -1,5 +1,7 @@
 /** Real books over nodes and pods given as facts: what the extender starts with in tests that need no informers. */
 import { Books } from '../../src/cluster/books.ts';
+import { conditionOf } from '../../src/cluster/condition.ts';
+import { NodeInventory } from '../../src/cluster/inventory/node-inventory.ts';
 import { Picture } from '../../src/cluster/picture.ts';
 import { projectPod } from '../../src/cluster/project-pod.ts';
 import type { NodeFacts } from '../../src/core/placement/node-facts.ts';
@@ -11,6 +13,7 @@ export function booksPicture(
   pods: readonly PodFacts[] = [],
 ): { picture: Picture; makePicture: MakePicture } {
   const picture = new Picture();
+  const inventory = new NodeInventory(() => {});
   for (const node of nodes) picture.nodes.setFacts(node.name, node);
   for (const pod of pods) picture.upsertPod(pod);
   const makePicture: MakePicture = ({ clock, config }) => {
@@ -24,7 +27,9 @@ export function booksPicture(
       decider: books,
       projectPod,
       start: async () => {},
+      refresh: async () => {},
       stop: async () => {},
+      condition: () => conditionOf(picture, inventory),
       synced: () => true,
       devices: (name) => picture.nodes.get(name)?.facts?.devices ?? [],
       sweep: () => books.sweep(),
