@@ -2,7 +2,7 @@
  * The HTTP server that kube-scheduler calls. Bodies of the four verbs arrive as Buffers (no JSON parser, no schema); replies
  * leave as Buffers with their length. No request can end the process: what a verb throws is caught here, logged and answered.
  */
-import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyReply } from 'fastify';
+import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyReply, LogController } from 'fastify';
 import type { Clock } from '../kube/ports.ts';
 import { encodeBind } from './codec/replies.ts';
 import { decodeBind } from './codec/requests.ts';
@@ -39,7 +39,7 @@ export function makeServer(options: ServerOptions): FastifyInstance {
   const { config, tls, context } = options;
   const app = Fastify({
     logger: loggerOf(config.logLevel, options.log),
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: config.listen.bodyLimitMib * 1024 * 1024,
     keepAliveTimeout: KEEP_ALIVE_MS,
     requestTimeout: REQUEST_MS,
