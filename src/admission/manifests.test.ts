@@ -98,7 +98,7 @@ data:
 ${text('scheduler-own-process.yaml')}  muster.yaml: |
 ${text('muster.yaml')}`;
     await expect(map).toMatchFileSnapshot('../../deploy/30-config.yaml');
-    const { data } = only('ConfigMap');
+    const { data } = parse(map) as Manifest;
     expect(data?.['scheduler.yaml']).toBe(read('config/scheduler-own-process.yaml'));
     expect(data?.['muster.yaml']).toBe(read('config/muster.yaml'));
   });
