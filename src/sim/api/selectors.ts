@@ -40,11 +40,12 @@ export function parseLabelSelector(text: string): ((labels: Readonly<Record<stri
   return (labels) => requirements.every((matches) => matches(labels));
 }
 
-/** The fields a selector may name; the last four exist on pods only, as in Kubernetes. */
+/** The fields a selector may name; each exists on the kinds that have it. */
 const FIELDS: Readonly<Record<string, (object: KubeObject) => string>> = {
   'metadata.name': (object) => object.metadata.name,
   'metadata.namespace': (object) => object.metadata.namespace ?? '',
   'spec.nodeName': (object) => textAt(object.spec, 'nodeName'),
+  'spec.driver': (object) => textAt(object.spec, 'driver'),
   'spec.schedulerName': (object) => textAt(object.spec, 'schedulerName'),
   'status.phase': (object) => textAt(object.status, 'phase'),
   'status.nominatedNodeName': (object) => textAt(object.status, 'nominatedNodeName'),

@@ -25,6 +25,24 @@ export function encoded(version: Version): string {
   return version.json;
 }
 
+/** One version of a whole table. */
+export type View = { readonly keys: readonly string[]; get(key: string): Version | undefined };
+
+/** keys merged into the sorted list at once: bounds what one list pays for many creations */
+const ADDED_AT_MOST = 2048;
+
+/** Two sorted lists as one, without doubles. */
+function merged(left: readonly string[], right: readonly string[]): string[] {
+  const all: string[] = [];
+  let at = 0;
+  for (const key of right) {
+    while (at < left.length && left[at]! < key) all.push(left[at++]!);
+    if (left[at] !== key && all.at(-1) !== key) all.push(key);
+  }
+  while (at < left.length) all.push(left[at++]!);
+  return all;
+}
+
 export class Table {
   readonly #rows = new Map<string, Version>();
   readonly #watchers = new Set<(change: Change) => void>();
@@ -32,8 +50,11 @@ export class Table {
   #history: Change[] = [];
   /** changes up to and including this version are forgotten */
   #forgotten: number;
-  #keys: string[] = [];
-  #keysStale = false;
+  /** sorted; may still hold keys that are gone */
+  #sorted: string[] = [];
+  /** added since, in order of coming */
+  #added: string[] = [];
+  #gone = false;
 
   constructor(historySize: number, startVersion: number) {
     this.#historySize = historySize;
@@ -48,20 +69,29 @@ export class Table {
     return this.#rows.get(key);
   }
 
-  /** Keys in etcd's order. Sorted only when needed: nearly sorted input costs one pass. */
+  /** Keys in etcd's order. */
   keys(): readonly string[] {
-    if (this.#keysStale) {
-      this.#keys = [...this.#rows.keys()].sort();
-      this.#keysStale = false;
+    if (this.#added.length > 0) {
+      this.#sorted = merged(this.#sorted, this.#added.sort());
+      this.#added = [];
     }
-    return this.#keys;
+    if (this.#gone) {
+      this.#sorted = this.#sorted.filter((key) => this.#rows.has(key));
+      this.#gone = false;
+    }
+    return this.#sorted;
   }
 
   /** Applies one change and tells the watchers, in the order they came. */
   apply(change: Change): void {
-    if (change.type === 'DELETED') this.#rows.delete(change.next.key);
-    else this.#rows.set(change.next.key, change.next);
-    if (change.type !== 'MODIFIED') this.#keysStale = true;
+    const { key } = change.next;
+    if (change.type === 'DELETED') {
+      this.#rows.delete(key);
+      this.#gone = true;
+    } else {
+      this.#rows.set(key, change.next);
+      if (change.type === 'ADDED' && this.#added.push(key) >= ADDED_AT_MOST) this.keys();
+    }
     this.#history.push(change);
     // cut in halves, so that the copy is paid once per `historySize` writes
     if (this.#history.length >= 2 * this.#historySize) {
@@ -87,18 +117,18 @@ export class Table {
     return this.#history.slice(low);
   }
 
-  /** All objects as they were at `rv`, in order. Throws 410 when the history does not reach back that far. */
-  at(rv: number): Version[] {
+  /** The table as it was at `rv`, valid until the next write. Throws 410 when the history does not reach back that far. */
+  at(rv: number): View {
     const then = new Map<string, Version | null>();
     for (const change of this.since(rv)) {
       if (!then.has(change.next.key)) then.set(change.next.key, change.previous);
     }
-    if (then.size === 0) return this.keys().map((key) => this.#rows.get(key)!);
-    const keys = [...new Set([...this.keys(), ...then.keys()])].sort();
-    return keys.flatMap((key) => {
-      const version = then.has(key) ? then.get(key) : this.#rows.get(key);
-      return version ? [version] : [];
-    });
+    if (then.size === 0) return { keys: this.keys(), get: (key) => this.#rows.get(key) };
+    const known = new Set([...this.keys(), ...then.keys()]);
+    return {
+      keys: [...known].filter((key) => then.get(key) !== null).sort(),
+      get: (key) => then.get(key) ?? this.#rows.get(key),
+    };
   }
 
   /** Calls `tell` for each change from now on until the returned function is called. */

@@ -47,7 +47,11 @@ function beginning(store: Store, table: Table, matches: Predicate | null, query:
     ]);
   }
   const wanted = query.get('resourceVersion') ?? '';
-  const current = () => table.at(store.version).filter((one) => matches === null || matches(one.object));
+  const current = () =>
+    table.keys().flatMap((key) => {
+      const one = table.get(key);
+      return one && (matches === null || matches(one.object)) ? [one] : [];
+    });
   if (initial === 'true') {
     checkVersion(wanted, store);
     return { kind: 'objects', versions: current(), announceEnd: query.get('allowWatchBookmarks') === 'true' };
