@@ -15,7 +15,7 @@ const shipped: [string, () => string, { namespace: string; name: string }][] = [
     'for a second profile',
     () => {
       const [map] = parseAllDocuments(read('second-profile/extender.yaml'));
-      return (map?.toJS() as { data: Record<string, string> }).data['muster.yaml'] ?? '';
+      return (map!.toJS() as { data: Record<string, string> }).data['muster.yaml'] ?? '';
     },
     { namespace: 'kube-system', name: 'kube-scheduler' },
   ],
