@@ -1,6 +1,7 @@
 /** Makes certificates: an authority of our own and what it signs for the webhook's Service. ECDSA on P-256. */
 import 'reflect-metadata';
 import { webcrypto } from 'node:crypto';
+import { isIP } from 'node:net';
 import {
   AuthorityKeyIdentifierExtension,
   BasicConstraintsExtension,
@@ -40,13 +41,13 @@ export async function makeAuthority(nowMs: number): Promise<ServingCertificate> 
       await SubjectKeyIdentifierExtension.create(keys.publicKey),
     ],
   });
-  return { certificate: certificate.toString('pem'), key: await pemOf(keys.privateKey) };
+  return { certificate: `${certificate.toString('pem').trim()}\n`, key: await pemOf(keys.privateKey) };
 }
 
-/** A serving certificate for the names, signed by the authority and never outliving it. */
+/** A serving certificate for the hosts (names or IP addresses), signed by the authority and never outliving it. */
 export async function issueServing(
   authority: ServingCertificate,
-  dnsNames: readonly string[],
+  hosts: readonly string[],
   nowMs: number,
 ): Promise<ServingCertificate> {
   cryptoProvider.set(webcrypto as Crypto);
@@ -65,12 +66,12 @@ export async function issueServing(
       new BasicConstraintsExtension(false, undefined, true),
       new KeyUsagesExtension(KeyUsageFlags.digitalSignature, true),
       new ExtendedKeyUsageExtension([ExtendedKeyUsage.serverAuth]),
-      new SubjectAlternativeNameExtension(dnsNames.map((value) => ({ type: 'dns', value }))),
+      new SubjectAlternativeNameExtension(hosts.map((value) => ({ type: isIP(value) === 0 ? 'dns' : 'ip', value }))),
       await SubjectKeyIdentifierExtension.create(keys.publicKey),
       await AuthorityKeyIdentifierExtension.create(issuer.publicKey),
     ],
   });
-  return { certificate: certificate.toString('pem'), key: await pemOf(keys.privateKey) };
+  return { certificate: `${certificate.toString('pem').trim()}\n`, key: await pemOf(keys.privateKey) };
 }
 
 const lifetime = (nowMs: number, untilMs: number) => ({

@@ -8,6 +8,7 @@
  *   steady ──(serving certificate past 2/3)──► signed anew by the same authority; nobody else notices
  */
 import { createPublicKey, X509Certificate } from 'node:crypto';
+import { isIP } from 'node:net';
 import { BACKDATED_MS, issueServing, makeAuthority } from './authority.ts';
 import { isPair, type ServingCertificate } from './serving-certificates.ts';
 
@@ -25,9 +26,9 @@ export type CertificateStep = 'announce-authority' | 'promote-authority' | 'drop
 /** Replicas read the Secret and API servers the configuration within seconds; an hour forgives a lot. */
 export const OVERLAP_MS = 60 * 60_000;
 
-export async function makeState(dnsNames: readonly string[], nowMs: number): Promise<CertificateState> {
+export async function makeState(hosts: readonly string[], nowMs: number): Promise<CertificateState> {
   const authority = await makeAuthority(nowMs);
-  return { authority, serving: await issueServing(authority, dnsNames, nowMs), next: null, previous: null };
+  return { authority, serving: await issueServing(authority, hosts, nowMs), next: null, previous: null };
 }
 
 /** null: nothing is due. `published`: the caBundle was seen to hold all of `bundleOf(state)`. */
@@ -43,7 +44,7 @@ export function dueStep(state: CertificateState, nowMs: number, published: boole
 export async function take(
   step: CertificateStep,
   state: CertificateState,
-  dnsNames: readonly string[],
+  hosts: readonly string[],
   nowMs: number,
 ): Promise<CertificateState> {
   switch (step) {
@@ -51,13 +52,13 @@ export async function take(
       return { ...state, next: await makeAuthority(nowMs) };
     case 'promote-authority': {
       const authority = state.next ?? state.authority;
-      const serving = await issueServing(authority, dnsNames, nowMs);
+      const serving = await issueServing(authority, hosts, nowMs);
       return { authority, serving, next: null, previous: state.authority.certificate };
     }
     case 'drop-authority':
       return { ...state, previous: null };
     case 'renew-serving':
-      return { ...state, serving: await issueServing(state.authority, dnsNames, nowMs) };
+      return { ...state, serving: await issueServing(state.authority, hosts, nowMs) };
   }
 }
 
@@ -88,10 +89,10 @@ export function encodeState(state: CertificateState): Record<string, string> {
   return data;
 }
 
-/** null when it cannot be served: something is missing, unreadable, expired, for other names or signed by somebody else. */
+/** null when it cannot be served: something is missing, unreadable, expired, for other hosts or signed by somebody else. */
 export function decodeState(
   data: Readonly<Record<string, unknown>>,
-  dnsNames: readonly string[],
+  hosts: readonly string[],
   nowMs: number,
 ): CertificateState | null {
   const text = (key: string): string => {
@@ -101,7 +102,7 @@ export function decodeState(
   const pair = ([certificate, key]: readonly [string, string]) => ({ certificate: text(certificate), key: text(key) });
   const authority = pair(KEYS.authority);
   const serving = pair(KEYS.serving);
-  if (!isPair(authority) || !isPair(serving) || !isIssued(serving.certificate, authority.certificate, dnsNames))
+  if (!isPair(authority) || !isPair(serving) || !isIssued(serving.certificate, authority.certificate, hosts))
     return null;
   if (nowMs >= endOf(authority.certificate)) return null;
   const next = pair(KEYS.next);
@@ -109,12 +110,12 @@ export function decodeState(
   return { authority, serving, next: isPair(next) ? next : null, previous: isCertificate(previous) ? previous : null };
 }
 
-function isIssued(certificate: string, authority: string, dnsNames: readonly string[]): boolean {
+function isIssued(certificate: string, authority: string, hosts: readonly string[]): boolean {
   const [leaf, issuer] = [new X509Certificate(certificate), new X509Certificate(authority)];
   return (
     leaf.verify(createPublicKey(authority)) &&
     leaf.checkIssued(issuer) &&
-    dnsNames.every((name) => leaf.checkHost(name))
+    hosts.every((host) => (isIP(host) === 0 ? leaf.checkHost(host) : leaf.checkIP(host)) !== undefined)
   );
 }
 

@@ -24,8 +24,8 @@ export type SelfMadeOptions = {
   readonly clock: Clock;
   readonly namespace: string;
   readonly secretName: string;
-  /** `<service>.<namespace>.svc` is what the API server asks for */
-  readonly dnsNames: readonly string[];
+  /** names and IP addresses to serve; `<service>.<namespace>.svc` is what the API server asks for */
+  readonly hosts: readonly string[];
   /** name of the MutatingWebhookConfiguration */
   readonly configuration: string;
   /** this process is the one that decides now */
@@ -33,6 +33,15 @@ export type SelfMadeOptions = {
   /** each failed round; it is tried again */
   readonly onError: (error: unknown) => void;
 };
+
+/**
+ * Where API servers may reach the webhook: by its Service, and by the very address it listens on (a webhook registered by URL,
+ * as on a control plane without Services). Addresses that mean "all" are no place.
+ */
+export function webhookHosts(at: { service: string; namespace: string; host: string }): readonly string[] {
+  const service = `${at.service}.${at.namespace}.svc`;
+  return ['', '::', '0.0.0.0'].includes(at.host) ? [service] : [service, at.host];
+}
 
 const TIMEOUT_MS = 10_000;
 /** one small read per replica; a deciding one also reads the webhook configuration */
@@ -77,7 +86,7 @@ export class SelfMadeCertificates {
 
   /** One pass: read or create, serve, and where this process decides, publish and take at most one step. Throws. */
   async round(): Promise<void> {
-    const { clock, deciding, dnsNames } = this.#options;
+    const { clock, deciding, hosts } = this.#options;
     const stored = (await this.#read()) ?? (await this.#create());
     let { state, resourceVersion } = stored;
     if (state === null) {
@@ -87,7 +96,7 @@ export class SelfMadeCertificates {
           'certificates',
           `Secret ${secretName} is not usable; the deciding extender replaces it`,
         );
-      state = await makeState(dnsNames, clock.now());
+      state = await makeState(hosts, clock.now());
       resourceVersion = await this.#replace(state, resourceVersion);
     }
     this.serving.put(state.serving);
@@ -95,11 +104,11 @@ export class SelfMadeCertificates {
   }
 
   async #moveOn(state: CertificateState, resourceVersion: string): Promise<void> {
-    const { clock, dnsNames } = this.#options;
+    const { clock, hosts } = this.#options;
     const failure = await this.#publish(state);
     const step = dueStep(state, clock.now(), failure === null);
     if (step !== null) {
-      const moved = await take(step, state, dnsNames, clock.now());
+      const moved = await take(step, state, hosts, clock.now());
       await this.#replace(moved, resourceVersion);
       this.serving.put(moved.serving);
       await this.#publish(moved);
@@ -130,15 +139,15 @@ export class SelfMadeCertificates {
     if (response.status === 404) return null;
     if (response.status !== 200) throw this.#refused('read', response);
     const secret: unknown = JSON.parse(response.body.toString('utf8'));
-    const { dnsNames, clock } = this.#options;
+    const { hosts, clock } = this.#options;
     return {
-      state: decodeState(bagOf(fieldOf(secret, 'data')), dnsNames, clock.now()),
+      state: decodeState(bagOf(fieldOf(secret, 'data')), hosts, clock.now()),
       resourceVersion: resourceVersionOf(secret),
     };
   }
 
   async #create(): Promise<Stored> {
-    const state = await makeState(this.#options.dnsNames, this.#options.clock.now());
+    const state = await makeState(this.#options.hosts, this.#options.clock.now());
     const response = await this.#options.transport.request({
       method: 'POST',
       path: this.#collection,

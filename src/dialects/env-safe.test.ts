@@ -116,3 +116,28 @@ describe('a pod uses GPUs without a claim when', () => {
   ];
   it.each(cases)('%s', (_title, asked) => expect(usesGpu(asked, readAsk(asked))).toBe(true));
 });
+
+describe('a pod of a DaemonSet', () => {
+  const agent = (more: NonNullable<PodLike['spec']>, annotations: Record<string, string> = {}): PodLike => {
+    const asked = pod(annotations, more);
+    return { ...asked, metadata: { ...asked.metadata, ownerReferences: [{ kind: 'DaemonSet' }] } };
+  };
+  const cases: [string, PodLike, boolean][] = [
+    [
+      'that only looks at all devices uses none',
+      agent({ containers: [container('exporter', {}, { env: [literal('all')] })] }),
+      false,
+    ],
+    [
+      'that asks the vendor for one uses it',
+      agent({ containers: [container('train', { 'nvidia.com/gpu': '1' })] }),
+      true,
+    ],
+    [
+      'that asks us for a share uses it',
+      agent({ containers: [container('train')] }, { 'muster.dev/gpu-fraction': '0.5' }),
+      true,
+    ],
+  ];
+  it.each(cases)('%s', (_title, asked, uses) => expect(usesGpu(asked, readAsk(asked))).toBe(uses));
+});

@@ -39,13 +39,16 @@ export function isEnvSafe(pod: PodLike, ask: GpuAsk): boolean {
 
 /**
  * Without a claim the pod may see GPUs of its node: it has GPU resources, asks for GPUs in any dialect, or names devices by
- * variable, CDI annotation or mount. An image that itself sets the variable is not seen here.
+ * variable, CDI annotation or mount. An image that itself sets the variable is not seen here. The pods of DaemonSets that only
+ * look at devices (metric exporters, validators of the GPU operator: they show themselves all of them) use none of their memory
+ * or compute: there only resources and requests count.
  */
 export function usesGpu(pod: PodLike, ask: GpuAsk): boolean {
   if (ask.kind !== 'none') return true;
   const view = viewPod(pod);
-  if (namesDevices(view) || migLine(view) !== null) return true;
-  return view.containers.some((container) => holdsDevice(container) || showsDevice(visibleEnv(container)));
+  if (migLine(view) !== null || view.containers.some(holdsDevice)) return true;
+  if (view.ofDaemonSet) return false;
+  return namesDevices(view) || view.containers.some((container) => showsDevice(visibleEnv(container)));
 }
 
 function holdsDevice(container: ContainerView): boolean {

@@ -26,6 +26,7 @@ export type PodLike = {
         readonly uid?: string | undefined;
         readonly labels?: Readonly<Record<string, string>> | undefined;
         readonly annotations?: Readonly<Record<string, string>> | undefined;
+        readonly ownerReferences?: readonly { readonly kind?: string | undefined }[] | undefined;
       }
     | undefined;
   readonly spec?:
@@ -61,6 +62,7 @@ export type PodView = {
   readonly containers: readonly ContainerView[];
   /** spec.schedulingGroup.podGroupName, '' without one */
   readonly nativeGroup: string;
+  readonly ofDaemonSet: boolean;
 };
 
 /** Stands for a value that is not text: no number, no name, no list of any dialect. */
@@ -138,5 +140,6 @@ export function viewPod(pod: PodLike): PodView {
     annotations: texts(own(metadata, 'annotations')),
     containers: [...init, ...apps, ...ephemeral],
     nativeGroup: text(own(own(spec, 'schedulingGroup'), 'podGroupName')),
+    ofDaemonSet: list(own(metadata, 'ownerReferences')).some((owner) => own(owner, 'kind') === 'DaemonSet'),
   };
 }

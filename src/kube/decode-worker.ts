@@ -67,8 +67,8 @@ async function work(): Promise<void> {
 async function run(job: Job, project: Projection<unknown>): Promise<void> {
   const { id } = job;
   if (job.kind === 'page') {
-    const { items, end } = decodePage(asBuffer(job.body), project);
-    const bytesEach = job.body.length / BATCH_OBJECTS;
+    const { count, items, end } = decodePage(asBuffer(job.body), project);
+    const bytesEach = job.body.length / Math.max(count, 1);
     let batch: DecodedObject<unknown>[] = [];
     for (const object of items) {
       batch.push(object);

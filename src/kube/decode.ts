@@ -72,7 +72,7 @@ export function decodeWatchLine<T>(line: Buffer, project: Projection<T>): WatchE
 export function decodePage<T>(
   body: Buffer,
   project: Projection<T>,
-): { items: Generator<DecodedObject<T>, void, void>; end: PageEnd } {
+): { count: number; items: Generator<DecodedObject<T>, void, void>; end: PageEnd } {
   const list = parse(body, 'list page');
   const metadata = fields(list.metadata);
   const items = list.items ?? [];
@@ -81,6 +81,7 @@ export function decodePage<T>(
     throw new DecodeError('malformed', 'a list page without items or resourceVersion');
   }
   return {
+    count: items.length,
     items: decodeItems(items, project),
     end: { resourceVersion, continueToken: text(metadata.continue) },
   };

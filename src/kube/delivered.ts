@@ -90,11 +90,6 @@ export class Delivered<T> {
     return states;
   }
 
-  stateOf(id: string): string | undefined {
-    const entry = this.#entries.get(id);
-    return entry === undefined ? undefined : state(entry);
-  }
-
   #remove(id: string, { uid, namespace, name }: Entry): void {
     this.#entries.delete(id);
     this.#call(`remove of ${id}`, () => this.#sink.remove({ uid, namespace, name }));

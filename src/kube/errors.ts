@@ -18,9 +18,9 @@ export class TransportError extends Error {
     this.code = code;
   }
 
-  /** true when the API server may have carried the request out although no answer came */
+  /** true when the API server may have carried the request out although no answer came; also when we gave it up ourselves */
   get mayHaveHappened(): boolean {
-    return this.code === 'timeout' || this.code === 'broken';
+    return this.code !== 'unsent';
   }
 }
 

@@ -153,6 +153,26 @@ describe.each([
     expect(errors).toEqual([]);
   });
 
+  it('relist is heard also while a watch is being opened', async () => {
+    const { api, clock, reflector, inSync } = await setUp(options);
+    await eventually(() => reflector.stats.live && api.watches === 1);
+    const opening: (() => void)[] = [];
+    api.intercept = (url, response) => {
+      if (!url.searchParams.has('resourceVersion')) return false;
+      opening.push(() => response.writeHead(200).flushHeaders());
+      return true;
+    };
+    clock.advance(5_000);
+    api.endWatches();
+    await eventually(() => opening.length === 1);
+    api.put('p6');
+    const relisted = reflector.relist();
+    api.intercept = () => false;
+    opening[0]?.();
+    await relisted;
+    expect(inSync()).toBe(true);
+  });
+
   it('lists again after 410 and delivers only what differs', async () => {
     const { api, clock, sink, errors, reflector, inSync } = await setUp(options);
     await eventually(() => reflector.stats.live && api.watches === 1);
@@ -497,8 +517,11 @@ describe('history that is gone', () => {
     clock.advance(60_000);
     api.raw(gone);
     await eventually(() => reflector.stats.relists === 1 && api.watches === 1 && reflector.stats.live);
+    const events = reflector.stats.events;
+    api.bookmark();
+    await eventually(() => reflector.stats.events === events + 1);
     api.raw(gone);
-    await eventually(() => clock.nextInMs === 200);
+    await eventually(() => clock.nextInMs === 100);
     expect(reflector.stats.lists).toBe(2);
   });
 

@@ -11,12 +11,18 @@
  *
  * Nothing that the server sends and nothing that the sink throws ends the loop; only `stop` does.
  */
+import { type Difference, differences } from './audit.ts';
 import { backoffMs } from './backoff.ts';
 import type { DecodedObject, Decoder, PageEnd, WatchEvent } from './decoder.ts';
 import { Delivered, identity, type Sink, state } from './delivered.ts';
 import { DecodeError, ReflectorError, type ReflectorErrorCode, TransportError } from './errors.ts';
+import { ENDED, failed, type Outcome, refused, statusOf, thrown } from './outcome.ts';
 import type { Clock, KubeStream, Rng, Timer, Transport } from './ports.ts';
-import { type KubeStatus, readStatus } from './status-error.ts';
+import { newStats, type ReflectorStats } from './reflector-stats.ts';
+import { readStatus } from './status-error.ts';
+
+export type { Difference } from './audit.ts';
+export type { ReflectorStats } from './reflector-stats.ts';
 
 export type ReflectorOptions<T> = {
   transport: Transport;
@@ -38,41 +44,6 @@ export type ReflectorOptions<T> = {
   onError?: (error: ReflectorError) => void;
 };
 
-/** Counters since start; read them whenever you like. */
-export type ReflectorStats = {
-  /** lists begun, the first one included */
-  lists: number;
-  /** lists after the first one that completed: each means that history was lost */
-  relists: number;
-  /** watches opened */
-  watches: number;
-  /** watches that ended by a fault (not by the server's time limit) */
-  reconnects: number;
-  /** objects received, by list or watch */
-  objects: number;
-  /** watch events received, bookmarks included */
-  events: number;
-  /** streams and pages that could not be read */
-  decodeErrors: number;
-  /** objects that the projection refused */
-  malformedObjects: number;
-  sinkErrors: number;
-  bytes: number;
-  /** `Clock.monotonic` of the last byte of a watch or the last list page; null before */
-  lastEventMonotonic: number | null;
-  /** a watch is open that continues a complete list */
-  live: boolean;
-};
-
-export type Difference = {
-  /** namespace/name */
-  readonly object: string;
-  readonly kind: 'missing' | 'surplus' | 'stale';
-  /** `uid@resourceVersion`; null where there is none */
-  readonly listed: string | null;
-  readonly delivered: string | null;
-};
-
 const DEFAULT_PAGE_SIZE = 500;
 const LARGEST_PAGE_SIZE = 5_000;
 const LIST_TIMEOUT_MS = 60_000;
@@ -87,30 +58,9 @@ const SOON_MS = 30_000;
 const DOUBT_AFTER = 5;
 /** WatchLists that end before their bookmark until pages are used instead */
 const WATCH_LISTS_TRIED = 2;
-const LONGEST_ERROR_BODY = 64 * 1024;
-
-/** How one attempt ended. */
-type Outcome =
-  | { kind: 'ended' }
-  | { kind: 'relist'; error: ReflectorError }
-  | { kind: 'failed'; error: ReflectorError; retryAfterSeconds: number | null; refused: boolean };
 
 export class Reflector<T> {
-  readonly stats: ReflectorStats = {
-    lists: 0,
-    relists: 0,
-    watches: 0,
-    reconnects: 0,
-    objects: 0,
-    events: 0,
-    decodeErrors: 0,
-    malformedObjects: 0,
-    sinkErrors: 0,
-    bytes: 0,
-    lastEventMonotonic: null,
-    live: false,
-  };
-
+  readonly stats: ReflectorStats = newStats();
   readonly #options: ReflectorOptions<T>;
   readonly #delivered: Delivered<T>;
   readonly #synced = Promise.withResolvers<void>();
@@ -199,19 +149,7 @@ export class Reflector<T> {
       } else throw page.kind === 'ended' ? new ReflectorError('transport', 'the audit was stopped') : page.error;
     }
     await new Promise<void>((resolve) => this.#options.clock.after(settleMs, resolve));
-    const differences: Difference[] = [];
-    for (const id of new Set([...before.keys(), ...listed.keys()])) {
-      const delivered = this.#delivered.stateOf(id);
-      const expected = listed.get(id);
-      if (delivered === expected || delivered !== before.get(id)) continue;
-      differences.push({
-        object: id,
-        kind: delivered === undefined ? 'missing' : expected === undefined ? 'surplus' : 'stale',
-        listed: expected ?? null,
-        delivered: delivered ?? null,
-      });
-    }
-    return differences;
+    return differences(before, listed, this.#delivered.states());
   }
 
   async #run(): Promise<void> {
@@ -256,7 +194,7 @@ export class Reflector<T> {
         if (this.#stopped) return;
         for (const object of batch) this.#put(object);
       });
-      if (this.#stopped) return { kind: 'ended' };
+      if (this.#stopped) return ENDED;
       if ('kind' in page) {
         // the next try has fewer pages, so that it ends before the snapshot is gone again
         if (page.kind === 'relist' && token !== '') this.#pageSize = Math.min(LARGEST_PAGE_SIZE, this.#pageSize * 2);
@@ -264,7 +202,7 @@ export class Reflector<T> {
       }
       if (page.continueToken === '') {
         this.#listed(page.resourceVersion);
-        return { kind: 'ended' };
+        return ENDED;
       }
       token = page.continueToken;
     }
@@ -281,7 +219,7 @@ export class Reflector<T> {
       const request = this.#options.transport.request({ method: 'GET', path, timeoutMs: LIST_TIMEOUT_MS });
       const response = await Promise.race([request, this.#stopping.promise]);
       this.#heard(response.body.length);
-      if (response.status !== 200) return this.#refused('list', readStatus(response));
+      if (response.status !== 200) return refused(`list of ${this.#options.path}`, readStatus(response));
       return await this.#options.decoder.page(response.body, deliver);
     } catch (error) {
       return this.#thrown('list', error);
@@ -317,9 +255,14 @@ export class Reflector<T> {
     } catch (error) {
       return this.#thrown('watch', error);
     }
-    if (this.#stopped) return { kind: 'ended' };
+    if (this.#stopped) return ENDED;
+    if (!initial && this.#resourceVersion === null) {
+      // `relist` was called while the watch was being opened
+      stream.abort();
+      return ENDED;
+    }
     if (stream.status !== 200) {
-      const outcome = this.#refused('watch', await statusOf(stream));
+      const outcome = refused(`watch of ${this.#options.path}`, await statusOf(stream));
       // 4xx but 410 and 429: this server knows no WatchList
       if (
         initial &&
@@ -329,7 +272,7 @@ export class Reflector<T> {
       ) {
         this.#watchList = false;
         this.#tell(outcome.error);
-        return { kind: 'ended' };
+        return ENDED;
       }
       return outcome;
     }
@@ -366,14 +309,20 @@ export class Reflector<T> {
         if (reason !== null) end(reason);
       }
     });
-    const silence = this.#silenceTimer(silenceMs, () => {
-      const message = `watch of ${this.#options.path} was silent for ${silenceMs} ms`;
-      end(failed(new ReflectorError('silent', message)));
-    });
-    this.#interrupt = () => end({ kind: 'ended' });
+    let heardAt = this.#options.clock.monotonic();
+    const silence = this.#silenceTimer(
+      silenceMs,
+      () => heardAt,
+      () => {
+        const message = `watch of ${this.#options.path} was silent for ${silenceMs} ms`;
+        end(failed(new ReflectorError('silent', message)));
+      },
+    );
+    this.#interrupt = () => end(ENDED);
     try {
       for await (const chunk of stream.chunks) {
         this.#heard(chunk.length);
+        heardAt = this.#options.clock.monotonic();
         await decode.write(chunk);
       }
       await decode.end();
@@ -386,14 +335,14 @@ export class Reflector<T> {
       decode.abort();
       stream.abort();
     }
-    return outcome ?? { kind: 'ended' };
+    return outcome ?? ENDED;
   }
 
   /** One event; an outcome when the watch must end. */
   #event(event: WatchEvent<T>): Outcome | null {
     this.stats.events += 1;
     if (event.type === 'ERROR')
-      return this.#refused('watch', { ...event.error, retryAfterSeconds: null }, event.error.ahead);
+      return refused(`watch of ${this.#options.path}`, { ...event.error, retryAfterSeconds: null }, event.error.ahead);
     if (this.#resourceVersion !== null) this.#failures = 0;
     this.#refusals = 0;
     if (event.type === 'BOOKMARK') {
@@ -448,26 +397,10 @@ export class Reflector<T> {
     this.stats.lastEventMonotonic = this.#options.clock.monotonic();
   }
 
-  /** The server said no: 410 means list again, everything else try again. */
-  #refused(verb: string, status: KubeStatus, ahead = false): Exclude<Outcome, { kind: 'ended' }> {
-    const message = `${verb} of ${this.#options.path}: ${status.code} ${status.reason} ${status.message}`;
-    if (status.code === 410 || status.reason === 'Expired' || status.reason === 'Gone' || ahead) {
-      return { kind: 'relist', error: new ReflectorError('expired', message) };
-    }
-    const { retryAfterSeconds } = status;
-    return { kind: 'failed', error: new ReflectorError('status', message), retryAfterSeconds, refused: true };
-  }
-
   #thrown(verb: string, error: unknown): Outcome {
-    if (this.#stopped) return { kind: 'ended' };
-    const text = error instanceof Error ? error.message : String(error);
-    const message = `${verb} of ${this.#options.path}: ${text}`;
-    if (error instanceof DecodeError) {
-      this.stats.decodeErrors += 1;
-      return { kind: 'relist', error: new ReflectorError('decode', message, { cause: error }) };
-    }
-    const code: ReflectorErrorCode = error instanceof TransportError ? 'transport' : 'decode';
-    return failed(new ReflectorError(code, message, { cause: error }));
+    if (this.#stopped) return ENDED;
+    if (error instanceof DecodeError) this.stats.decodeErrors += 1;
+    return thrown(`${verb} of ${this.#options.path}`, error);
   }
 
   #report(code: ReflectorErrorCode, message: string, cause?: unknown): void {
@@ -501,13 +434,12 @@ export class Reflector<T> {
   }
 
   /** Fires when nothing was heard for `ms`. One timer at a time, not one per chunk. */
-  #silenceTimer(ms: number, fire: () => void): Timer {
+  #silenceTimer(ms: number, heardAt: () => number, fire: () => void): Timer {
     const { clock } = this.#options;
-    const openedAt = clock.monotonic();
     let timer: Timer;
     const arm = (delay: number): void => {
       timer = clock.after(delay, () => {
-        const left = Math.max(openedAt, this.stats.lastEventMonotonic ?? openedAt) + ms - clock.monotonic();
+        const left = heardAt() + ms - clock.monotonic();
         if (left <= 0) fire();
         else arm(left);
       });
@@ -515,27 +447,4 @@ export class Reflector<T> {
     arm(ms);
     return { cancel: () => timer.cancel() };
   }
-}
-
-const failed = (error: ReflectorError): Outcome => ({ kind: 'failed', error, retryAfterSeconds: null, refused: false });
-
-/** The Status that came instead of a stream; read only so far as it may be useful. */
-async function statusOf(stream: KubeStream): Promise<KubeStatus> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  try {
-    for await (const chunk of stream.chunks) {
-      chunks.push(chunk);
-      bytes += chunk.length;
-      if (bytes > LONGEST_ERROR_BODY) break;
-    }
-  } catch {
-    // the status code alone is enough
-  }
-  stream.abort();
-  return readStatus({
-    status: stream.status,
-    body: Buffer.concat(chunks),
-    retryAfterSeconds: stream.retryAfterSeconds ?? null,
-  });
 }

@@ -439,6 +439,29 @@ describe('credentials', () => {
     writeFileSync(tokens, 'stale');
   });
 
+  it('of a plugin that hangs later on do not hold calls up for longer than their time', async () => {
+    const port = await echo();
+    const plugin = join(folder, 'plugin.cjs');
+    const hang = join(folder, 'hang');
+    writeFileSync(
+      plugin,
+      `const status = { token: 'old', expirationTimestamp: '2020-01-01T00:00:00Z' };
+       if (require('node:fs').existsSync(${JSON.stringify(hang)})) setTimeout(() => {}, 3000);
+       else console.log(JSON.stringify({ status }));`,
+    );
+    const exec = { apiVersion: 'client.authentication.k8s.io/v1', command: process.execPath, args: [plugin] };
+    const clock = new ManualClock();
+    const transport = await open({ clock, kubeconfig: kubeconfig({ exec }, { server: `http://127.0.0.1:${port}` }) });
+    writeFileSync(hang, '');
+    clock.advance(60_000);
+    const answer = transport.request(get('/', 10_000));
+    await eventually(() => clock.nextInMs === 5_000);
+    clock.advance(5_000);
+    expect((await answer).body.toString()).toBe('Bearer old');
+    // and the next call does not wait at all
+    expect((await transport.request(get('/', 10_000))).body.toString()).toBe('Bearer old');
+  });
+
   it('that did not change since a 401 are not tried again', async () => {
     let calls = 0;
     const port = await serve((_, response) => {

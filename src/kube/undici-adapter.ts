@@ -4,7 +4,9 @@
  */
 import { readFileSync } from 'node:fs';
 import { type Dispatcher, Pool, ProxyAgent } from 'undici';
-import { ConnectError, TransportError, type TransportErrorCode } from './errors.ts';
+import { ChunkQueue } from './chunk-queue.ts';
+import { TransportError } from './errors.ts';
+import { Exchange, type ExchangeEvents } from './exchange.ts';
 import {
   type Credentials,
   type Endpoint,
@@ -30,8 +32,8 @@ const CONNECT_TIMEOUT_MS = 10_000;
 /** TCP keep-alive finds a dead peer under a silent watch within about 25 s */
 const TCP_KEEP_ALIVE_MS = 15_000;
 const CREDENTIALS_AGE_MS = 30_000;
-/** a stream's bytes not read yet, above which the socket is paused */
-const STREAM_BUFFER_BYTES = 1024 * 1024;
+const LONGEST_REFRESH_MS = 5_000;
+const REFRESH_RETRY_MS = 5_000;
 
 /** Reads the kubeconfig and the credentials; opens no connection yet. Throws ConnectError. */
 export async function connect(options: ConnectOptions): Promise<Transport> {
@@ -65,14 +67,14 @@ class UndiciTransport implements Transport {
     const response = await this.#call(request, deadline);
     if (response.status !== 401) return response;
     // refused before anything happened: the token may have been replaced since we read it
-    if (!(await this.#renewed())) return response;
+    if (!(await this.#renewed(deadline))) return response;
     return this.#call(request, deadline);
   }
 
   async stream(request: KubeRequest): Promise<KubeStream> {
     const deadline = this.#clock.monotonic() + request.timeoutMs;
     const stream = await this.#stream(request, deadline);
-    if (stream.status !== 401 || !(await this.#renewed())) return stream;
+    if (stream.status !== 401 || !(await this.#renewed(deadline))) return stream;
     stream.abort();
     return this.#stream(request, deadline);
   }
@@ -106,14 +108,20 @@ class UndiciTransport implements Transport {
   }
 
   /** true when the credentials differ from those just refused */
-  async #renewed(): Promise<boolean> {
+  async #renewed(deadline: number): Promise<boolean> {
     const refused = this.#credentials.headers.authorization;
-    try {
-      await this.refresh();
-    } catch {
-      return false;
-    }
+    await this.#refreshBefore(deadline);
     return this.#credentials.headers.authorization !== refused;
+  }
+
+  /** Never throws and never outlasts a call: a credential plugin may fail or hang. It is asked again a little later then. */
+  async #refreshBefore(deadline: number): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const now = this.#clock.monotonic();
+    const timer = this.#clock.after(Math.min(deadline - now, LONGEST_REFRESH_MS), resolve);
+    this.#credentialsAt = now - CREDENTIALS_AGE_MS + REFRESH_RETRY_MS;
+    await Promise.race([this.refresh().catch(() => {}), promise]);
+    timer.cancel();
   }
 
   async #call(request: KubeRequest, deadline: number): Promise<KubeResponse> {
@@ -156,20 +164,12 @@ class UndiciTransport implements Transport {
     pool: 'calls' | 'streams',
     request: KubeRequest,
     deadline: number,
-    events: Events,
+    events: ExchangeEvents,
   ): Promise<Exchange> {
     const what = `${request.method} ${request.path.split('?', 1)[0]}`;
-    if (this.#clock.monotonic() - this.#credentialsAt > CREDENTIALS_AGE_MS) {
-      try {
-        await this.refresh();
-      } catch (error) {
-        // old credentials may still do; the server decides
-        if (this.#pools === null) {
-          const text = error instanceof ConnectError ? error.message : 'no credentials';
-          throw new TransportError('unsent', `${what}: ${text}`);
-        }
-      }
-    }
+    const age = this.#clock.monotonic() - this.#credentialsAt;
+    // old credentials may still do when new ones cannot be had; the server decides
+    if (age > CREDENTIALS_AGE_MS) await this.#refreshBefore(deadline);
     const pools = this.#pools;
     if (this.#closed || pools === null) throw new TransportError('aborted', `${what}: the transport is closed`);
     const exchange = new Exchange(what, events, () => this.#open.delete(exchange));
@@ -198,138 +198,6 @@ class UndiciTransport implements Transport {
       exchange.onResponseError(null, error instanceof Error ? error : new Error('dispatch failed'));
     }
     return exchange;
-  }
-}
-
-type Events = {
-  head(): void;
-  data(chunk: Buffer): void;
-  end(): void;
-  fail(error: TransportError): void;
-};
-
-/** One request and its answer. Ends once: by the answer's end, a fault, the deadline or an abort. */
-class Exchange implements Dispatcher.DispatchHandler {
-  status = 0;
-  retryAfter: number | null = null;
-  controller: Dispatcher.DispatchController | null = null;
-  readonly #what: string;
-  readonly #events: Events;
-  readonly #over: () => void;
-  #stopTimer: () => void = () => {};
-  #done = false;
-
-  constructor(what: string, events: Events, over: () => void) {
-    this.#what = what;
-    this.#events = events;
-    this.#over = over;
-  }
-
-  startTimer(clock: Clock, deadline: number): void {
-    const timer = clock.after(deadline - clock.monotonic(), () => this.abort('timeout', 'no answer in time'));
-    this.#stopTimer = () => timer.cancel();
-  }
-
-  stopTimer(): void {
-    this.#stopTimer();
-  }
-
-  abort(code: TransportErrorCode, text: string): void {
-    if (this.#done) return;
-    // a request that is still queued or connecting is dropped by onRequestStart before a byte of it is written
-    if (code === 'timeout' && this.controller === null) this.#fail('unsent', 'no connection in time');
-    else this.#fail(code, text);
-    this.controller?.abort(new Error(text));
-  }
-
-  onRequestStart(controller: Dispatcher.DispatchController): void {
-    if (this.#done) controller.abort(new Error('given up before it was sent'));
-    else this.controller = controller;
-  }
-
-  onResponseStart(_controller: unknown, status: number, headers: Record<string, string | string[] | undefined>): void {
-    if (this.#done || status < 200) return;
-    this.status = status;
-    this.retryAfter = retryAfterSeconds(headers['retry-after']);
-    this.#events.head();
-  }
-
-  onResponseData(_controller: unknown, chunk: Buffer): void {
-    if (!this.#done) this.#events.data(chunk);
-  }
-
-  onResponseEnd(): void {
-    if (!this.#finish()) return;
-    this.#events.end();
-  }
-
-  onResponseError(_controller: unknown, error: Error): void {
-    const code = 'code' in error ? String(error.code) : error.name;
-    if (this.controller === null) this.#fail('unsent', `nothing was sent (${code})`, error);
-    else this.#fail('broken', `the connection broke (${code})`, error);
-  }
-
-  #fail(code: TransportErrorCode, text: string, cause?: Error): void {
-    if (!this.#finish()) return;
-    this.#events.fail(new TransportError(code, `${this.#what}: ${text}`, cause === undefined ? undefined : { cause }));
-  }
-
-  #finish(): boolean {
-    if (this.#done) return false;
-    this.#done = true;
-    this.#stopTimer();
-    this.#over();
-    return true;
-  }
-}
-
-/** Chunks between socket and reader; pauses the socket while the reader is behind. For one reader. */
-class ChunkQueue implements AsyncIterable<Buffer> {
-  control: Dispatcher.DispatchController | null = null;
-  readonly #abort: () => void;
-  #chunks: Buffer[] = [];
-  #bytes = 0;
-  #finished = false;
-  #error: TransportError | null = null;
-  #wake: (() => void) | null = null;
-
-  constructor(abort: () => void) {
-    this.#abort = abort;
-  }
-
-  push(chunk: Buffer): void {
-    this.#chunks.push(chunk);
-    this.#bytes += chunk.length;
-    if (this.#bytes > STREAM_BUFFER_BYTES) this.control?.pause();
-    this.#wake?.();
-  }
-
-  finish(error: TransportError | null): void {
-    this.#finished = true;
-    this.#error = error;
-    this.#wake?.();
-  }
-
-  async *[Symbol.asyncIterator](): AsyncGenerator<Buffer, void, void> {
-    try {
-      for (;;) {
-        const chunk = this.#chunks.shift();
-        if (chunk !== undefined) {
-          this.#bytes -= chunk.length;
-          if (this.#bytes < STREAM_BUFFER_BYTES / 4 && this.control?.paused) this.control.resume();
-          yield chunk;
-        } else if (this.#error !== null) throw this.#error;
-        else if (this.#finished) return;
-        else {
-          await new Promise<void>((resolve) => {
-            this.#wake = resolve;
-          });
-          this.#wake = null;
-        }
-      }
-    } finally {
-      if (!this.#finished) this.#abort();
-    }
   }
 }
 
@@ -371,12 +239,6 @@ function encode(body: unknown): Buffer | string | null {
 
 function joined(chunks: Buffer[]): Buffer {
   return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);
-}
-
-/** Seconds or an HTTP date; only seconds are understood, as API servers send them. */
-function retryAfterSeconds(header: string | string[] | undefined): number | null {
-  const text = Array.isArray(header) ? header[0] : header;
-  return text !== undefined && /^\d{1,6}$/.test(text) ? Number(text) : null;
 }
 
 function version(): string {

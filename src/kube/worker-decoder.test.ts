@@ -147,6 +147,27 @@ describe('the decode thread', () => {
     expect(furthest).toBeLessThan(200 + 3 * 200 + 50);
   });
 
+  it('hands over few batches per turn of the loop, also when their receiver is slow', async () => {
+    const perTurn: number[] = [];
+    let turn = 0;
+    let turning = true;
+    const next = (): void => {
+      turn += 1;
+      if (turning) setImmediate(next);
+    };
+    next();
+    const body = page(Array.from({ length: 10_000 }, (_, i) => `p${i}`));
+    await thread.decoder(ref(smallPod)).page(body, () => {
+      perTurn[turn] = (perTurn[turn] ?? 0) + 1;
+      const until = performance.now() + 4;
+      while (performance.now() < until);
+    });
+    turning = false;
+    const counts = perTurn.filter((count) => count > 0);
+    expect(counts.reduce((sum, count) => sum + count, 0)).toBe(50);
+    expect(Math.max(...counts)).toBeLessThanOrEqual(4);
+  });
+
   it('keeps the serving loop free while 20,000 events of 5 kB come in', async () => {
     const env = Array.from({ length: 90 }, (_, i) => ({ name: `VARIABLE_${i}`, value: `value of variable ${i}` }));
     const large = { ...pod('a'), spec: { containers: [{ name: 'main', image: 'registry.example/app:1', env }] } };

@@ -69,11 +69,12 @@ export class Muster {
     this.process = this.#spawn();
   }
 
-  async get(path: string): Promise<{ status: number; text: string }> {
+  async get(path: string, timeoutMs = 5_000): Promise<{ status: number; text: string }> {
     const { statusCode, body } = await request(`${this.url}${path}`, {
       dispatcher: this.#agent,
-      headersTimeout: 5_000,
-      bodyTimeout: 5_000,
+      headersTimeout: timeoutMs,
+      bodyTimeout: timeoutMs,
+      signal: AbortSignal.timeout(timeoutMs),
     });
     return { status: statusCode, text: await body.text() };
   }

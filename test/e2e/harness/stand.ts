@@ -14,7 +14,7 @@ import { LoopbackProxy } from './proxy.ts';
 import { waitFor } from './wait.ts';
 
 /** the service account that deploy/ gives Muster and its kube-scheduler */
-export const account = 'muster-system/muster';
+export const account = 'muster-system/muster-extender';
 
 export type StandOptions = {
   nodes: readonly NodeSpec[];

@@ -1,0 +1,78 @@
+/** `muster-scheduler` as a second profile inside an existing kube-scheduler: pods of the other profile must not notice us. */
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { deviceOf } from './harness/claims.ts';
+import { type SchedulerConfiguration, schedulerUser } from './harness/control-plane.ts';
+import { schedulerConfigurations } from './harness/deploy.ts';
+import { devicesOf } from './harness/nodes.ts';
+import { fraction, pod } from './harness/pods.ts';
+import { LoopbackProxy } from './harness/proxy.ts';
+import { Stand } from './harness/stand.ts';
+
+let stand: Stand;
+let verbs: LoopbackProxy;
+
+beforeAll(async () => {
+  stand = await Stand.start({
+    nodes: [
+      { name: 'gpu', source: 'slices', devices: devicesOf(2, 'NVIDIA L4', 23034) },
+      { name: 'cpu', source: 'gfd', devices: [], managed: false },
+    ],
+  });
+  await stand.scheduler.process.killHard();
+  verbs = await LoopbackProxy.start({ to: stand.muster.url });
+  await stand.plane.startScheduler({
+    name: 'shared-scheduler',
+    config: withDefaultProfile(schedulerConfigurations().profile),
+    extenderUrl: verbs.url,
+    user: schedulerUser,
+    leaderElection: { leaderElect: false },
+  });
+});
+
+afterAll(async () => {
+  await verbs?.stop();
+  await stand?.stop();
+});
+
+function withDefaultProfile(config: SchedulerConfiguration): SchedulerConfiguration {
+  const profiles = config.profiles as { schedulerName: string }[];
+  expect(profiles.map(({ schedulerName }) => schedulerName)).toContain('muster-scheduler');
+  if (profiles.some(({ schedulerName }) => schedulerName === 'default-scheduler')) return config;
+  return { ...config, profiles: [{ schedulerName: 'default-scheduler' }, ...profiles] };
+}
+
+test('pods of the other profile are bound without a call to us', async () => {
+  const names = Array.from({ length: 20 }, (_, at) => `other-${at}`);
+  await stand.create(names.map((name) => pod(name, { schedulerName: 'default-scheduler' })));
+  await stand.bound(names);
+  expect(verbs.passed).toEqual([]);
+});
+
+test('our pods get their devices', async () => {
+  await stand.create([fraction('ours', '0.5')]);
+  const bound = (await stand.bound(['ours'])).get('ours')!;
+  expect([bound.spec.nodeName, deviceOf(bound).milli]).toEqual(['gpu', 500]);
+  expect([verbs.count('filter'), verbs.count('bind')]).toEqual([1, 1]);
+});
+
+test('with the extender dead the other profile goes on as before, while ours waits and recovers', async () => {
+  await stand.muster.process.killHard();
+  await stand.create([
+    fraction('ours-waits', '0.5', {
+      requests: { 'muster.dev/gpu-milli': '500' },
+      limits: { 'muster.dev/gpu-milli': '500' },
+    }),
+  ]);
+  const started = performance.now();
+  await stand.create([pod('other-goes-on', { schedulerName: 'default-scheduler' })]);
+  await stand.bound(['other-goes-on']);
+  expect(performance.now() - started).toBeLessThan(5_000);
+  await stand.muster.killAndRestart();
+  await stand.muster.ready();
+  await stand.create([fraction('ours-later', '0.5')]);
+  await stand.bound(['ours-later']);
+});
+
+test('no device was over 100 %', async () => {
+  await stand.finish();
+});
