@@ -18,6 +18,7 @@ export type PictureInput = {
 };
 
 const WAITING_AT_MOST = 5;
+const FAULTS_SHOWN = 3;
 const TITLE = 'Muster';
 /** lines that are neither nodes nor waiting pods, and the one the cursor stands on */
 const FRAME_LINES = 7;
@@ -108,7 +109,7 @@ export function drawPicture(input: PictureInput): string[] {
     `fullest ever ${percent(watch.fullest)}`,
   ].join('   ');
   const placed = `placed ${watch.placed}`;
-  const faults = [...watch.faults].slice(0, 3).map((fault) => ` ${red(colour, cut(fault, columns - 2))}`);
+  const faults = [...watch.faults].slice(0, FAULTS_SHOWN).map((fault) => ` ${red(colour, cut(fault, columns - 2))}`);
   // the picture must stay lower than the terminal, or redrawing in place would scroll
   const height = Math.max(8, input.lines) - FRAME_LINES - faults.length;
   const waitingAtMost = Math.max(1, Math.min(WAITING_AT_MOST, height - rows.length));
@@ -145,6 +146,9 @@ export function progressLine(input: Pick<PictureInput, 'rows' | 'watch' | 'elaps
 
 export function summaryLine(watch: DeviceWatch, elapsedMs: number): string {
   const rate = watch.placed / Math.max(0.001, elapsedMs / 1000);
-  const over = watch.faults.size === 0 ? 'none ever over 100 %' : [...watch.faults].join('; ');
+  const faults = [...watch.faults];
+  const more = faults.length > FAULTS_SHOWN ? ` and ${faults.length - FAULTS_SHOWN} more` : '';
+  const over =
+    faults.length === 0 ? 'none ever over 100 %' : `FAULTS: ${faults.slice(0, FAULTS_SHOWN).join('; ')}${more}`;
   return `placed ${watch.placed} pods on ${watch.used.size} devices (${rate.toFixed(1)} pods/s), ${watch.waiting().length} waiting, max device ${percent(watch.fullest)}, ${over}`;
 }
