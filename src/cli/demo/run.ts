@@ -23,7 +23,10 @@ const PRIORITIES = [
   [1, 'demo-high'],
 ] as const;
 
-export type DemoOutput = NodeJS.WriteStream;
+/** process.stdout, or anything that takes text; lines instead of a picture where it is no terminal */
+export type DemoOutput = { write(text: string): unknown } & Partial<
+  Pick<NodeJS.WriteStream, 'isTTY' | 'columns' | 'rows' | 'hasColors'>
+>;
 
 function rowsOf(nodes: readonly NodeObjects[]): NodeRow[] {
   return nodes.map(({ node, gpus }) => {
@@ -95,8 +98,8 @@ export async function runDemo(
         out.write(`${progressLine({ rows, watch, elapsedMs, podsPerSecond })}\n`);
         return;
       }
-      const colour = out.hasColors(256);
-      const size = { columns: out.columns, lines: out.rows };
+      const colour = out.hasColors?.(256) ?? false;
+      const size = { columns: out.columns ?? 80, lines: out.rows ?? 24 };
       screen.draw(
         drawPicture({
           rows,

@@ -5,10 +5,10 @@ const ERASE_REST_OF_LINE = '\x1b[K';
 const ERASE_BELOW = '\x1b[J';
 
 export class Screen {
-  readonly #out: NodeJS.WriteStream;
+  readonly #out: { write(text: string): unknown };
   #height = 0;
 
-  constructor(out: NodeJS.WriteStream) {
+  constructor(out: { write(text: string): unknown }) {
     this.#out = out;
   }
 
