@@ -105,7 +105,7 @@ function settings(
   return {
     kubeconfig: plane.kubeconfig(options.account, options.server),
     listen: { host: '127.0.0.1', port },
-    webhook: { host: '127.0.0.1', port: webhookPort },
+    webhook: { enabled: true, host: '127.0.0.1', port: webhookPort },
     leadership: options.leadership ?? 'always',
     schedulerIdentity: options.schedulerIdentity ?? options.name,
     lease: { namespace, name },
