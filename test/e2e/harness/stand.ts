@@ -10,6 +10,7 @@ import type { Kube, Node, Pod } from './kube.ts';
 import { Kubelet } from './kubelet.ts';
 import { Muster } from './muster.ts';
 import { createNode, type NodeSpec } from './nodes.ts';
+import { runningProcesses } from './process.ts';
 import { LoopbackProxy } from './proxy.ts';
 import { waitFor } from './wait.ts';
 
@@ -73,6 +74,7 @@ export class Stand {
       const audit = await Audit.start(plane.admin);
       return new Stand({ plane, muster, scheduler, verbs, api, kubelet, audit });
     } catch (error) {
+      for (const each of runningProcesses()) if (each.name.startsWith('muster')) await each.killHard();
       await plane.stop();
       throw error;
     }
