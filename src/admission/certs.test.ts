@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ManualClock } from '../../test/build/manual-clock.ts';
 import type { Transport } from '../kube/ports.ts';
 import { connect } from '../kube/undici-adapter.ts';
-import { SelfMadeCertificates } from './certs.ts';
+import { SelfMadeCertificates, webhookHosts } from './certs.ts';
 import type { MutateOptions } from './mutate.ts';
 import { startWebhook, type Webhook } from './server.ts';
 
@@ -104,6 +104,14 @@ function handshake(port: number, ca: string, host = HOST): Promise<string> {
     socket.on('error', reject);
   });
 }
+
+it.each([
+  ['::', [HOST]],
+  ['0.0.0.0', [HOST]],
+  ['127.0.0.1', [HOST, '127.0.0.1']],
+])('a webhook that listens on %s is reached at %j', (host, hosts) => {
+  expect(webhookHosts({ service: 'muster-webhook', namespace: 'muster-system', host })).toEqual(hosts);
+});
 
 describe('self-made certificates', () => {
   let api: SecretAndHooks;

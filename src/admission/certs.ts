@@ -34,6 +34,15 @@ export type SelfMadeOptions = {
   readonly onError: (error: unknown) => void;
 };
 
+/**
+ * Where API servers may reach the webhook: by its Service, and by the very address it listens on (a webhook registered by URL,
+ * as on a control plane without Services). Addresses that mean "all" are no place.
+ */
+export function webhookHosts(at: { service: string; namespace: string; host: string }): readonly string[] {
+  const service = `${at.service}.${at.namespace}.svc`;
+  return ['', '::', '0.0.0.0'].includes(at.host) ? [service] : [service, at.host];
+}
+
 const TIMEOUT_MS = 10_000;
 /** one small read per replica; a deciding one also reads the webhook configuration */
 const ROUND_MS = 15_000;

@@ -2,7 +2,7 @@
  * The webhook's HTTPS server: `POST /mutate`. Served by every replica, leading or not: it needs no books. It cannot stop the
  * cluster: the configuration is scoped, has a short timeout and failurePolicy Ignore; here every input ends in a clear answer.
  */
-import Fastify, { type FastifyInstance, type FastifyPluginAsync } from 'fastify';
+import Fastify, { type FastifyPluginAsync } from 'fastify';
 import type { Clock } from '../kube/ports.ts';
 import { AdmissionError } from './errors.ts';
 import type { MutateOptions } from './mutate.ts';
@@ -56,10 +56,10 @@ export type Webhook = { readonly port: number; close(): Promise<void> };
 export async function startWebhook(options: WebhookOptions): Promise<Webhook> {
   const { certificates, host = '::', port, ...plugin } = options;
   const app = secureServer(await certificates.first());
-  await app.register(mutatePlugin, plugin);
   const forget = certificates.onChange(({ certificate, key }) =>
     app.server.setSecureContext({ ...TLS, cert: certificate, key }),
   );
+  await app.register(mutatePlugin, plugin);
   await app.listen({ host, port });
   const address = app.server.address();
   return {
@@ -73,21 +73,17 @@ export async function startWebhook(options: WebhookOptions): Promise<Webhook> {
 
 const TLS = { minVersion: 'TLSv1.2' } as const;
 
-function secureServer({
-  certificate,
-  key,
-}: ServingCertificate): FastifyInstance & { server: import('node:https').Server } {
+function secureServer({ certificate, key }: ServingCertificate) {
   const app = Fastify({
     logger: false,
     bodyLimit: BODY_LIMIT,
-    // one request, whole, well within the 3 s of the configuration
+    // a whole request; the API server itself gives up after 3 s
     requestTimeout: 5_000,
-    connectionTimeout: 0,
     // the API server pools its connections for 90 s and does not repeat a POST whose connection we closed
     keepAliveTimeout: 120_000,
     forceCloseConnections: 'idle',
     https: { ...TLS, cert: certificate, key, handshakeTimeout: 5_000, headersTimeout: 5_000 },
   });
   app.server.maxConnections = 1_024;
-  return app as unknown as FastifyInstance & { server: import('node:https').Server };
+  return app;
 }

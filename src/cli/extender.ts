@@ -1,0 +1,77 @@
+/** `muster extender`: runs the extender until SIGTERM or SIGINT, then drains. */
+import { Command } from 'commander';
+import { readConfigFile } from '../extender/config.ts';
+import { startExtender } from '../extender/start.ts';
+import { nodeClock, nodeRng } from '../kube/node-adapter.ts';
+import { connect } from '../kube/undici-adapter.ts';
+import { DecodeThread } from '../kube/worker-decoder.ts';
+
+/** beyond this a drain is given up; kubelet kills after terminationGracePeriodSeconds, 30 by default */
+const DRAIN_MS = 20_000;
+
+const HELP = `
+The configuration is YAML or JSON. Every key has a default but schedulerIdentity, which the environment
+POD_NAME gives in a pod. The least that runs on one machine beside a scheduler without leader election:
+
+  leadership: always
+  listen: {port: 8888}
+
+Examples:
+  $ muster extender --config extender.yaml
+  $ muster extender --config extender.yaml --kubeconfig ~/.kube/config --context staging
+  $ curl 127.0.0.1:8888/readyz
+  $ curl '127.0.0.1:8888/explain?pod=team/train-0'
+
+SIGTERM: no new connection or decision; binds in flight get their answers, then exit with status 0.
+`;
+
+export function extenderCommand(version: string): Command {
+  return new Command('extender')
+    .description('serve kube-scheduler: filter, prioritize, preempt and bind with GPU devices in view')
+    .requiredOption('--config <file>', 'configuration, YAML or JSON')
+    .option('--kubeconfig <file>', 'overrides the configuration; default: $KUBECONFIG, ~/.kube/config, service account')
+    .option('--context <name>', "context of the kubeconfig; default: the file's current one")
+    .addHelpText('after', HELP)
+    .action(async (options: { config: string; kubeconfig?: string; context?: string }) => {
+      await run(version, options);
+    });
+}
+
+async function run(version: string, options: { config: string; kubeconfig?: string; context?: string }): Promise<void> {
+  const config = readConfigFile(options.config, process.env);
+  const kubeconfig = options.kubeconfig ?? config.kubeconfig;
+  const transport = await connect({
+    component: 'extender',
+    ...(kubeconfig !== undefined && { kubeconfig }),
+    ...(options.context !== undefined && { context: options.context }),
+  });
+  const thread = new DecodeThread();
+  const extender = await startExtender(config, { transport, clock: nodeClock, rng: nodeRng, thread, version });
+  process.stderr.write(`muster extender listens on ${extender.url}\n`);
+  let ending = false;
+  const end = (status: number, why: string): void => {
+    if (ending) return;
+    ending = true;
+    process.stderr.write(`muster extender ends: ${why}\n`);
+    nodeClock.after(DRAIN_MS, () => process.exit(status || 1));
+    void (async () => {
+      try {
+        await extender.close();
+        await thread.close();
+        await transport.close();
+      } finally {
+        process.exit(status);
+      }
+    })();
+  };
+  process.on('SIGTERM', () => end(0, 'SIGTERM'));
+  process.on('SIGINT', () => end(0, 'SIGINT'));
+  // Only a programming error comes here: what requests and the network do is caught where it happens. The books may be wrong
+  // then, and they are rebuilt from the cluster by the next process; so drain what was promised, and end.
+  const fault = (error: unknown): void => {
+    process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+    end(1, 'a programming error');
+  };
+  process.on('uncaughtException', fault);
+  process.on('unhandledRejection', fault);
+}

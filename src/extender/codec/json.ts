@@ -1,0 +1,66 @@
+/** Reading JSON the way kube-scheduler's Go side does: keys in any case, and nothing so deep that walking it could hurt. */
+import { isUtf8 } from 'node:buffer';
+import { ExtenderError, malformed } from '../errors.ts';
+
+/** Kubernetes objects stay below 100; the API server itself refuses 10,000. */
+const DEEPEST = 512;
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+
+/** Throws ExtenderError: not UTF-8, nested too deeply, no JSON, no object. `cut`: text to read in place of body[end …]. */
+export function parseObject(body: Buffer, end = body.length, cut = ''): Record<string, unknown> {
+  const part = end === body.length ? body : body.subarray(0, end);
+  if (part.length === 0 && cut === '') throw malformed('request body is empty');
+  if (!isUtf8(part)) throw malformed('request body is not UTF-8');
+  refuseDeep(part);
+  let value: unknown;
+  try {
+    value = JSON.parse(part.toString('utf8') + cut);
+  } catch {
+    throw malformed('request body is not JSON');
+  }
+  if (!isObject(value)) throw malformed('request body is not a JSON object');
+  return value;
+}
+
+export const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/**
+ * The value under `key`, written in any case. The exact spelling wins over others, of several other spellings the last one;
+ * undefined without any.
+ */
+export function anyCase(object: Record<string, unknown>, key: string): unknown {
+  if (Object.hasOwn(object, key)) return object[key];
+  const folded = key.toLowerCase();
+  let found: unknown;
+  for (const other of Object.keys(object)) {
+    if (other.length === key.length && other.toLowerCase() === folded) found = object[other];
+  }
+  return found;
+}
+
+/** JSON.parse keeps a frame per open bracket: 64 MiB of them would cost gigabytes before it fails. */
+function refuseDeep(body: Buffer): void {
+  let depth = 0;
+  for (let at = 0; at < body.length; at++) {
+    const byte = body[at]!;
+    if (byte === QUOTE) {
+      at = body.indexOf(QUOTE, at + 1);
+      // a quote is escaped when an odd number of backslashes precedes it
+      while (at !== -1 && backslashesBefore(body, at) % 2 === 1) at = body.indexOf(QUOTE, at + 1);
+      if (at === -1) return;
+    } else if ((byte | 0x20) === 0x7b) {
+      // { and [
+      if (++depth > DEEPEST)
+        throw new ExtenderError('too-large', `request body is nested deeper than ${DEEPEST} levels`);
+    } else if ((byte | 0x20) === 0x7d) depth--;
+  }
+}
+
+function backslashesBefore(body: Buffer, at: number): number {
+  let from = at;
+  while (from > 0 && body[from - 1] === BACKSLASH) from--;
+  return at - from;
+}

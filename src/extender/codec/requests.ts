@@ -1,0 +1,112 @@
+/** Bodies of the four verbs → what the verbs work on. Throws ExtenderError with a text for people; never anything else. */
+import type { PreemptCandidate } from '../../cluster/decider.ts';
+import type { PodFacts } from '../../core/placement/pod-facts.ts';
+import { malformed } from '../errors.ts';
+import { anyCase, isObject, parseObject } from './json.ts';
+import { listOfValues, type NameList, type NameLists } from './name-lists.ts';
+
+/** A Pod as JSON → facts; null without uid, namespace and name. */
+export type ProjectPod = (object: unknown) => PodFacts | null;
+
+export type NodesRequest = {
+  readonly pod: PodFacts;
+  readonly list: NameList;
+  /** the Node objects of a scheduler that is not nodeCacheCapable, in the order of `list`; null from one that is */
+  readonly items: readonly unknown[] | null;
+};
+
+export type BindRequest = {
+  readonly uid: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly node: string;
+};
+
+export type PreemptRequest = { readonly pod: PodFacts; readonly candidates: readonly PreemptCandidate[] };
+
+/** filter and prioritize. */
+export function decodeNodes(body: Buffer, lists: NameLists, projectPod: ProjectPod): NodesRequest {
+  const region = lists.find(body);
+  if (region !== null) {
+    const head = tryParse(body, region.keyAt);
+    if (head !== null) return { pod: podOf(head, projectPod), list: region.list, items: null };
+  }
+  return decodeNodesSlowly(body, projectPod);
+}
+
+/** The same without looking at bytes; also what `decodeNodes` is compared with in tests. */
+export function decodeNodesSlowly(body: Buffer, projectPod: ProjectPod): NodesRequest {
+  const args = parseObject(body);
+  const names = anyCase(args, 'NodeNames') ?? null;
+  if (names !== null) {
+    if (!Array.isArray(names)) throw malformed('NodeNames is not a list');
+    return { list: listOfValues(names, 'NodeNames'), pod: podOf(args, projectPod), items: null };
+  }
+  const nodes = anyCase(args, 'Nodes') ?? null;
+  if (nodes === null) throw malformed('neither NodeNames nor Nodes is given');
+  const items = isObject(nodes) ? (anyCase(nodes, 'items') ?? []) : null;
+  if (!Array.isArray(items)) throw malformed('Nodes is not a list of nodes');
+  const list = listOfValues(items.map(nodeName), 'Nodes.items');
+  return { list, pod: podOf(args, projectPod), items };
+}
+
+export function decodePreempt(body: Buffer, projectPod: ProjectPod): PreemptRequest {
+  const args = parseObject(body);
+  const meta = anyCase(args, 'NodeNameToMetaVictims') ?? null;
+  const full = anyCase(args, 'NodeNameToVictims') ?? null;
+  const key = meta !== null ? 'NodeNameToMetaVictims' : 'NodeNameToVictims';
+  const byNode = meta ?? full ?? {};
+  if (!isObject(byNode)) throw malformed(`${key} is not an object`);
+  const candidates = Object.entries(byNode).map(([node, victims]) => ({
+    node,
+    victims: victimUids(victims, key, meta !== null),
+  }));
+  return { pod: podOf(args, projectPod), candidates };
+}
+
+export function decodeBind(body: Buffer): BindRequest {
+  const args = parseObject(body);
+  const text = (key: string): string => {
+    const value = anyCase(args, key);
+    if (typeof value !== 'string' || value === '') throw malformed(`${key} is missing`);
+    return value;
+  };
+  return { uid: text('PodUID'), namespace: text('PodNamespace'), name: text('PodName'), node: text('Node') };
+}
+
+/** null for the placeholder of newer releases: a node for which kube-scheduler found no victims. */
+function victimUids(victims: unknown, key: string, meta: boolean): readonly string[] | null {
+  if (victims === null) return null;
+  if (!isObject(victims)) throw malformed(`${key} holds something that is no object`);
+  const pods = anyCase(victims, 'Pods') ?? [];
+  if (!Array.isArray(pods)) throw malformed(`${key}: Pods is not a list`);
+  if (pods.length === 0) return null;
+  return pods.map((pod: unknown) => {
+    const holder = meta ? pod : isObject(pod) ? anyCase(pod, 'metadata') : null;
+    const uid = isObject(holder) ? anyCase(holder, 'UID') : undefined;
+    if (typeof uid !== 'string' || uid === '') throw malformed(`${key}: a pod has no UID`);
+    return uid;
+  });
+}
+
+function podOf(args: Record<string, unknown>, projectPod: ProjectPod): PodFacts {
+  const pod = anyCase(args, 'Pod');
+  if (!isObject(pod)) throw malformed('Pod is missing');
+  const facts = projectPod(pod);
+  if (facts === null) throw malformed('Pod has no uid, namespace or name');
+  return facts;
+}
+
+function nodeName(node: unknown): unknown {
+  const metadata = isObject(node) ? anyCase(node, 'metadata') : null;
+  return isObject(metadata) ? anyCase(metadata, 'name') : undefined;
+}
+
+/** Condition (4) of name-lists.ts. The slow way says what is wrong with the body if it is no JSON either. */
+function tryParse(body: Buffer, keyAt: number): Record<string, unknown> | null {
+  try {
+    return parseObject(body, keyAt, '"NodeNames":0}');
+  } catch {
+    return null;
+  }
+}
