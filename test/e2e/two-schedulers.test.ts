@@ -14,7 +14,7 @@ import { Muster } from './harness/muster.ts';
 import { createNode, devicesOf } from './harness/nodes.ts';
 import { fraction } from './harness/pods.ts';
 import { LoopbackProxy } from './harness/proxy.ts';
-import { account, waitForGpuMilli, waitForWebhook } from './harness/stand.ts';
+import { account, waitForGpuMilli } from './harness/stand.ts';
 import { waitFor } from './harness/wait.ts';
 
 type Replica = {
@@ -46,14 +46,13 @@ beforeAll(async () => {
   plane = await ControlPlane.start({ serviceAccounts: [account] });
   for (const node of nodes) await createNode(plane.admin, node);
   const [first, second] = [await extender('muster-a'), await extender('muster-b')];
-  await install(plane.admin, { webhookUrl: first.muster.webhookUrl });
+  await install(plane.admin, { webhookPort: first.muster.webhookPort });
   await first.muster.ready();
   await second.muster.ready();
   a = { ...first, scheduler: await scheduler('muster-a', first.verbs) };
   await expect.poll(holder, { timeout: 20_000 }).toMatch(/^muster-a_/);
   b = { ...second, scheduler: await scheduler('muster-b', second.verbs) };
   await waitForGpuMilli(plane.admin, nodes, a.muster);
-  await waitForWebhook(plane.admin, a.muster);
   kubelet = await Kubelet.start(plane.admin);
   audit = await Audit.start(plane.admin);
 });
@@ -78,6 +77,8 @@ async function extender(name: string): Promise<Omit<Replica, 'scheduler'>> {
     server: api.url,
     leadership: 'lease',
     schedulerIdentity: name,
+    // as in leaderElection above
+    settings: { leaseDurationSeconds: 6, renewDeadlineSeconds: 4, callDeadlineMs: 2_000, envGuard: false },
   });
   return { muster, api, verbs: await LoopbackProxy.start({ to: muster.url }) };
 }
@@ -136,7 +137,7 @@ test('an extender whose scheduler does not lead refuses to decide when it is ask
     spec: { ...fraction('asked', '0.1').spec, schedulerName: 'nobody' },
   });
   const names = nodes.map(({ name }) => name);
-  const answer = await fetch(`${b.muster.url}${filterPath()}`, {
+  const answer = await fetch(`${b.muster.url}/filter`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify({ Pod: pod, Nodes: null, NodeNames: names }),
@@ -181,8 +182,3 @@ test('every pod was bound by one Binding, and no device was ever over 100 %', as
   expect(await audit.stop()).toMatchObject({ violations: [], gaps: 0, claimed: made });
   expect(kubelet.unresolved).toEqual([]);
 });
-
-function filterPath(): string {
-  const entry = schedulerConfigurations().own.extenders?.find(({ filterVerb }) => filterVerb !== undefined);
-  return `${new URL(entry!.urlPrefix).pathname.replace(/\/$/, '')}/${String(entry!.filterVerb)}`;
-}
