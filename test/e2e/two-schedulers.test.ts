@@ -13,6 +13,7 @@ import { LivenessProbe } from './harness/liveness.ts';
 import { Muster } from './harness/muster.ts';
 import { createNode, devicesOf } from './harness/nodes.ts';
 import { fraction } from './harness/pods.ts';
+import { runningProcesses } from './harness/process.ts';
 import { LoopbackProxy } from './harness/proxy.ts';
 import { account, waitForGpuMilli } from './harness/stand.ts';
 import { waitFor } from './harness/wait.ts';
@@ -50,7 +51,7 @@ beforeAll(async () => {
   await first.muster.ready();
   await second.muster.ready();
   a = { ...first, scheduler: await scheduler('muster-a', first.verbs) };
-  await expect.poll(holder, { timeout: 20_000 }).toMatch(/^muster-a_/);
+  await waitFor(async () => (await holder()).startsWith('muster-a_'), { for: 'muster-a to lead' });
   b = { ...second, scheduler: await scheduler('muster-b', second.verbs) };
   await waitForGpuMilli(plane.admin, nodes, a.muster);
   kubelet = await Kubelet.start(plane.admin);
@@ -66,6 +67,7 @@ afterAll(async () => {
     await replica?.verbs.stop();
     await replica?.api.stop();
   }
+  for (const each of runningProcesses()) if (each.name.startsWith('muster')) await each.killHard();
   await plane?.stop();
 });
 
@@ -122,7 +124,7 @@ async function bound(names: readonly string[], timeoutMs = 60_000): Promise<void
 }
 
 function bindings({ api }: Replica): number {
-  return api.passed.filter(({ path }) => path.endsWith('/binding')).length;
+  return api.bindings().length;
 }
 
 test('only the leader is asked, and only its extender binds', async () => {
@@ -174,9 +176,7 @@ test("the leader's extender hangs: its liveness probe gives the lease up, the ot
 });
 
 test('every pod was bound by one Binding, and no device was ever over 100 %', async () => {
-  const landed = [a, b].flatMap(({ api }) =>
-    api.passed.filter(({ path, status }) => path.endsWith('/binding') && status === 201),
-  );
+  const landed = [a, b].flatMap(({ api }) => api.bindings().filter(({ status }) => status === 201));
   expect(landed.length).toBe(made);
   expect(new Set(landed.map(({ path }) => path)).size).toBe(made);
   expect(await audit.stop()).toMatchObject({ violations: [], gaps: 0, claimed: made });
