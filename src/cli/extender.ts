@@ -1,17 +1,19 @@
 /** `muster extender`: runs the extender until SIGTERM or SIGINT, then drains. */
+import { hostname } from 'node:os';
 import { Command } from 'commander';
 import { readConfigFile } from '../extender/config.ts';
 import { startExtender } from '../extender/start.ts';
 import { nodeClock, nodeRng } from '../kube/node-adapter.ts';
 import { connect } from '../kube/undici-adapter.ts';
 import { DecodeThread } from '../kube/worker-decoder.ts';
+import { startWebhookBeside } from './webhook.ts';
 
 /** beyond this a drain is given up; kubelet kills after terminationGracePeriodSeconds, 30 by default */
 const DRAIN_MS = 20_000;
 
 const HELP = `
-The configuration is YAML or JSON. Every key has a default but schedulerIdentity, which the environment
-POD_NAME gives in a pod. The least that runs on one machine beside a scheduler without leader election:
+The configuration is YAML or JSON and every key has a default; schedulerIdentity is the environment's POD_NAME,
+else the host name. The least that runs on one machine beside a scheduler without leader election:
 
   leadership: always
   listen: {port: 8888}
@@ -38,7 +40,7 @@ export function extenderCommand(version: string): Command {
 }
 
 async function run(version: string, options: { config: string; kubeconfig?: string; context?: string }): Promise<void> {
-  const config = readConfigFile(options.config, process.env);
+  const config = readConfigFile(options.config, { POD_NAME: process.env.POD_NAME ?? hostname() });
   const kubeconfig = options.kubeconfig ?? config.kubeconfig;
   const transport = await connect({
     component: 'extender',
@@ -48,6 +50,7 @@ async function run(version: string, options: { config: string; kubeconfig?: stri
   const thread = new DecodeThread();
   const extender = await startExtender(config, { transport, clock: nodeClock, rng: nodeRng, thread, version });
   process.stderr.write(`muster extender listens on ${extender.url}\n`);
+  const webhook = config.webhook.enabled ? startWebhookBeside(extender, config, transport, nodeClock) : null;
   let ending = false;
   const end = (status: number, why: string): void => {
     if (ending) return;
@@ -56,7 +59,7 @@ async function run(version: string, options: { config: string; kubeconfig?: stri
     nodeClock.after(DRAIN_MS, () => process.exit(status || 1));
     void (async () => {
       try {
-        await extender.close();
+        await Promise.all([extender.close(), webhook?.close()]);
         await thread.close();
         await transport.close();
       } finally {

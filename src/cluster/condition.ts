@@ -2,14 +2,17 @@
 import type { NodeInventory } from './inventory/node-inventory.ts';
 import type { Picture } from './picture.ts';
 
+export const ODDITIES = [
+  'inventory-fault',
+  'inventory-disagreement',
+  'mig-devices',
+  'use-unknown',
+  'claim-lost',
+  'over-allocated',
+] as const;
+
 export type Oddity = {
-  readonly kind:
-    | 'inventory-fault'
-    | 'inventory-disagreement'
-    | 'mig-devices'
-    | 'use-unknown'
-    | 'claim-lost'
-    | 'over-allocated';
+  readonly kind: (typeof ODDITIES)[number];
   readonly node: string;
   /** which object, what is wrong with it, what to do */
   readonly detail: string;

@@ -100,6 +100,12 @@ export class Informers {
     return this.#reflectors.size > 0 && [...this.#reflectors.values()].every((reflector) => reflector.hasSynced);
   }
 
+  /** Lists again what decisions rest on; resolves when the picture shows everything that was true when this was called. */
+  async relist(): Promise<void> {
+    const kinds = ['nodes', 'pods', 'resourceslices', 'poddisruptionbudgets'];
+    await Promise.all(kinds.map((kind) => this.#reflectors.get(kind)?.relist()));
+  }
+
   stats(): ReadonlyMap<string, ReflectorStats> {
     return new Map([...this.#reflectors].map(([kind, reflector]) => [kind, reflector.stats]));
   }

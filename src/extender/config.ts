@@ -12,7 +12,7 @@ const host = z.string().min(1);
 
 const listen = z.strictObject({
   host: host.default('127.0.0.1').describe('address to listen on; plain HTTP is allowed on loopback only'),
-  port: port.default(8888).describe('0: any free port'),
+  port: port.default(8787).describe('0: any free port'),
   tls: z
     .strictObject({
       certFile: file.describe('PEM, read again when it changes'),
@@ -34,21 +34,21 @@ const health = z.strictObject({
     .default(false)
     .describe('also serve /livez, /readyz and /metrics here, for kubelet and Prometheus'),
   host: host.default('0.0.0.0'),
-  port: port.default(8086),
+  port: port.default(8788),
 });
 
 const webhook = z.strictObject({
   enabled: z.boolean().default(false),
   host: host.default('::'),
-  port: port.default(9443),
+  port: port.default(8443),
   certificates: z
     .discriminatedUnion('kind', [
       z.strictObject({
         kind: z.literal('self-made').describe('kept in a Secret, renewed, caBundle patched by the deciding extender'),
         namespace: name.default('muster-system'),
-        secret: name.default('muster-webhook-certificates'),
+        secret: name.default('muster-webhook-certs'),
         service: name.default('muster-webhook'),
-        configuration: name.default('muster'),
+        configuration: name.default('muster-webhook'),
       }),
       z.strictObject({
         kind: z.literal('files').describe('mounted, e.g. by cert-manager'),
@@ -126,7 +126,7 @@ export type ExtenderConfigInput = z.input<typeof schema>;
 /** Throws ExtenderError('config') with one line per wrong key. The environment gives `schedulerIdentity` (POD_NAME) only. */
 export function readConfig(value: unknown, env: NodeJS.ProcessEnv = {}): ExtenderConfig {
   const given = typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : (value ?? {});
-  if (env.POD_NAME && typeof given === 'object') Object.assign(given, { schedulerIdentity: env.POD_NAME });
+  if (env.POD_NAME && typeof given === 'object') Object.assign(given, { schedulerIdentity: env.POD_NAME, ...given });
   const result = schema.safeParse(given);
   if (result.success) return result.data;
   const lines = result.error.issues.map(({ path, message, code, ...issue }) => {

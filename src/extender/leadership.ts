@@ -2,16 +2,17 @@
  * Who decides. The extender decides only while its own kube-scheduler holds the scheduler's Lease: the holder writes
  * `<hostname>_<uuid>`, and the part before the last `_` must be `schedulerIdentity`.
  *
- * A renewal counts from the moment at which we, by our own monotonic clock, saw renewTime change; wall clocks of two machines
- * are never compared. It is good for `renewDeadline`. What is read first after the start is no renewal: nobody knows how old it
- * is. After the start, and whenever the holder or the count of transitions changed, nothing is decided for one call deadline,
+ * A renewal counts from the moment at which we, by our own monotonic clock, saw renewTime change, less what renewTime says that
+ * it is old by the wall clock. The holder shares our pod and so our clock; the clocks of two machines are never compared. So a
+ * watch that stalled, or a process that was stopped and goes on with what had piled up, does not take an old renewal for a new
+ * one. It is good for `renewDeadline`. What is read first after the start is no renewal. After the start, and whenever the holder or the count of transitions changed, nothing is decided for one call deadline,
  * so that calls of whoever decided before have ended.
  *
- * Why two never decide at once: let the last renewal of A be at T. A stops at T + delay + renewDeadline, and its last call
- * ends one call deadline later. kube-scheduler lets B take the Lease at T + leaseDuration at the earliest, and B decides one
- * call deadline later. So it holds as long as our watch is late by less than leaseDuration − renewDeadline (5 s by default);
- * the API server's order of writes to one object, and clocks that tick at the same rate, are assumed. A watch that is later
- * than that lets two decide; then the uid precondition and the API server's own refusal to bind twice still hold.
+ * Why two never decide at once: let the last renewal of A be at T. A stops at T + renewDeadline, and its last call ends one
+ * call deadline later. kube-scheduler lets B take the Lease at T + leaseDuration at the earliest, and B decides one call
+ * deadline later. Assumed: clocks of two machines tick at the same rate, and one machine's wall clock is not set back by more than
+ * leaseDuration − renewDeadline (5 s by default) while our watch is that late. Where that fails the uid precondition and the API
+ * server's own refusal to bind twice still hold.
  */
 import type { LeaseFacts } from '../kube/lease.ts';
 import type { Clock, Timer } from '../kube/ports.ts';
@@ -68,7 +69,7 @@ export class Leadership {
       before.leaseTransitions !== lease.leaseTransitions;
     if (handedOver) this.#from = now + callDeadlineMs;
     const renewed = before !== null && lease.renewTimeMs !== null && before.renewTimeMs !== lease.renewTimeMs;
-    if (renewed) this.#until = now + renewDeadlineMs;
+    if (renewed) this.#until = now - Math.max(0, clock.now() - lease.renewTimeMs) + renewDeadlineMs;
     else if (handedOver) this.#until = Number.NEGATIVE_INFINITY;
     this.#settle();
   }

@@ -1,6 +1,7 @@
 /** What the extender counts, with prom-client. No label names a node or a pod. The hottest counts are typed arrays, copied when asked for. */
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { type Condition, ODDITIES } from '../cluster/condition.ts';
 import type { FilterAnswer } from '../cluster/decider.ts';
 import { REASON_CODES, type ReasonCode } from '../core/reasons.ts';
 import type { BindOutcome } from './verbs/bind.ts';
@@ -11,6 +12,7 @@ export type MetricSources = {
   readonly deciding: () => boolean;
   readonly holdsByCause: () => Readonly<Record<string, number>>;
   readonly waiting: () => { pods: number; onlyFragmentation: number };
+  readonly condition: () => Condition;
   /** seconds since something last came from the API server, per kind */
   readonly cacheAgeSeconds: () => ReadonlyMap<string, number>;
   readonly relists: () => ReadonlyMap<string, number>;
@@ -26,6 +28,7 @@ export class Metrics {
   readonly registry = new Registry();
   readonly #seconds: Histogram<'verb' | 'outcome'>;
   readonly #binds: Counter<'outcome'>;
+  readonly #reviews: Histogram<'outcome'>;
   readonly #verdicts = new Float64Array(REASON_CODES.length);
   readonly #tallies = new WeakMap<FilterAnswer, Uint32Array>();
   readonly #delay = monitorEventLoopDelay({ resolution: 20 });
@@ -105,6 +108,29 @@ export class Metrics {
       'Bindings of unknown outcome that are being read back',
       sources.readingBack,
     );
+    new Gauge({
+      name: 'muster_devices',
+      help: 'GPU devices of managed nodes, by health',
+      labelNames: ['health'],
+      registers,
+      collect() {
+        const { devices, healthyDevices } = sources.condition();
+        this.set({ health: 'healthy' }, healthyDevices);
+        this.set({ health: 'unhealthy' }, devices - healthyDevices);
+      },
+    });
+    byLabel('muster_oddities', 'What is odd about managed nodes, by kind; /readyz?verbose names them', 'kind', () => {
+      const counts = new Map<string, number>(ODDITIES.map((kind) => [kind, 0]));
+      for (const { kind } of sources.condition().oddities) counts.set(kind, counts.get(kind)! + 1);
+      return counts;
+    });
+    this.#reviews = new Histogram({
+      name: 'muster_webhook_review_seconds',
+      help: 'Admission reviews, by outcome',
+      labelNames: ['outcome'],
+      buckets: BUCKETS,
+      registers,
+    });
     this.#delay.enable();
     gauge('muster_event_loop_delay_seconds', '99th percentile of the event loop delay since the last scrape', () => {
       const { count } = this.#delay;
@@ -126,6 +152,10 @@ export class Metrics {
 
   bind(outcome: BindOutcome): void {
     this.#binds.inc({ outcome });
+  }
+
+  review(outcome: string, seconds: number): void {
+    this.#reviews.observe({ outcome }, seconds);
   }
 
   /** Once per answer given; an answer that is given again is not walked again. */

@@ -1,5 +1,6 @@
 /** What people and machines ask about the extender: /livez, /readyz, /metrics, and on the main port /explain. */
 import type { FastifyInstance } from 'fastify';
+import type { Oddity } from '../cluster/condition.ts';
 import type { Decider } from '../cluster/decider.ts';
 import { REASONS } from '../core/reasons.ts';
 
@@ -9,6 +10,7 @@ export type ObserveOptions = {
   /** what hangs, null while nothing does */
   readonly stuck: () => string | null;
   readonly leadership: () => string;
+  readonly oddities: () => readonly Oddity[];
   readonly metrics: () => Promise<string>;
   readonly metricsType: string;
 };
@@ -22,12 +24,14 @@ export function addObserve(app: FastifyInstance, options: ObserveOptions): void 
       .type('text/plain')
       .send(`${stuck ?? 'ok'}\n`);
   });
-  app.get('/readyz', async (_request, reply) => {
+  app.get('/readyz', async (request, reply) => {
     const why = options.draining() ? 'draining' : options.synced() ? null : 'not synced yet';
+    const verbose = 'verbose' in (request.query as object);
+    const odd = verbose ? options.oddities().map(({ kind, node, detail }) => `${kind}: node ${node}: ${detail}\n`) : [];
     return await reply
       .code(why === null ? 200 : 503)
       .type('text/plain')
-      .send(`${why ?? 'ok'}\n${options.leadership()}\n`);
+      .send(`${why ?? 'ok'}\n${options.leadership()}\n${odd.join('')}`);
   });
   app.get('/metrics', async (_request, reply) => {
     // fastify adds its own charset to types without one; the exposition format names it

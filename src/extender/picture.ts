@@ -1,5 +1,6 @@
 /** The seam between the server and the cached picture: books fed by informers, as the server needs them. */
 import { Books } from '../cluster/books.ts';
+import { type Condition, conditionOf } from '../cluster/condition.ts';
 import type { Decider } from '../cluster/decider.ts';
 import { Informers } from '../cluster/informers.ts';
 import { Picture } from '../cluster/picture.ts';
@@ -19,6 +20,8 @@ export type PictureParts = {
   /** resolves when everything was listed once and what must be restored from it is restored */
   start(): Promise<void>;
   stop(): Promise<void>;
+  /** Lists again; resolves when the picture holds everything that was true when this was called, restored parts included. */
+  refresh(): Promise<void>;
   synced(): boolean;
   devices(node: string): readonly Device[];
   /** about once a second: ends holds that are past their deadline */
@@ -28,6 +31,8 @@ export type PictureParts = {
   /** this extender began to decide, or ceased to */
   onDeciding(deciding: boolean): void;
   holdsByCause(): Readonly<Record<string, number>>;
+  /** O(nodes): for scrapes and people */
+  condition(): Condition;
   waiting(): { pods: number; onlyFragmentation: number };
   cacheAgeSeconds(): ReadonlyMap<string, number>;
   relists(): ReadonlyMap<string, number>;
@@ -84,6 +89,10 @@ export const makePicture: MakePicture = (options) => {
       books.restoreAwaiting();
       restored = true;
     },
+    async refresh() {
+      await informers.relist();
+      books.restoreAwaiting();
+    },
     async stop() {
       capacity.stop();
       await informers.stop();
@@ -96,6 +105,7 @@ export const makePicture: MakePicture = (options) => {
       if (deciding) capacity.touchAll();
     },
     holdsByCause: () => picture.holds.countByCause(),
+    condition: () => conditionOf(picture, informers.inventory),
     waiting: () => picture.waiting(),
     cacheAgeSeconds() {
       const now = clock.monotonic();

@@ -39,6 +39,8 @@ export type Extender = {
   readonly deciding: boolean;
   /** resolves when readiness does */
   readonly whenSynced: Promise<void>;
+  /** for what else runs in this process */
+  readonly metrics: Metrics;
   /** Graceful: no new connection or decision, binds in flight get their answers (within their deadline), then everything ends. */
   close(): Promise<void>;
 };
@@ -51,8 +53,25 @@ export async function startExtender(config: ExtenderConfig, options: StartOption
   const { transport, clock, rng } = options;
   const tls = config.listen.tls === undefined ? null : readTls(config.listen.tls);
   let draining = false;
+  const synced = Promise.withResolvers<void>();
+  const whenSynced = synced.promise;
   let app: FastifyInstance | null = null;
-  const deciding = (): boolean => !draining && leadership.deciding && parts.synced();
+  /** counts the times at which leadership allowed to decide; a refresh that ends in a later one confirms nothing */
+  let term = 0;
+  let confirmed = false;
+  const deciding = (): boolean => !draining && confirmed && leadership.deciding;
+  // Calls of whoever decided before have ended when leadership allows us; now their outcome must also be seen. A watch may lag,
+  // a fresh list does not (docs/decisions/0003).
+  const confirm = async (): Promise<void> => {
+    const ours = ++term;
+    confirmed = false;
+    await whenSynced;
+    await parts.refresh();
+    if (ours !== term || !leadership.deciding) return;
+    confirmed = true;
+    app?.log.info({ deciding: true }, leadership.describe);
+    parts.onDeciding(true);
+  };
   const leadership = new Leadership({
     clock,
     mode: config.leadership,
@@ -60,8 +79,11 @@ export async function startExtender(config: ExtenderConfig, options: StartOption
     renewDeadlineMs: config.renewDeadlineSeconds * 1000,
     callDeadlineMs: config.callDeadlineMs,
     onChange: (now) => {
-      app?.log.info({ deciding: now }, leadership.describe);
-      if (deciding() || !now) parts.onDeciding(now);
+      if (now) return void confirm();
+      term++;
+      confirmed = false;
+      app?.log.info({ deciding: false }, leadership.describe);
+      parts.onDeciding(false);
     },
   });
   const parts = (options.makePicture ?? makePicture)({
@@ -88,6 +110,7 @@ export async function startExtender(config: ExtenderConfig, options: StartOption
     deciding,
     holdsByCause: parts.holdsByCause,
     waiting: parts.waiting,
+    condition: parts.condition,
     cacheAgeSeconds: parts.cacheAgeSeconds,
     relists: parts.relists,
     bindsInFlight: () => binder.inFlight,
@@ -99,6 +122,7 @@ export async function startExtender(config: ExtenderConfig, options: StartOption
     stuck: () =>
       binder.oldestMs > STUCK_DEADLINES * config.callDeadlineMs ? 'a bind hangs beyond its deadline' : null,
     leadership: () => leadership.describe,
+    oddities: () => parts.condition().oddities,
     metrics: () => metrics.registry.metrics(),
     metricsType: metrics.registry.contentType,
   };
@@ -153,10 +177,10 @@ export async function startExtender(config: ExtenderConfig, options: StartOption
     await close();
     throw error;
   }
-  const whenSynced = parts.start().then(() => {
+  void parts.start().then(() => {
     server.log.info({}, 'synced');
-    if (deciding()) parts.onDeciding(true);
-  });
+    synced.resolve();
+  }, synced.reject);
   sweep();
   return {
     url: urlOf(server, tls === null ? 'http' : 'https'),
@@ -165,6 +189,7 @@ export async function startExtender(config: ExtenderConfig, options: StartOption
       return deciding();
     },
     whenSynced,
+    metrics,
     close,
   };
 }

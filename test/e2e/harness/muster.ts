@@ -102,12 +102,7 @@ function settings(
   return {
     kubeconfig: plane.kubeconfig(options.account, options.server),
     listen: { host: '127.0.0.1', port },
-    webhook: {
-      enabled: true,
-      host: '127.0.0.1',
-      port: webhookPort,
-      certificates: { kind: 'self-made', secret: 'muster-webhook-certs', configuration: 'muster-webhook' },
-    },
+    webhook: { enabled: true, host: '127.0.0.1', port: webhookPort },
     leadership: options.leadership ?? 'always',
     schedulerIdentity: options.schedulerIdentity ?? options.name,
     ...options.settings,
