@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Pod, podPath } from './harness/kube.ts';
 import { devicesOf } from './harness/nodes.ts';
 import { fraction } from './harness/pods.ts';
+import { endsIn } from './harness/proxy.ts';
 import { Stand } from './harness/stand.ts';
 
 let stand: Stand;
@@ -10,6 +11,8 @@ let stand: Stand;
 beforeAll(async () => {
   stand = await Stand.start({
     apiProxy: true,
+    webhook: false,
+    settings: { envGuard: false },
     nodes: [
       { name: 'labels', source: 'gfd', devices: devicesOf(2, 'NVIDIA-A100', 40960) },
       { name: 'agent', source: 'annotation', devices: devicesOf(2, 'Tesla T4', 15360) },
@@ -24,7 +27,7 @@ const tenths = 40;
 test('as many tenths as the devices hold are bound although two of three Bindings lose their answer', async () => {
   let bindings = 0;
   stand.api!.lose((method, path) => {
-    if (method !== 'POST' || !path.endsWith('/binding')) return null;
+    if (method !== 'POST' || !endsIn('binding', path)) return null;
     bindings += 1;
     return ([null, 'cut', 'hang'] as const)[bindings % 3]!;
   });
@@ -34,10 +37,10 @@ test('as many tenths as the devices hold are bound although two of three Binding
     pods.map(({ metadata }) => metadata.name),
     150_000,
   );
-  const lost = stand.api!.passed.filter(({ lost, path }) => lost && path.endsWith('/binding'));
+  const lost = stand.api!.bindings().filter(({ lost }) => lost);
   expect(lost.length).toBeGreaterThan(tenths / 3);
   // Landed means landed: no pod was sent to a node twice with success.
-  const landed = stand.api!.passed.filter(({ path, status }) => path.endsWith('/binding') && status === 201);
+  const landed = stand.api!.bindings().filter(({ status }) => status === 201);
   expect(landed.length).toBe(tenths);
 });
 

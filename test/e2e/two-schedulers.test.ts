@@ -13,8 +13,9 @@ import { LivenessProbe } from './harness/liveness.ts';
 import { Muster } from './harness/muster.ts';
 import { createNode, devicesOf } from './harness/nodes.ts';
 import { fraction } from './harness/pods.ts';
+import { runningProcesses } from './harness/process.ts';
 import { LoopbackProxy } from './harness/proxy.ts';
-import { account, waitForGpuMilli, waitForWebhook } from './harness/stand.ts';
+import { account, waitForGpuMilli } from './harness/stand.ts';
 import { waitFor } from './harness/wait.ts';
 
 type Replica = {
@@ -46,14 +47,13 @@ beforeAll(async () => {
   plane = await ControlPlane.start({ serviceAccounts: [account] });
   for (const node of nodes) await createNode(plane.admin, node);
   const [first, second] = [await extender('muster-a'), await extender('muster-b')];
-  await install(plane.admin, { webhookUrl: first.muster.webhookUrl });
+  await install(plane.admin, { webhookPort: first.muster.webhookPort });
   await first.muster.ready();
   await second.muster.ready();
   a = { ...first, scheduler: await scheduler('muster-a', first.verbs) };
-  await expect.poll(holder, { timeout: 20_000 }).toMatch(/^muster-a_/);
+  await waitFor(async () => (await holder()).startsWith('muster-a_'), { for: 'muster-a to lead' });
   b = { ...second, scheduler: await scheduler('muster-b', second.verbs) };
   await waitForGpuMilli(plane.admin, nodes, a.muster);
-  await waitForWebhook(plane.admin, a.muster);
   kubelet = await Kubelet.start(plane.admin);
   audit = await Audit.start(plane.admin);
 });
@@ -67,6 +67,7 @@ afterAll(async () => {
     await replica?.verbs.stop();
     await replica?.api.stop();
   }
+  for (const each of runningProcesses()) if (each.name.startsWith('muster')) await each.killHard();
   await plane?.stop();
 });
 
@@ -78,6 +79,8 @@ async function extender(name: string): Promise<Omit<Replica, 'scheduler'>> {
     server: api.url,
     leadership: 'lease',
     schedulerIdentity: name,
+    // as in leaderElection above
+    settings: { leaseDurationSeconds: 6, renewDeadlineSeconds: 4, callDeadlineMs: 2_000, envGuard: false },
   });
   return { muster, api, verbs: await LoopbackProxy.start({ to: muster.url }) };
 }
@@ -121,7 +124,7 @@ async function bound(names: readonly string[], timeoutMs = 60_000): Promise<void
 }
 
 function bindings({ api }: Replica): number {
-  return api.passed.filter(({ path }) => path.endsWith('/binding')).length;
+  return api.bindings().length;
 }
 
 test('only the leader is asked, and only its extender binds', async () => {
@@ -136,7 +139,7 @@ test('an extender whose scheduler does not lead refuses to decide when it is ask
     spec: { ...fraction('asked', '0.1').spec, schedulerName: 'nobody' },
   });
   const names = nodes.map(({ name }) => name);
-  const answer = await fetch(`${b.muster.url}${filterPath()}`, {
+  const answer = await fetch(`${b.muster.url}/filter`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify({ Pod: pod, Nodes: null, NodeNames: names }),
@@ -173,16 +176,9 @@ test("the leader's extender hangs: its liveness probe gives the lease up, the ot
 });
 
 test('every pod was bound by one Binding, and no device was ever over 100 %', async () => {
-  const landed = [a, b].flatMap(({ api }) =>
-    api.passed.filter(({ path, status }) => path.endsWith('/binding') && status === 201),
-  );
+  const landed = [a, b].flatMap(({ api }) => api.bindings().filter(({ status }) => status === 201));
   expect(landed.length).toBe(made);
   expect(new Set(landed.map(({ path }) => path)).size).toBe(made);
   expect(await audit.stop()).toMatchObject({ violations: [], gaps: 0, claimed: made });
   expect(kubelet.unresolved).toEqual([]);
 });
-
-function filterPath(): string {
-  const entry = schedulerConfigurations().own.extenders?.find(({ filterVerb }) => filterVerb !== undefined);
-  return `${new URL(entry!.urlPrefix).pathname.replace(/\/$/, '')}/${String(entry!.filterVerb)}`;
-}

@@ -9,9 +9,9 @@ const folder = join(import.meta.dirname, '..', '..', '..', 'deploy');
 
 type ConfigMap = KubeObject & { data?: Record<string, string> };
 
-/** every object of deploy/ in the order of file names; documents that are no API objects (configurations) left out */
+/** every object of deploy/ (of its top folder, as `kubectl apply -f deploy/` takes it) in the order of file names */
 export function manifests(): KubeObject[] {
-  return documents().filter((each) => each.metadata?.name !== undefined);
+  return documents(false).filter((each) => each.metadata?.name !== undefined);
 }
 
 /**
@@ -24,7 +24,7 @@ export function schedulerConfigurations(): { own: SchedulerConfiguration; profil
   const inMaps = manifests()
     .filter((each): each is ConfigMap => each.kind === 'ConfigMap')
     .flatMap(({ data }) => Object.values(data ?? {}).map((text) => parse(text) as unknown));
-  const found = [...documents(), ...inMaps].filter(isScheduler);
+  const found = [...documents(true), ...inMaps].filter(isScheduler);
   const manages = ({ extenders }: SchedulerConfiguration): boolean =>
     extenders?.some((extender) => extender.managedResources !== undefined) ?? false;
   const own = found.find((each) => !manages(each));
@@ -38,8 +38,8 @@ export function schedulerConfigurations(): { own: SchedulerConfiguration; profil
 }
 
 export type InstallOptions = {
-  /** base URL that replaces the webhooks' service references; without it webhooks are left as shipped */
-  webhookUrl?: string;
+  /** loopback port where the webhook is really served; without it the webhook's Service is left as shipped and leads nowhere */
+  webhookPort?: number;
 };
 
 /** Applies everything in dependency order. Objects that a cluster without controllers can hold are applied as they are. */
@@ -60,23 +60,28 @@ export async function install(kube: Kube, options: InstallOptions = {}): Promise
   return applied;
 }
 
-/** A webhook on loopback has no Service in front of it: the same path by URL. */
-function reachable(object: KubeObject, { webhookUrl }: InstallOptions): KubeObject {
-  if (webhookUrl === undefined || !object.kind.endsWith('WebhookConfiguration')) return object;
-  const { webhooks } = object as KubeObject & {
-    webhooks: { clientConfig: { service?: { path?: string }; caBundle?: string } }[];
-  };
-  const rewritten = webhooks.map((webhook) => {
-    const { service, ...rest } = webhook.clientConfig;
-    return { ...webhook, clientConfig: { ...rest, url: `${webhookUrl}${service?.path ?? '/'}` } };
-  });
-  return { ...object, webhooks: rewritten } as KubeObject;
+/**
+ * No kube-proxy runs here, so a Service leads nowhere; the API server itself follows one kind, ExternalName, to a host by name. It keeps
+ * verifying the certificate against the Service's name, as in production.
+ */
+function reachable(object: KubeObject, { webhookPort }: InstallOptions): KubeObject {
+  if (webhookPort === undefined) return object;
+  if (object.kind === 'Service') {
+    return { ...object, spec: { type: 'ExternalName', externalName: 'localhost' } } as KubeObject;
+  }
+  if (!object.kind.endsWith('WebhookConfiguration')) return object;
+  const { webhooks } = object as KubeObject & { webhooks: { clientConfig: { service?: object } }[] };
+  const moved = webhooks.map((webhook) => ({
+    ...webhook,
+    clientConfig: { ...webhook.clientConfig, service: { ...webhook.clientConfig.service, port: webhookPort } },
+  }));
+  return { ...object, webhooks: moved } as KubeObject;
 }
 
 type Document = KubeObject & Partial<Pick<KubeObject, 'metadata'>>;
 
-function documents(): Document[] {
-  return readdirSync(folder, { recursive: true, encoding: 'utf8' })
+function documents(recursive: boolean): Document[] {
+  return readdirSync(folder, { recursive, encoding: 'utf8' })
     .filter((file) => /\.ya?ml$/.test(file))
     .sort()
     .flatMap((file) => parseAllDocuments(readFileSync(join(folder, file), 'utf8')))

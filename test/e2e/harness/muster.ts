@@ -17,8 +17,6 @@ export type MusterOptions = {
   leadership?: 'lease' | 'always';
   /** the first part of the holderIdentity of the scheduler it belongs to */
   schedulerIdentity?: string;
-  /** the lease that its kube-scheduler takes part in, `namespace/name` */
-  lease?: string;
   /** further settings, laid over the ones above */
   settings?: Record<string, unknown>;
 };
@@ -29,8 +27,8 @@ export class Muster {
   readonly name: string;
   /** base URL for kube-scheduler's extender entries */
   readonly url: string;
-  /** base URL of the webhook */
-  readonly webhookUrl: string;
+  /** loopback port of the webhook */
+  readonly webhookPort: number;
   process: Process;
   readonly #plane: ControlPlane;
   readonly #config: string;
@@ -40,7 +38,7 @@ export class Muster {
     this.name = options.name;
     this.#plane = plane;
     this.url = `http://127.0.0.1:${ports[0]}`;
-    this.webhookUrl = `https://127.0.0.1:${ports[1]}`;
+    this.webhookPort = ports[1];
     this.#config = join(plane.directory, `${options.name}.json`);
     writeFileSync(this.#config, JSON.stringify(settings(plane, options, ports), null, 2));
     this.process = this.#spawn();
@@ -101,14 +99,12 @@ function settings(
   options: MusterOptions,
   [port, webhookPort]: readonly [number, number],
 ): unknown {
-  const [namespace, name] = (options.lease ?? 'muster-system/muster-scheduler').split('/');
   return {
     kubeconfig: plane.kubeconfig(options.account, options.server),
     listen: { host: '127.0.0.1', port },
     webhook: { enabled: true, host: '127.0.0.1', port: webhookPort },
     leadership: options.leadership ?? 'always',
     schedulerIdentity: options.schedulerIdentity ?? options.name,
-    lease: { namespace, name },
     ...options.settings,
   };
 }

@@ -65,9 +65,14 @@ export class LoopbackProxy {
     this.#lose = choose;
   }
 
+  /** calls of Bindings so far, answered or lost */
+  bindings(): Passed[] {
+    return this.passed.filter(({ path }) => endsIn('binding', path));
+  }
+
   /** number of calls so far whose path ends in `/verb` */
   count(verb: string): number {
-    return this.passed.filter(({ path }) => path.endsWith(`/${verb}`)).length;
+    return this.passed.filter(({ path }) => endsIn(verb, path)).length;
   }
 
   async stop(): Promise<void> {
@@ -106,6 +111,11 @@ export class LoopbackProxy {
     outgoing.flushHeaders();
     await pipeline(answer.body, outgoing);
   }
+}
+
+/** the last part of a path, whatever query follows it */
+export function endsIn(last: string, path: string): boolean {
+  return path.split('?', 1)[0]?.endsWith(`/${last}`) ?? false;
 }
 
 async function read(incoming: IncomingMessage): Promise<Buffer> {

@@ -10,6 +10,7 @@ import type { Kube, Node, Pod } from './kube.ts';
 import { Kubelet } from './kubelet.ts';
 import { Muster } from './muster.ts';
 import { createNode, type NodeSpec } from './nodes.ts';
+import { runningProcesses } from './process.ts';
 import { LoopbackProxy } from './proxy.ts';
 import { waitFor } from './wait.ts';
 
@@ -21,6 +22,8 @@ export type StandOptions = {
   /** extender settings of this scenario, e.g. {shortList: 8} */
   settings?: Record<string, unknown>;
   plane?: ControlPlaneOptions;
+  /** false: annotations alone, no webhook is waited for (with `envGuard: false` in the settings) */
+  webhook?: boolean;
   /** puts a proxy between Muster and the API server */
   apiProxy?: boolean;
 };
@@ -62,17 +65,18 @@ export class Stand {
         ...(api === null ? {} : { server: api.url }),
         ...(options.settings === undefined ? {} : { settings: options.settings }),
       });
-      await install(plane.admin, { webhookUrl: muster.webhookUrl });
+      await install(plane.admin, { webhookPort: muster.webhookPort });
       await muster.ready();
       const managed = options.nodes.filter((node) => node.managed ?? true);
       await waitForGpuMilli(plane.admin, managed, muster);
-      await waitForWebhook(plane.admin, muster);
+      if (options.webhook ?? true) await waitForWebhook(plane.admin, muster);
       const verbs = await LoopbackProxy.start({ to: muster.url });
       const scheduler = await plane.startScheduler(ownScheduler(verbs));
       const kubelet = await Kubelet.start(plane.admin);
       const audit = await Audit.start(plane.admin);
       return new Stand({ plane, muster, scheduler, verbs, api, kubelet, audit });
     } catch (error) {
+      for (const each of runningProcesses()) if (each.name.startsWith('muster')) await each.killHard();
       await plane.stop();
       throw error;
     }
