@@ -1,7 +1,7 @@
 /** Preemption on nodes whose sum of gpu-milli is full: kube-scheduler offers victims by sums, Muster corrects them to a device. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { deviceOf } from './harness/claims.ts';
-import { type Pod, podPath } from './harness/kube.ts';
+import { type KubeObject, type Pod, podPath } from './harness/kube.ts';
 import { devicesOf } from './harness/nodes.ts';
 import { fraction, wholeGpus } from './harness/pods.ts';
 import { Stand } from './harness/stand.ts';
@@ -12,25 +12,22 @@ beforeAll(async () => {
   stand = await Stand.start({
     nodes: [{ name: 'n1', source: 'annotation', devices: devicesOf(2, 'NVIDIA A100', 40960) }],
   });
-  for (const [name, value] of [
-    ['low', 10],
-    ['middle', 100],
-    ['high', 1000],
-  ] as const) {
-    await stand.admin.apply({
-      apiVersion: 'scheduling.k8s.io/v1',
-      kind: 'PriorityClass',
-      metadata: { name },
-      value,
-    } as never);
+  const classes = [
+    { name: 'low', value: 10 },
+    { name: 'middle', value: 100 },
+    { name: 'high', value: 1000 },
+    { name: 'meek', value: 1000, preemptionPolicy: 'Never' },
+  ];
+  for (const { name, ...rest } of classes) {
+    const object = { apiVersion: 'scheduling.k8s.io/v1', kind: 'PriorityClass', metadata: { name }, ...rest };
+    await stand.admin.apply<KubeObject>(object);
   }
 });
 
 afterAll(async () => await stand?.stop());
 
-const priority = (priorityClassName: string, more: Partial<Pod['spec']> = {}) => ({
-  spec: { priorityClassName, ...more },
-});
+/** with a grace period, so that a victim stays until the kubelet model lets it go */
+const priority = (priorityClassName: string) => ({ spec: { priorityClassName, terminationGracePeriodSeconds: 30 } });
 
 async function gone(name: string): Promise<boolean> {
   const found = await stand.admin.find<Pod>(podPath('default', name));
@@ -54,7 +51,7 @@ test('victims are the pods of one device, of lower priority, and their device go
 });
 
 test('a pod whose policy is Never evicts nobody', async () => {
-  await stand.create([fraction('meek', '0.5', priority('high', { preemptionPolicy: 'Never' }))]);
+  await stand.create([fraction('meek', '0.5', priority('meek'))]);
   await stand.admin.waitForPod(
     'meek',
     (each) => each.status?.conditions?.some(({ reason }) => reason === 'Unschedulable') ?? false,

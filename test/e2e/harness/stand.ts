@@ -173,6 +173,6 @@ export async function waitForWebhook(kube: Kube, muster: Muster): Promise<void> 
       const pod = await kube.expect<Pod>('POST', '/api/v1/namespaces/default/pods?dryRun=All', probe);
       return pod.metadata.annotations?.['muster.dev/request'] !== undefined;
     },
-    { for: 'the webhook to answer', onTimeout: () => muster.process.tail() },
+    { for: 'the webhook to answer', everyMs: 500, onTimeout: () => muster.process.tail() },
   );
 }
