@@ -25,6 +25,8 @@ export type AdmissionOptions = {
 export type Admission = {
   /** Resolves when the server listens (it needs a certificate first); rejects when it cannot, or was closed before. */
   readonly listening: Promise<Webhook>;
+  /** to be called when this process begins to decide */
+  onDeciding(): void;
   close(): Promise<void>;
 };
 
@@ -45,6 +47,9 @@ export function startAdmission(options: AdmissionOptions): Admission {
   listening.catch(options.onError);
   return {
     listening,
+    onDeciding() {
+      if (source instanceof SelfMadeCertificates) source.soon();
+    },
     async close() {
       source.stop();
       const webhook = await listening.catch(() => null);

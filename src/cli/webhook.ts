@@ -11,7 +11,7 @@ export function startWebhookBeside(
   config: ExtenderConfig,
   transport: Transport,
   clock: Clock,
-): { close(): Promise<void> } {
+): { onDeciding(): void; close(): Promise<void> } {
   const onError = (error: unknown): void => {
     process.stderr.write(`muster webhook: ${error instanceof Error ? error.message : String(error)}\n`);
   };
@@ -41,6 +41,7 @@ export function startWebhookBeside(
     () => {},
   );
   return {
+    onDeciding: () => admission.onDeciding(),
     async close() {
       runtimeClasses.stop();
       await admission.close();

@@ -11,7 +11,14 @@ import { TEXTS } from './errors.ts';
 import { type Extender, startExtender } from './start.ts';
 
 const config = (over: object = {}) =>
-  readConfig({ leadership: 'always', callDeadlineMs: 100, listen: { port: 0 }, logLevel: 'silent', ...over });
+  readConfig({
+    leadership: 'always',
+    callDeadlineMs: 100,
+    listen: { port: 0 },
+    logLevel: 'silent',
+    patienceMs: 0,
+    ...over,
+  });
 const transport: Transport = {
   request: async () => ({ status: 201, body: Buffer.from('{}'), retryAfterSeconds: null }),
   stream: async () => {

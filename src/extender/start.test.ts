@@ -10,6 +10,7 @@ import { eventually } from '../../test/kit/eventually.ts';
 import { nodeClock, nodeRng } from '../kube/node-adapter.ts';
 import type { Transport } from '../kube/ports.ts';
 import { readConfig } from './config.ts';
+import { TEXTS } from './errors.ts';
 import { startExtender } from './start.ts';
 
 const POD = {
@@ -20,6 +21,38 @@ const FILTER = JSON.stringify({ Pod: POD, Nodes: null, NodeNames: ['n1'] });
 const BIND = JSON.stringify({ PodName: 'p', PodNamespace: 'n', PodUID: 'u', Node: 'n1' });
 const picture = () => booksPicture([node('n1')]).makePicture;
 const base = { leadership: 'always', callDeadlineMs: 1_000, logLevel: 'info' } as const;
+
+const silent: Transport = {
+  request: async () => ({ status: 201, body: Buffer.from('{}'), retryAfterSeconds: null }),
+  stream: async () => {
+    throw new Error('no informer runs here');
+  },
+  close: async () => {},
+};
+
+describe('while it does not decide yet', () => {
+  const filtered = async (patienceMs: number): Promise<{ Error: string; NodeNames: string[] | null }> => {
+    const config = readConfig({ ...base, logLevel: 'silent', callDeadlineMs: 300, patienceMs, listen: { port: 0 } });
+    const extender = await startExtender(config, {
+      transport: silent,
+      clock: nodeClock,
+      rng: nodeRng,
+      makePicture: picture(),
+    });
+    const answer = await fetch(`${extender.url}/filter`, { method: 'POST', body: FILTER });
+    const result = (await answer.json()) as { Error: string; NodeNames: string[] | null };
+    await extender.close();
+    return result;
+  };
+
+  it('keeps filter waiting rather than failing the pod, if it decides soon', async () => {
+    expect(await filtered(5_000)).toMatchObject({ Error: '', NodeNames: ['n1'] });
+  });
+
+  it('fails filter with a constant text when patience runs out', async () => {
+    expect((await filtered(20)).Error).toBe(TEXTS['not-deciding']);
+  });
+});
 
 describe('draining', () => {
   it('answers the bind in flight, takes nothing new, and logs no body', async () => {

@@ -92,7 +92,7 @@ describe('bind', () => {
       target: { apiVersion: 'v1', kind: 'Node', name: 'n1' },
     });
     expect(JSON.parse(body.metadata.annotations['muster.dev/claim']).containers[0].devices[0].uuid).toBe('GPU-n1-0');
-    expect(body.metadata.annotations['muster.dev/gpu-memory-limit.c0']).toBeUndefined(); // a whole device
+    expect(body.metadata.annotations['muster.dev/gpu-memory-limit.c0']).toBe(''); // a whole device
     expect(hold()).toBe('landed');
   });
 
