@@ -72,14 +72,18 @@ export class Books implements Decider {
   }
 
   resolve(names: readonly string[]): Offered {
-    return new Offered(names, this.picture.nodes);
+    return Offered.ofNames(names, this.picture.nodes);
+  }
+
+  resolveBytes(list: Uint8Array): Offered | null {
+    return Offered.ofBytes(list, this.picture.nodes);
   }
 
   filter(pod: PodFacts, offeredNodes: OfferedNodes, shortList: number): FilterAnswer {
     const offered = this.#current(offeredNodes);
     this.#seen.set(pod.uid, pod);
     const bound = this.picture.pod(pod.uid)?.nodeName ?? null;
-    if (bound !== null) return answer(offered.names.includes(bound) ? [bound] : [], []);
+    if (bound !== null) return answer(offered.includes(bound) ? [bound] : [], []);
     const guarded = this.#guarded(pod);
     if (guarded !== null || pod.ask.kind !== 'request') return passThrough(pod, offered, this.picture.nodes, guarded);
 
@@ -87,7 +91,7 @@ export class Books implements Decider {
     if (hold !== undefined && hold.cause !== 'awaiting') {
       const confirmed = this.#confirm(hold, pod, offered);
       if (confirmed !== null) return confirmed;
-      if (hold.state !== 'open') return answer([], refuseAll(offered.names, 'bind-pending'));
+      if (hold.state !== 'open') return answer([], refuseAll(offered, 'bind-pending'));
       this.picture.dropHold(pod.uid);
     }
     return this.#decide(pod, pod.ask.request, offered, shortList, hold?.cause === 'awaiting' ? hold : null);
@@ -283,13 +287,13 @@ export class Books implements Decider {
   #refuse(index: ShapeIndex, pod: PodFacts, offered: Offered, awaiting: Hold | null): FilterAnswer {
     const generation = this.picture.nodes.generation;
     const last = this.#hopeless.get(index);
-    if (awaiting === null && last !== undefined && last.generation === generation && last.offered === offered) {
+    if (awaiting === null && last !== undefined && last.generation === generation && last.offered.sameSet(offered)) {
       this.picture.setWaiting(pod.uid, last.fragmented);
       return last.answer;
     }
     const refused: Refusal[] = [];
     let byShapeAlone = awaiting === null;
-    for (let at = 0; at < offered.names.length; at++) {
+    for (let at = 0; at < offered.count; at++) {
       const node = this.picture.nodes.at(offered.slots[at]!);
       let code: ReasonCode = 'node-unknown';
       if (node !== null) {
@@ -298,7 +302,7 @@ export class Books implements Decider {
         code =
           node.name === awaiting?.node ? 'victims-terminating' : (shapeCode ?? node.lacks(pod.needs) ?? 'gpu-full');
       }
-      refused.push({ node: offered.names[at]!, code });
+      refused.push({ node: node?.name ?? offered.nameAt(at), code });
     }
     const result = answer([], refused);
     const fragmented = refused.some((refusal) => refusal.code === 'gpu-fragmented');
@@ -405,6 +409,6 @@ function answer(fits: readonly string[], refused: readonly Refusal[]): FilterAns
   return { all: false, fits, refused };
 }
 
-function refuseAll(names: readonly string[], code: ReasonCode): Refusal[] {
-  return names.map((node) => ({ node, code }));
+function refuseAll(offered: Offered, code: ReasonCode): Refusal[] {
+  return offered.names.map((node) => ({ node, code }));
 }

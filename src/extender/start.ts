@@ -143,7 +143,7 @@ export async function startExtender(config: ExtenderConfig, options: StartOption
   };
   const context = {
     decider: parts.decider,
-    lists: new NameLists(),
+    lists: new NameLists(parts.decider),
     projectPod: parts.projectPod,
     shortList: config.shortList,
     deciding,

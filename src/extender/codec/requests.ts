@@ -3,7 +3,7 @@ import type { PreemptCandidate } from '../../cluster/decider.ts';
 import type { PodFacts } from '../../core/placement/pod-facts.ts';
 import { malformed } from '../errors.ts';
 import { anyCase, isObject, parseObject } from './json.ts';
-import { listOfValues, type NameList, type NameLists } from './name-lists.ts';
+import type { NameList, NameLists } from './name-lists.ts';
 
 /** A Pod as JSON → facts; null without uid, namespace and name. */
 export type ProjectPod = (object: unknown) => PodFacts | null;
@@ -31,22 +31,22 @@ export function decodeNodes(body: Buffer, lists: NameLists, projectPod: ProjectP
     const head = tryParse(body, region.keyAt);
     if (head !== null) return { pod: podOf(head, projectPod), list: region.list, items: null };
   }
-  return decodeNodesSlowly(body, projectPod);
+  return decodeNodesSlowly(body, lists, projectPod);
 }
 
 /** The same without looking at bytes; also what `decodeNodes` is compared with in tests. */
-export function decodeNodesSlowly(body: Buffer, projectPod: ProjectPod): NodesRequest {
+export function decodeNodesSlowly(body: Buffer, lists: NameLists, projectPod: ProjectPod): NodesRequest {
   const args = parseObject(body);
   const names = anyCase(args, 'NodeNames') ?? null;
   if (names !== null) {
     if (!Array.isArray(names)) throw malformed('NodeNames is not a list');
-    return { list: listOfValues(names, 'NodeNames'), pod: podOf(args, projectPod), items: null };
+    return { list: lists.ofValues(names, 'NodeNames'), pod: podOf(args, projectPod), items: null };
   }
   const nodes = anyCase(args, 'Nodes') ?? null;
   if (nodes === null) throw malformed('neither NodeNames nor Nodes is given');
   const items = isObject(nodes) ? (anyCase(nodes, 'items') ?? []) : null;
   if (!Array.isArray(items)) throw malformed('Nodes is not a list of nodes');
-  const list = listOfValues(items.map(nodeName), 'Nodes.items');
+  const list = lists.ofValues(items.map(nodeName), 'Nodes.items');
   return { list, pod: podOf(args, projectPod), items };
 }
 
