@@ -11,6 +11,7 @@ import { podObject } from './pods.ts';
 export type ApiArgument = { readonly nodes: number; readonly boundPods: number };
 
 const DEVICES = 8;
+const FILLED = 5;
 const TICK_MS = 10;
 const { nodes, boundPods } = argument<ApiArgument>();
 const api = new Api({ clock: nodeClock, newUid: randomUUID });
@@ -35,11 +36,12 @@ function pod(serial: number, nodeName: string | null): object {
   const { metadata, spec } = podObject(serial, 0) as { metadata: Record<string, unknown>; spec: object };
   const { uid, resourceVersion, creationTimestamp, namespace, ...rest } = metadata;
   if (nodeName === null) return { apiVersion: 'v1', kind: 'Pod', metadata: rest, spec };
-  const index = Math.floor(serial / nodes) % DEVICES;
+  // bound ones fill five devices of each node by halves; those that come and go share the other three with filter's
+  const index = serial < boundPods ? Math.floor(serial / nodes) % FILLED : FILLED + (serial % (DEVICES - FILLED));
   const share = { uuid: deviceUuid(nodeName, index), index, mib: Math.floor(GPU_MODELS.h100.mib / 2), milli: 500 };
   const annotations = {
     ...(rest.annotations as object),
-    ...bindAnnotations({ containers: [{ slot: 'c0', devices: [share] }] } as never),
+    ...bindAnnotations({ containers: [{ name: 'main', slot: 'c0', sidecar: false, devices: [share] }] }),
   };
   return {
     apiVersion: 'v1',

@@ -37,7 +37,7 @@ const calls: Record<string, number> = {};
 const counted = (transport: Transport): Transport => ({
   ...transport,
   request: (request: KubeRequest) => {
-    const kind = `${request.method} ${request.path.split('/').at(-1)}`;
+    const kind = `${request.method} ${request.path.split('?')[0]!.split('/').at(-1)}`;
     calls[kind] = (calls[kind] ?? 0) + 1;
     return transport.request(request);
   },
