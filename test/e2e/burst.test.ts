@@ -36,17 +36,18 @@ test('kill -9 of the extender three times in the middle loses no pod and decides
   stand = await Stand.start({ nodes: mixedNodes() });
   const pods = mixedPods(count);
   const names = pods.map(({ metadata }) => metadata.name);
-  const creating = stand.create(pods, 32);
+  // All are admitted before the first kill: a pod that was created while no webhook answered is refused for good (forgery.test.ts).
+  await stand.create(pods, 32);
+  const before = stand.kubelet.started.size;
   for (const share of [0.1, 0.4, 0.7]) {
-    await waitFor(() => stand!.kubelet.started.size >= share * count, {
-      for: `${share * 100} % of the pods to run`,
+    await waitFor(() => stand!.kubelet.started.size >= before + share * (count - before), {
+      for: `${share * 100} % of the rest to run (${before} ran when the last pod was created)`,
       timeoutMs: 90_000,
       onTimeout: () => stand!.logs(),
     });
     await stand.muster.killAndRestart();
     await stand.muster.ready();
   }
-  await creating;
   await stand.bound(names, 180_000);
   expect(await stand.finish()).toMatchObject({ claimed: wantGpus(pods).length });
 }, 420_000);
@@ -64,5 +65,6 @@ test('kill -9 of kube-scheduler and of the API server in the middle loses no pod
   await stand.bound(names.slice(0, 150), 120_000);
   await stand.plane.killAndRestartApiserver();
   await stand.bound(names, 120_000);
-  await stand.finish();
+  // A restarted API server no longer knows the moments before it: the witness lists anew, and still sees every change of a claim.
+  await stand.finish({ mayMissMoments: true });
 }, 420_000);
