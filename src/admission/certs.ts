@@ -65,6 +65,14 @@ export class SelfMadeCertificates {
     void this.#run();
   }
 
+  /** This process began to decide: what only it may publish is published now, not a round later. */
+  soon(): void {
+    if (this.#timer === null || this.#stopped) return;
+    this.#timer.cancel();
+    this.#timer = null;
+    void this.#run();
+  }
+
   stop(): void {
     this.#stopped = true;
     this.#timer?.cancel();

@@ -98,7 +98,7 @@ data:
 ${text('scheduler-own-process.yaml')}  muster.yaml: |
 ${text('muster.yaml')}`;
     await expect(map).toMatchFileSnapshot('../../deploy/30-config.yaml');
-    const { data } = only('ConfigMap');
+    const { data } = parse(map) as Manifest;
     expect(data?.['scheduler.yaml']).toBe(read('config/scheduler-own-process.yaml'));
     expect(data?.['muster.yaml']).toBe(read('config/muster.yaml'));
   });
@@ -119,22 +119,23 @@ ${text('muster.yaml')}`;
     const muster = parse(read('config/muster.yaml')) as {
       listen: { host: string; port: number };
       health: { port: number };
-      webhook: { port: number; service: string; namespace: string; secret: string; configuration: string };
+      webhook: {
+        port: number;
+        certificates: { service: string; namespace: string; secret: string; configuration: string };
+      };
       lease: { namespace: string; name: string };
     };
+    const { certificates } = muster.webhook;
     expect(only('Service').metadata).toMatchObject({
-      name: muster.webhook.service,
-      namespace: muster.webhook.namespace,
+      name: certificates.service,
+      namespace: certificates.namespace,
     });
-    expect(only('MutatingWebhookConfiguration').metadata.name).toBe(muster.webhook.configuration);
+    expect(only('MutatingWebhookConfiguration').metadata.name).toBe(certificates.configuration);
     expect(only('MutatingWebhookConfiguration').webhooks?.[0]).toMatchObject({
-      clientConfig: { service: { name: muster.webhook.service, namespace: muster.webhook.namespace, path: '/mutate' } },
+      clientConfig: { service: { name: certificates.service, namespace: certificates.namespace, path: '/mutate' } },
     });
     const rules = only('Role', 'muster-extender').rules ?? [];
-    expect(rules.flatMap(({ resourceNames = [] }) => resourceNames)).toEqual([
-      muster.webhook.secret,
-      muster.lease.name,
-    ]);
+    expect(rules.flatMap(({ resourceNames = [] }) => resourceNames)).toEqual([certificates.secret, muster.lease.name]);
     const ports = JSON.stringify(only('Deployment').spec);
     expect(ports).toContain(`"containerPort":${muster.webhook.port}`);
     expect(ports).toContain(`"containerPort":${muster.health.port}`);

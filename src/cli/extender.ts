@@ -48,9 +48,17 @@ async function run(version: string, options: { config: string; kubeconfig?: stri
     ...(options.context !== undefined && { context: options.context }),
   });
   const thread = new DecodeThread();
-  const extender = await startExtender(config, { transport, clock: nodeClock, rng: nodeRng, thread, version });
+  let webhook: ReturnType<typeof startWebhookBeside> | null = null;
+  const extender = await startExtender(config, {
+    transport,
+    clock: nodeClock,
+    rng: nodeRng,
+    thread,
+    version,
+    onDeciding: () => webhook?.onDeciding(),
+  });
   process.stderr.write(`muster extender listens on ${extender.url}\n`);
-  const webhook = config.webhook.enabled ? startWebhookBeside(extender, config, transport, nodeClock) : null;
+  webhook = config.webhook.enabled ? startWebhookBeside(extender, config, transport, nodeClock) : null;
   let ending = false;
   const end = (status: number, why: string): void => {
     if (ending) return;

@@ -115,6 +115,13 @@ describe('filter', () => {
     expect(filter(pod('p', fraction(500))).refused).toEqual([{ node: 'a', code }]);
   });
 
+  it('refuses a pod whose request was edited past its gpu-milli', () => {
+    addNode(node('a', 1));
+    const needs = { cpu: 1000, memory: 2 ** 30, pods: 1, 'muster.dev/gpu-milli': 500 };
+    expect(filter(pod('honest', fraction(500), { needs })).fits).toEqual(['a']);
+    expect(filter(pod('edited', fraction(501), { needs })).refused).toEqual([{ node: 'a', code: 'gpu-milli-short' }]);
+  });
+
   it('refuses the devices of a node while a pod uses them without a claim', () => {
     addNode(node('a', 1));
     picture.upsertPod(pod('stranger', whole, { nodeName: 'a', schedulerName: 'default-scheduler' }));

@@ -4,7 +4,9 @@
  */
 import { LRUCache } from 'lru-cache';
 import { place } from '../core/gpu/fit.ts';
+import { gpuMilliOf } from '../core/gpu/gpu-milli.ts';
 import type { DevicePolicy, GpuRequest, NodePolicy } from '../core/gpu/request.ts';
+import { GPU_MILLI } from '../core/names.ts';
 import { judge, reasonOf } from '../core/placement/judge.ts';
 import type { NodeInfo } from '../core/placement/node-info.ts';
 import type { PodFacts } from '../core/placement/pod-facts.ts';
@@ -211,7 +213,12 @@ export class Books implements Decider {
 
   /** Why this pod may not go to managed nodes at all, null if it may. */
   #guarded(pod: PodFacts): ReasonCode | null {
-    return this.#config.envGuard && !pod.envSafe ? 'pod-without-env' : null;
+    if (!this.#config.envGuard) return null;
+    if (!pod.envSafe) return 'pod-without-env';
+    // whoever edits the request after admission would pass quotas and kube-scheduler's own sums
+    const said = pod.needs[GPU_MILLI];
+    if (said === undefined || pod.ask.kind !== 'request') return null;
+    return said < gpuMilliOf(pod.ask.request, Number.MAX_SAFE_INTEGER) ? 'gpu-milli-short' : null;
   }
 
   #current(offered: OfferedNodes): Offered {

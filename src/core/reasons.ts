@@ -19,6 +19,7 @@ export const REASONS = {
   'node-unmanaged': { text: 'node is not managed by Muster', resolvable: false },
   'node-managed': { text: 'pod opted out of nodes managed by Muster', resolvable: false },
   'pod-without-env': { text: 'pod was not prepared by the Muster webhook', resolvable: false },
+  'gpu-milli-short': { text: 'pod asks for more GPU than its muster.dev/gpu-milli says', resolvable: false },
   'mig-unsupported': { text: 'MIG resources are not served on nodes managed by Muster', resolvable: false },
   'bind-pending': { text: 'an earlier Binding of the pod has no known outcome yet', resolvable: true },
   'victims-terminating': { text: 'waiting for preempted pods to end', resolvable: true },

@@ -12,7 +12,7 @@ const host = z.string().min(1);
 
 const listen = z.strictObject({
   host: host.default('127.0.0.1').describe('address to listen on; plain HTTP is allowed on loopback only'),
-  port: port.default(8787).describe('0: any free port'),
+  port: port.default(8888).describe('0: any free port'),
   tls: z
     .strictObject({
       certFile: file.describe('PEM, read again when it changes'),
@@ -34,13 +34,13 @@ const health = z.strictObject({
     .default(false)
     .describe('also serve /livez, /readyz and /metrics here, for kubelet and Prometheus'),
   host: host.default('0.0.0.0'),
-  port: port.default(8788),
+  port: port.default(8086),
 });
 
 const webhook = z.strictObject({
   enabled: z.boolean().default(false),
   host: host.default('::'),
-  port: port.default(8443),
+  port: port.default(9443),
   certificates: z
     .discriminatedUnion('kind', [
       z.strictObject({
@@ -78,6 +78,14 @@ const schema = z
     renewDeadlineSeconds: z.number().positive().default(10).describe('as in leaderElection of kube-scheduler'),
     leaseDurationSeconds: z.number().positive().default(15).describe('as in leaderElection of kube-scheduler'),
     callDeadlineMs: z.int().min(100).max(30_000).default(4_000).describe('one Binding, all attempts together'),
+    patienceMs: z
+      .int()
+      .min(0)
+      .max(30_000)
+      .default(2_000)
+      .describe(
+        'how long filter and preempt wait for this extender to decide (start, takeover) before they fail; below httpTimeout; 0 where the scheduler has other profiles',
+      ),
     shortList: z.int().min(1).max(100).default(1).describe('nodes that filter answers; 1: ours alone decides'),
     nodePolicy: z.enum(NODE_POLICIES).default('pack'),
     devicePolicy: z.enum(DEVICE_POLICIES).default('pack'),

@@ -36,10 +36,10 @@ describe('leadership', () => {
 
   it('follows a lease that is renewed, and ends by time alone when it is not', () => {
     const { clock, leadership, changes } = make();
-    leadership.observe(lease('host-a_1f', 1));
+    leadership.observe(lease('host-a_1f', clock.now() + 1));
     clock.advance(5_000);
     expect(leadership.deciding).toBe(false); // nobody knows how old the first one was
-    leadership.observe(lease('host-a_1f', 2));
+    leadership.observe(lease('host-a_1f', clock.now() + 2));
     expect(leadership.deciding).toBe(true);
     clock.advance(9_999);
     expect(leadership.deciding).toBe(true);
@@ -55,9 +55,9 @@ describe('leadership', () => {
     ['nobody', ''],
   ])('does not decide for %s', (_name, holder) => {
     const { clock, leadership } = make();
-    leadership.observe(lease(holder, 1));
+    leadership.observe(lease(holder, clock.now() + 1));
     clock.advance(5_000);
-    leadership.observe(lease(holder, 2));
+    leadership.observe(lease(holder, clock.now() + 2));
     expect(leadership.deciding).toBe(false);
   });
 
@@ -66,14 +66,14 @@ describe('leadership', () => {
     ['another holder', lease('host-b_1', 3, 1)],
   ])('ends at once with %s and waits one call deadline when it comes back', (_name, other) => {
     const { clock, leadership } = make();
-    leadership.observe(lease('host-a_1', 1));
+    leadership.observe(lease('host-a_1', clock.now() + 1));
     clock.advance(5_000);
-    leadership.observe(lease('host-a_1', 2));
+    leadership.observe(lease('host-a_1', clock.now() + 2));
     leadership.observe(other);
     expect(leadership.deciding).toBe(false);
-    leadership.observe(lease('host-a_1', 4, 2));
+    leadership.observe(lease('host-a_1', clock.now() + 4, 2));
     clock.advance(3_999);
-    leadership.observe(lease('host-a_1', 5, 2));
+    leadership.observe(lease('host-a_1', clock.now() + 5, 2));
     expect(leadership.deciding).toBe(false);
     clock.advance(2);
     expect(leadership.deciding).toBe(true);
@@ -81,10 +81,26 @@ describe('leadership', () => {
 
   it('a second holder in between that was never seen shows in the transitions', () => {
     const { clock, leadership } = make();
-    leadership.observe(lease('host-a_1', 1));
+    leadership.observe(lease('host-a_1', clock.now() + 1));
     clock.advance(5_000);
-    leadership.observe(lease('host-a_1', 2));
-    leadership.observe(lease('host-a_1', 3, 2));
+    leadership.observe(lease('host-a_1', clock.now() + 2));
+    leadership.observe(lease('host-a_1', clock.now() + 3, 2));
+    expect(leadership.deciding).toBe(false);
+  });
+
+  it('a renewal that was seen late counts from when it was made', () => {
+    const { clock, leadership } = make();
+    leadership.observe(lease('host-a_1', clock.now()));
+    clock.advance(20_000);
+    leadership.observe(lease('host-a_1', clock.now() - 9_000));
+    expect(leadership.deciding).toBe(true); // one second is left of it
+    leadership.observe(lease('host-a_1', clock.now()));
+    expect(leadership.deciding).toBe(true);
+    clock.advance(8_000);
+    leadership.observe(lease('host-a_1', clock.now() - 7_000));
+    clock.advance(2_999);
+    expect(leadership.deciding).toBe(true);
+    clock.advance(2);
     expect(leadership.deciding).toBe(false);
   });
 
@@ -124,7 +140,7 @@ describe('leadership', () => {
             const now = clock.monotonic();
             if (held.who !== who && now < held.at + 15_000) continue;
             held = { who, at: now, transitions: held.transitions + Number(held.who !== who) };
-            const seen = lease(`${who}_1`, now, held.transitions);
+            const seen = lease(`${who}_1`, clock.now(), held.transitions);
             for (const [which, each] of deciders.entries()) {
               const at = Math.max(deliveredUntil[which]!, now + delays[(n++ * 3 + which) % delays.length]!);
               deliveredUntil[which] = at;

@@ -2,7 +2,7 @@
  * The HTTP server that kube-scheduler calls. Bodies of the four verbs arrive as Buffers (no JSON parser, no schema); replies
  * leave as Buffers with their length. No request can end the process: what a verb throws is caught here, logged and answered.
  */
-import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyReply } from 'fastify';
+import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyReply, LogController } from 'fastify';
 import type { Clock } from '../kube/ports.ts';
 import { encodeBind } from './codec/replies.ts';
 import { decodeBind } from './codec/requests.ts';
@@ -30,6 +30,8 @@ export type ServerOptions = {
   readonly binder: Binder;
   readonly metrics: Metrics;
   readonly observe: ObserveOptions;
+  /** resolves when this extender decides, or after its patience */
+  readonly untilDeciding: () => Promise<void>;
   readonly tls: TlsContext | null;
   /** where log lines go; default stdout */
   readonly log?: { write(line: string): void };
@@ -39,7 +41,7 @@ export function makeServer(options: ServerOptions): FastifyInstance {
   const { config, tls, context } = options;
   const app = Fastify({
     logger: loggerOf(config.logLevel, options.log),
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: config.listen.bodyLimitMib * 1024 * 1024,
     keepAliveTimeout: KEEP_ALIVE_MS,
     requestTimeout: REQUEST_MS,
@@ -62,9 +64,14 @@ export function makeServer(options: ServerOptions): FastifyInstance {
     for (const verb of ['filter', 'prioritize', 'preempt'] as const) {
       verbs.post(`/${verb}`, (request, reply) => {
         const started = options.clock.monotonic();
-        const answer = decide(verb, bufferOf(request.body), context, app.log);
-        note(verb, answer, started);
-        return send(reply, answer);
+        const respond = (): FastifyReply => {
+          const answer = decide(verb, bufferOf(request.body), context, app.log);
+          note(verb, answer, started);
+          return send(reply, answer);
+        };
+        // While we may not decide kube-scheduler can do nothing of use, and every pod that fails meanwhile is put back for
+        // seconds: so its loop is kept waiting a little, instead of failing the whole queue once round.
+        return context.deciding() || verb === 'prioritize' ? respond() : options.untilDeciding().then(respond);
       });
     }
     verbs.post('/bind', async (request, reply) => {

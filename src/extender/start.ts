@@ -29,6 +29,8 @@ export type StartOptions = {
   readonly makePicture?: MakePicture;
   readonly log?: { write(line: string): void };
   readonly version?: string;
+  /** called when this extender begins to decide */
+  readonly onDeciding?: () => void;
 };
 
 export type Extender = {
@@ -60,6 +62,17 @@ export async function startExtender(config: ExtenderConfig, options: StartOption
   let term = 0;
   let confirmed = false;
   const deciding = (): boolean => !draining && confirmed && leadership.deciding;
+  const patient = new Set<() => void>();
+  const untilDeciding = (): Promise<void> =>
+    new Promise((resolve) => {
+      const goOn = (): void => {
+        timer.cancel();
+        patient.delete(goOn);
+        resolve();
+      };
+      const timer = clock.after(draining ? 0 : config.patienceMs, goOn);
+      patient.add(goOn);
+    });
   // Calls of whoever decided before have ended when leadership allows us; now their outcome must also be seen. A watch may lag,
   // a fresh list does not (docs/decisions/0003).
   const confirm = async (): Promise<void> => {
@@ -69,8 +82,10 @@ export async function startExtender(config: ExtenderConfig, options: StartOption
     await parts.refresh();
     if (ours !== term || !leadership.deciding) return;
     confirmed = true;
+    for (const goOn of patient) goOn();
     app?.log.info({ deciding: true }, leadership.describe);
     parts.onDeciding(true);
+    options.onDeciding?.();
   };
   const leadership = new Leadership({
     clock,
@@ -140,6 +155,7 @@ export async function startExtender(config: ExtenderConfig, options: StartOption
     binder,
     metrics,
     observe,
+    untilDeciding,
     tls,
     ...(options.log !== undefined && { log: options.log }),
   });
@@ -162,6 +178,7 @@ export async function startExtender(config: ExtenderConfig, options: StartOption
   };
   const close = async (): Promise<void> => {
     draining = true;
+    for (const goOn of patient) goOn();
     forgetTls();
     sweepTimer?.cancel();
     // both at once: closing waits for the requests in flight, and those wait for their binds

@@ -1,4 +1,7 @@
-/** What each container of a pod would see in its environment, resolved as kubelet does it from the pod object. */
+/**
+ * What each container of a pod would see in its environment, resolved as kubelet does it from the pod object. An annotation or
+ * label that is missing is an empty text to kubelet; a field that it does not know keeps the container from starting.
+ */
 import { arrayAt, isObject, type KubeObject, objectAt, textAt } from './api/object.ts';
 
 export type ContainerView = {
@@ -6,16 +9,16 @@ export type ContainerView = {
   readonly image: string;
   readonly init: boolean;
   readonly env: Readonly<Record<string, string>>;
-  /** names of variables whose field does not exist on the pod */
+  /** names of variables that take a field kubelet does not know */
   readonly unresolved: readonly string[];
 };
 
 const KEYED = /^metadata\.(annotations|labels)\['(.+)'\]$/;
 
-/** undefined: no such field, or a field that is not modelled */
+/** undefined: no such field */
 function fieldOf(pod: KubeObject, path: string): string | undefined {
   const keyed = KEYED.exec(path);
-  if (keyed) return pod.metadata[keyed[1] as 'annotations' | 'labels']?.[keyed[2]!];
+  if (keyed) return pod.metadata[keyed[1] as 'annotations' | 'labels']?.[keyed[2]!] ?? '';
   switch (path) {
     case 'metadata.name':
       return pod.metadata.name;

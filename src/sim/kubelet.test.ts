@@ -98,18 +98,25 @@ describe('the kubelet model', () => {
     ]);
   });
 
-  it('fails a pod whose env names an annotation that is not there', async () => {
+  it.each([
+    [
+      'devices come from an annotation that is not there',
+      fieldRef('NVIDIA_VISIBLE_DEVICES', "metadata.annotations['muster.dev/visible-devices.c0']"),
+    ],
+    ['env takes a field that does not exist', fieldRef('COLOUR', 'spec.colour')],
+  ])('fails a pod whose %s', async (_what, variable) => {
     const { client } = await node();
-    const containers = [
-      {
-        name: 'main',
-        image: 'x',
-        env: [fieldRef('NVIDIA_VISIBLE_DEVICES', "metadata.annotations['muster.dev/visible-devices.c0']")],
-      },
-    ];
-    await place(client, 'one', { spec: { containers } });
+    await place(client, 'one', { spec: { containers: [{ name: 'main', image: 'x', env: [variable] }] } });
     const failed = await phase(client, 'one', 'Failed');
-    expect(failed.status).toMatchObject({ reason: 'EnvUnresolved', message: 'main: NVIDIA_VISIBLE_DEVICES' });
+    expect(failed.status).toMatchObject({ reason: 'EnvUnresolved', message: `main: ${variable.name}` });
+  });
+
+  it('resolves any other missing annotation to an empty text', async () => {
+    const { client, views } = await node();
+    const env = [fieldRef('CUDA_DEVICE_MEMORY_LIMIT_0', "metadata.annotations['muster.dev/gpu-memory-limit.c0']")];
+    await place(client, 'one', { spec: { containers: [{ name: 'main', image: 'x', env }] } });
+    await phase(client, 'one', 'Running');
+    expect(views.get('one')?.[0]?.env).toEqual({ CUDA_DEVICE_MEMORY_LIMIT_0: '' });
   });
 
   it.each([

@@ -2,9 +2,10 @@
  * A model of the kubelets of all nodes: a bound pod starts, runs for as long as its annotation says, and ends; a deleted pod is
  * gone after its grace. Standard API calls only, so it also serves a real kube-apiserver that has no nodes.
  *
- * At the start of a pod the env of every container is resolved as kubelet does it. A missing annotation would be an empty text
- * to a real kubelet; here it fails the pod, because it means that a container would not get the GPUs it was promised.
+ * At the start of a pod the env of every container is resolved as kubelet does it. Stricter than the real one, it fails a pod
+ * whose NVIDIA_VISIBLE_DEVICES is taken from the pod and empty: that container would not get the GPUs it was promised.
  */
+import { ENV_VISIBLE } from '../core/names.ts';
 import { inlineDecoder } from '../kube/inline-decoder.ts';
 import { PATCH_TYPE } from '../kube/patch.ts';
 import type { Clock, KubeRequest, Rng, Timer, Transport } from '../kube/ports.ts';
@@ -100,7 +101,10 @@ export class Kubelet {
   #startPod(pod: KubeObject, running: Running): void {
     const containers = viewContainers(pod);
     this.#options.onStart?.(pod, containers);
-    const unresolved = containers.flatMap((one) => one.unresolved.map((name) => `${one.name}: ${name}`));
+    const unresolved = containers.flatMap((one) => {
+      const names = one.env[ENV_VISIBLE] === '' ? [...one.unresolved, ENV_VISIBLE] : one.unresolved;
+      return names.map((name) => `${one.name}: ${name}`);
+    });
     if (unresolved.length > 0) {
       running.state = 'ended';
       this.stats.failed += 1;

@@ -32,7 +32,12 @@ export type GpuNodeSpec = {
   readonly labels?: Readonly<Record<string, string>>;
 };
 
-export type NodeObjects = { readonly node: JsonObject; readonly slices: readonly JsonObject[] };
+/** `gpus`: what the objects describe, for who checks them; null without GPUs */
+export type NodeObjects = {
+  readonly node: JsonObject;
+  readonly slices: readonly JsonObject[];
+  readonly gpus: GpuNodeSpec | null;
+};
 
 const READY = { type: 'Ready', status: 'True', reason: 'KubeletReady', message: 'kubelet is posting ready status' };
 
@@ -133,13 +138,18 @@ export function gpuNode(spec: GpuNodeSpec): NodeObjects {
     // an unmanaged node keeps its vendor's device plugin
     ...(managed ? {} : { 'nvidia.com/gpu': String(count) }),
   };
-  return { node: node(name, labels, annotations, resources), slices: source === 'slices' ? [resourceSlice(spec)] : [] };
+  return {
+    node: node(name, labels, annotations, resources),
+    slices: source === 'slices' ? [resourceSlice(spec)] : [],
+    gpus: spec,
+  };
 }
 
 export function cpuNode(name: string, cpu = 32, memoryGib = 128): NodeObjects {
   return {
     node: node(name, {}, {}, { cpu: String(cpu), memory: `${memoryGib}Gi`, pods: '250', 'ephemeral-storage': '1Ti' }),
     slices: [],
+    gpus: null,
   };
 }
 

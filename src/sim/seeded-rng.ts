@@ -9,13 +9,6 @@ export function seededRng(seed: number): Rng {
   return { next: () => uniformFloat32(generator) };
 }
 
-/** Version-4 uids drawn from `rng`, for objects of a reproducible run. */
-export function seededUid(rng: Rng): () => string {
-  const hex = (digits: number) =>
-    Array.from({ length: digits }, () => Math.floor(rng.next() * 16).toString(16)).join('');
-  return () => `${hex(8)}-${hex(4)}-4${hex(3)}-a${hex(3)}-${hex(12)}`;
-}
-
 /** One of `choices` by weight. Weights need not add up to anything. */
 export function weighted<T>(rng: Rng, choices: readonly (readonly [weight: number, choice: T])[]): T {
   let left = rng.next() * choices.reduce((sum, [weight]) => sum + weight, 0);

@@ -466,6 +466,25 @@ export function apiContract(connect: () => Promise<Transport>): void {
       expect(items((await client.get(`${path}?${query}`)).body).map((found) => found.metadata.name)).toEqual(expected);
     });
 
+    it('ResourceSlices are selected by driver and node', async () => {
+      const path = '/apis/resource.k8s.io/v1/resourceslices';
+      const name = `${run}-${next()}`;
+      const slice = (suffix: string, driver: string) => ({
+        metadata: { name: `${name}-${suffix}` },
+        spec: { driver, nodeName: name, pool: { name, generation: 1, resourceSliceCount: 1 }, devices: [] },
+      });
+      for (const [suffix, driver] of [
+        ['a', 'gpu.nvidia.com'],
+        ['b', 'other.example.com'],
+      ] as const) {
+        await client.must('POST', path, slice(suffix, driver));
+      }
+      const selector = encodeURIComponent(`spec.driver=gpu.nvidia.com,spec.nodeName=${name}`);
+      const found = items((await client.get(`${path}?fieldSelector=${selector}`)).body).map((one) => one.metadata.name);
+      for (const suffix of ['a', 'b']) await client.must('DELETE', `${path}/${name}-${suffix}`);
+      expect(found).toEqual([`${name}-a`]);
+    });
+
     it('a field that cannot be selected by is a bad request', async () => {
       const { path } = await pods();
       expect((await client.get(`${path}?fieldSelector=spec.colour%3Dred`)).status).toBe(400);

@@ -9,8 +9,8 @@ import { WHOLE_MILLI } from './request.ts';
  * `devices`: those of the node, if known: a share of all memory of its device then gets no memory limit.
  *
  * HAMi-core's rules (its `multiprocess_memory_limit.c` and rate limiter): a memory limit is `<MiB>m`; unset or empty means no
- * limit, and a limit equal to the card would still count its own bookkeeping against it, so whole devices carry none (an
- * env by fieldRef to a missing annotation is empty). An SM limit of 0, 100 or more never throttles; unset counts as 100.
+ * limit, and a limit equal to the card would still count its own bookkeeping against it, so for whole devices it is
+ * empty: written all the same, so that every variable that the webhook set resolves. An SM limit of 0, 100 or more never throttles; unset counts as 100.
  * Both hold one value for all devices of a container: where shares differ (mixed models), the smallest.
  */
 export function bindAnnotations(claim: Claim, devices: readonly Device[] = []): Record<string, string> {
@@ -20,10 +20,8 @@ export function bindAnnotations(claim: Claim, devices: readonly Device[] = []): 
       .map(({ uuid, index }) => uuid ?? String(index))
       .join(',');
     const limited = container.devices.filter((share) => !takesAllMemory(share, devices));
-    if (limited.length > 0) {
-      const least = limited.reduce((mib, share) => Math.min(mib, share.mib), Number.POSITIVE_INFINITY);
-      annotations[gpuMemoryLimit(container.slot)] = `${least}m`;
-    }
+    const least = limited.reduce((mib, share) => Math.min(mib, share.mib), Number.POSITIVE_INFINITY);
+    annotations[gpuMemoryLimit(container.slot)] = limited.length > 0 ? `${least}m` : '';
     annotations[gpuSmLimit(container.slot)] = smLimit(container.devices);
   }
   return annotations;

@@ -146,7 +146,11 @@ describe('what a Binding carries', () => {
     [
       'whole devices are not limited',
       claimed(one(WHOLE, 2)),
-      { 'muster.dev/visible-devices.c0': 'GPU-0,GPU-1', 'muster.dev/gpu-sm-limit.c0': '0' },
+      {
+        'muster.dev/visible-devices.c0': 'GPU-0,GPU-1',
+        'muster.dev/gpu-memory-limit.c0': '',
+        'muster.dev/gpu-sm-limit.c0': '0',
+      },
     ],
     [
       'memory only has no limit of compute',

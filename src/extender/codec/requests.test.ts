@@ -81,11 +81,15 @@ describe('the fast way', () => {
   );
   const member = fc.tuple(key, value).map(([k, v]) => `${k}:${v}`);
   const body = fc
-    .tuple(fc.array(member, { maxLength: 3 }), fc.boolean(), list, fc.constantFrom('}', '} ', '}}', ']}', ' }\n', ''))
-    .map(([members, pod, names, end]) =>
-      [`{${pod ? `"Pod":${POD},` : ''}${members.join(',')}`, `"NodeNames":${names}${end}`].join(
-        members.length ? ',' : '',
-      ),
+    .tuple(
+      fc.array(member, { maxLength: 3 }),
+      fc.boolean(),
+      list,
+      fc.constantFrom('}', '} ', '}}', ']}', ' }\n', ''),
+      fc.constantFrom('"NodeNames"', '"NodeNames"', '"\\"NodeNames"'),
+    )
+    .map(([members, pod, names, end, last]) =>
+      [`{${pod ? `"Pod":${POD},` : ''}${members.join(',')}`, `${last}:${names}${end}`].join(members.length ? ',' : ''),
     );
   // Lists are remembered: what one body left behind must not change how the next is read.
   const lists = new NameLists();
@@ -101,7 +105,7 @@ describe('the fast way', () => {
       }),
       { numRuns: 3_000 },
     );
-    expect(fast).toBeGreaterThan(300);
+    expect(fast).toBeGreaterThan(150);
   });
 
   it('agrees with the slow way on bodies with bytes changed', () => {

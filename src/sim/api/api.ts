@@ -145,7 +145,7 @@ export class Api {
     const { resource, query } = route;
     const table = this.store.table(route.id);
     if (route.name !== '') query.set('fieldSelector', `metadata.name=${route.name}`);
-    const matches = parseSelection(route.namespace, query);
+    const matches = parseSelection(route.resource.kind, route.namespace, query);
     if (query.get('watch') === 'true' || query.get('watch') === '1') {
       return watchResponse({ resource, store: this.store, table, matches, query }, this.#clock, this.#bookmarkEveryMs);
     }
@@ -162,7 +162,7 @@ export class Api {
     const found = page(
       this.store,
       this.store.table(route.id),
-      parseSelection(route.namespace, route.query),
+      parseSelection(route.resource.kind, route.namespace, route.query),
       route.query,
     );
     const options = deleteOptions(route, request);

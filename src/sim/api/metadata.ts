@@ -1,6 +1,6 @@
 /** Rules of `metadata` that hold for every kind: what the server sets, what it keeps from the old object, what it refuses. */
 import { invalid, type StatusCause } from './errors.ts';
-import { type KubeObject, type ObjectMeta, timestamp } from './object.ts';
+import { type ObjectMeta, timestamp } from './object.ts';
 
 const DNS_SUBDOMAIN = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
 const RBAC_NAME = /^[^/%]+$/;
@@ -82,8 +82,4 @@ export function updatedMetadata(given: ObjectMeta, old: ObjectMeta): ObjectMeta 
   const { deletionTimestamp: _dt, deletionGracePeriodSeconds: _grace, generateName: _generated, ...kept } = given;
   const { labels: _l, annotations: _a, finalizers: _f, ownerReferences: _o, ...fixed } = old;
   return { ...kept, ...fixed };
-}
-
-export function withMetadata(object: KubeObject, metadata: ObjectMeta): KubeObject {
-  return { ...object, metadata };
 }

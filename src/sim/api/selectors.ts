@@ -40,27 +40,56 @@ export function parseLabelSelector(text: string): ((labels: Readonly<Record<stri
   return (labels) => requirements.every((matches) => matches(labels));
 }
 
-/** The fields a selector may name; each exists on the kinds that have it. */
-const FIELDS: Readonly<Record<string, (object: KubeObject) => string>> = {
+type Field = (object: KubeObject) => string;
+const inSpec =
+  (key: string): Field =>
+  (object) =>
+    textAt(object.spec, key);
+const inStatus =
+  (key: string): Field =>
+  (object) =>
+    textAt(object.status, key);
+const involved =
+  (key: string): Field =>
+  (object) =>
+    textAt(object.involvedObject, key);
+
+const COMMON_FIELDS: Readonly<Record<string, Field>> = {
   'metadata.name': (object) => object.metadata.name,
   'metadata.namespace': (object) => object.metadata.namespace ?? '',
-  'spec.nodeName': (object) => textAt(object.spec, 'nodeName'),
-  'spec.driver': (object) => textAt(object.spec, 'driver'),
-  'spec.schedulerName': (object) => textAt(object.spec, 'schedulerName'),
-  'status.phase': (object) => textAt(object.status, 'phase'),
-  'status.nominatedNodeName': (object) => textAt(object.status, 'nominatedNodeName'),
-  'involvedObject.name': (object) => textAt(object.involvedObject, 'name'),
-  'involvedObject.kind': (object) => textAt(object.involvedObject, 'kind'),
-  'involvedObject.uid': (object) => textAt(object.involvedObject, 'uid'),
-  type: (object) => textAt(object, 'type'),
 };
 
-/** Throws 400 for a field that cannot be selected by. */
-export function parseFieldSelector(text: string): Predicate | null {
+/** What else a selector may name, by kind, as in Kubernetes. */
+const FIELDS: Readonly<Record<string, Readonly<Record<string, Field>>>> = {
+  Pod: {
+    'spec.nodeName': inSpec('nodeName'),
+    'spec.schedulerName': inSpec('schedulerName'),
+    'spec.restartPolicy': inSpec('restartPolicy'),
+    'spec.serviceAccountName': inSpec('serviceAccountName'),
+    'status.phase': inStatus('phase'),
+    'status.nominatedNodeName': inStatus('nominatedNodeName'),
+  },
+  Node: { 'spec.unschedulable': (object) => String(object.spec?.unschedulable === true) },
+  Namespace: { 'status.phase': inStatus('phase') },
+  ResourceSlice: { 'spec.driver': inSpec('driver'), 'spec.nodeName': inSpec('nodeName') },
+  Secret: { type: (object) => textAt(object, 'type') },
+  Event: {
+    'involvedObject.kind': involved('kind'),
+    'involvedObject.name': involved('name'),
+    'involvedObject.namespace': involved('namespace'),
+    'involvedObject.uid': involved('uid'),
+    reason: (object) => textAt(object, 'reason'),
+    type: (object) => textAt(object, 'type'),
+  },
+};
+
+/** Throws 400 for a field that objects of this kind cannot be selected by. */
+export function parseFieldSelector(kind: string, text: string): Predicate | null {
   const requirements = splitOutsideParentheses(text).map((part) => {
     const match = EQUALITY.exec(part);
-    const read = match ? FIELDS[match[1] ?? ''] : undefined;
-    if (!match || !read) throw badRequest(`field label not supported: ${part}`);
+    const label = match?.[1] ?? '';
+    const read = COMMON_FIELDS[label] ?? FIELDS[kind]?.[label];
+    if (!match || !read) throw badRequest(`field label not supported: ${label || part}`);
     const [, , operator, value = ''] = match;
     return (object: KubeObject) => (read(object) === value) === (operator !== '!=');
   });
@@ -68,9 +97,9 @@ export function parseFieldSelector(text: string): Predicate | null {
 }
 
 /** One predicate for namespace, labels and fields; null when everything matches. */
-export function parseSelection(namespace: string | null, query: URLSearchParams): Predicate | null {
+export function parseSelection(kind: string, namespace: string | null, query: URLSearchParams): Predicate | null {
   const labels = parseLabelSelector(query.get('labelSelector') ?? '');
-  const fields = parseFieldSelector(query.get('fieldSelector') ?? '');
+  const fields = parseFieldSelector(kind, query.get('fieldSelector') ?? '');
   if (namespace === null && labels === null && fields === null) return null;
   return (object) =>
     (namespace === null || object.metadata.namespace === namespace) &&

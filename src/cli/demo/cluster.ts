@@ -1,0 +1,140 @@
+/**
+ * The demo's cluster, all on loopback: the embedded API, models of kube-scheduler and of the kubelets, and the real extender. Each
+ * has a connection of its own and knows the others only through the API and the extender's verbs.
+ */
+import { randomUUID } from 'node:crypto';
+import { mutatePod } from '../../admission/mutate.ts';
+import { SCHEDULER_NAME } from '../../core/names.ts';
+import { DEFAULT_DIALECT_OPTIONS } from '../../dialects/reading.ts';
+import { nodeClock, nodeRng } from '../../kube/node-adapter.ts';
+import type { Transport } from '../../kube/ports.ts';
+import { readStatus } from '../../kube/status-error.ts';
+import { connect } from '../../kube/undici-adapter.ts';
+import { Api } from '../../sim/api/api.ts';
+import { ApiError } from '../../sim/api/errors.ts';
+import type { JsonObject, KubeObject } from '../../sim/api/object.ts';
+import { applyPatchOf, JSON_PATCH } from '../../sim/api/patch.ts';
+import { type ApiServer, listen } from '../../sim/api/server.ts';
+import type { Admission } from '../../sim/api/writes.ts';
+import { Kubelet } from '../../sim/kubelet.ts';
+import { GPU_MODELS, type NodeObjects } from '../../sim/nodes.ts';
+import { Scheduler } from '../../sim/scheduler/scheduler.ts';
+import type { RunningExtender, StartExtender } from './extender-process.ts';
+
+const TIMEOUT_MS = 10_000;
+/** as in the scheduler configuration that we ship */
+const DECISION_TIMEOUT_MS = 3_000;
+const BIND_TIMEOUT_MS = 60_000;
+
+const LARGEST_DEVICE_MIB = Math.max(...Object.values(GPU_MODELS).map((model) => model.mib));
+
+/** What the webhook does, as the function that stands for admission in the embedded API. */
+const admitPods: Admission = async ({ operation, route, object }) => {
+  if (operation !== 'CREATE' || route.resource.kind !== 'Pod' || route.subresource !== '') return object;
+  const mutation = mutatePod(object, route.namespace ?? '', {
+    schedulerNames: [SCHEDULER_NAME],
+    runtimeClassName: null,
+    runtimeClassExists: () => false,
+    largestDeviceMib: LARGEST_DEVICE_MIB,
+    dialects: DEFAULT_DIALECT_OPTIONS,
+  });
+  if (mutation.kind === 'refused') throw new ApiError('Forbidden', mutation.message);
+  return mutation.kind === 'patched' ? (applyPatchOf(JSON_PATCH, object, mutation.patch) as KubeObject) : object;
+};
+
+export class DemoCluster {
+  readonly #stops: (() => Promise<void>)[];
+  readonly #transport: Transport;
+  /** for the independent watch */
+  readonly watching: Transport;
+  readonly url: string;
+
+  private constructor(url: string, transport: Transport, watching: Transport, stops: (() => Promise<void>)[]) {
+    this.url = url;
+    this.#transport = transport;
+    this.watching = watching;
+    this.#stops = stops;
+  }
+
+  /** Throws when a part does not start; what had started is stopped. */
+  static async start(
+    nodes: readonly NodeObjects[],
+    startExtender: StartExtender,
+    onError: (error: Error) => void,
+  ): Promise<DemoCluster> {
+    const stops: (() => Promise<void>)[] = [];
+    try {
+      const server: ApiServer = await listen(new Api({ clock: nodeClock, newUid: randomUUID, admit: admitPods }));
+      stops.push(() => server.close());
+      const open = async (url: string, component: string): Promise<Transport> => {
+        const transport = await connect({ server: url, component });
+        stops.push(() => transport.close());
+        return transport;
+      };
+      const user = await open(server.url, 'demo');
+      const cluster = new DemoCluster(server.url, user, await open(server.url, 'demo-watch'), stops);
+      for (const { node, slices } of nodes) {
+        await cluster.create('/api/v1/nodes', node);
+        for (const slice of slices) await cluster.create('/apis/resource.k8s.io/v1/resourceslices', slice);
+      }
+      const extender: RunningExtender = await startExtender(server.url);
+      stops.push(() => extender.close());
+      const verbs = await open(extender.url, 'kube-scheduler');
+      const shared = { transport: verbs, prefix: '', nodeCacheCapable: true };
+      const scheduler = new Scheduler({
+        transport: await open(server.url, 'kube-scheduler'),
+        clock: nodeClock,
+        rng: nodeRng,
+        schedulerNames: [SCHEDULER_NAME],
+        extenders: [
+          {
+            ...shared,
+            name: 'decisions',
+            filterVerb: 'filter',
+            prioritizeVerb: 'prioritize',
+            preemptVerb: 'preempt',
+            weight: 5,
+            httpTimeoutMs: DECISION_TIMEOUT_MS,
+          },
+          { ...shared, name: 'bind', bindVerb: 'bind', httpTimeoutMs: BIND_TIMEOUT_MS },
+        ],
+        onError,
+      });
+      await scheduler.start();
+      stops.push(() => scheduler.stop());
+      const kubelet = new Kubelet({
+        transport: await open(server.url, 'kubelet'),
+        clock: nodeClock,
+        rng: nodeRng,
+        onError,
+      });
+      await kubelet.start();
+      stops.push(() => kubelet.stop());
+      return cluster;
+    } catch (error) {
+      await stopAll(stops);
+      throw error;
+    }
+  }
+
+  /** Throws with the server's words when it refuses. */
+  async create(path: string, object: JsonObject): Promise<void> {
+    const answer = await this.#transport.request({ method: 'POST', path, body: object, timeoutMs: TIMEOUT_MS });
+    if (answer.status >= 300) throw new Error(`POST ${path}: ${readStatus(answer).message}`);
+  }
+
+  /** Pods that ended are removed, as a job controller would. */
+  async removeEnded(namespace: string): Promise<void> {
+    const path = `/api/v1/namespaces/${namespace}/pods?fieldSelector=${encodeURIComponent('status.phase=Succeeded')}`;
+    await this.#transport.request({ method: 'DELETE', path, timeoutMs: TIMEOUT_MS });
+  }
+
+  async stop(): Promise<void> {
+    await stopAll(this.#stops);
+  }
+}
+
+/** In the opposite order of starting. */
+async function stopAll(stops: readonly (() => Promise<void>)[]): Promise<void> {
+  for (const stop of stops.toReversed()) await stop();
+}
