@@ -8,6 +8,7 @@ export class Pulse {
   /** ms the slowest beat took since the last `worst()` */
   #worst = 0;
   #failed = 0;
+  #beats = 0;
   #stopped = false;
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 1 });
   readonly #running: Promise<void>;
@@ -17,8 +18,12 @@ export class Pulse {
     this.#running = this.#run(url);
   }
 
-  /** the slowest beat since this was asked last, ms, and how many got no answer */
-  worst(): { ms: number; failed: number } {
+  /** Resolves after two more beats: the slowest beat since this was asked last, ms, and how many got no answer */
+  async worst(): Promise<{ ms: number; failed: number }> {
+    // the beat under way, and one that began after this call
+    for (const until = this.#beats + 2; this.#beats < until && !this.#stopped; ) {
+      await new Promise((resolve) => setTimeout(resolve, 2));
+    }
     const seen = { ms: Math.round(this.#worst), failed: this.#failed };
     this.#worst = 0;
     this.#failed = 0;
@@ -46,6 +51,7 @@ export class Pulse {
       clearInterval(lag);
       if (ok) this.#worst = Math.max(this.#worst, performance.now() - started - own);
       else this.#failed += 1;
+      this.#beats += 1;
       await new Promise((resolve) => setTimeout(resolve, EVERY_MS));
     }
   }
