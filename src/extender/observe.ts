@@ -4,6 +4,10 @@ import type { Oddity } from '../cluster/condition.ts';
 import type { Decider } from '../cluster/decider.ts';
 import { REASONS } from '../core/reasons.ts';
 
+/** a namespace is a DNS label, a pod's name a DNS subdomain */
+const NAME = /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/;
+const LONGEST_POD = 63 + 1 + 253;
+
 export type ObserveOptions = {
   readonly synced: () => boolean;
   readonly draining: () => boolean;
@@ -42,11 +46,12 @@ export function addObserve(app: FastifyInstance, options: ObserveOptions): void 
 export function addExplain(app: FastifyInstance, decider: Pick<Decider, 'explain'>): void {
   app.get('/explain', async (request, reply) => {
     const { pod, output } = request.query as { pod?: unknown; output?: unknown };
-    const [namespace, name, ...rest] = typeof pod === 'string' ? pod.split('/') : [];
-    if (!namespace || !name || rest.length > 0) {
+    const [namespace, name, ...rest] = typeof pod === 'string' && pod.length <= LONGEST_POD ? pod.split('/') : [];
+    // what is no name of Kubernetes is not repeated: the answer is read in terminals
+    if (!NAME.test(namespace ?? '') || !NAME.test(name ?? '') || rest.length > 0) {
       return await reply.code(400).type('text/plain').send('usage: /explain?pod=<namespace>/<name>[&output=json]\n');
     }
-    const explained = decider.explain(namespace, name);
+    const explained = decider.explain(namespace!, name!);
     if (explained === null)
       return await reply.code(404).type('text/plain').send(`pod ${namespace}/${name} is not known\n`);
     if (output === 'json' || (request.headers.accept ?? '').includes('application/json')) {
