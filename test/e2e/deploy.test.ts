@@ -28,18 +28,32 @@ test('every manifest is accepted, and applying it again changes nothing', async 
     expect(await plane.admin.find(objectPath(object)), object.metadata.name).not.toBeNull();
 });
 
-test('kubectl apply takes the folder with strict validation', async () => {
-  const args = [
+test('kubectl apply -f deploy/ takes the top folder alone, and the second time nothing changes', async () => {
+  const fresh = await ControlPlane.start();
+  try {
+    const kubectl = ['--kubeconfig', fresh.kubeconfig('admin'), 'apply', '--validate=strict', '-f', folder];
+    const lines = async (): Promise<string[]> => (await run(binary('kubectl'), kubectl)).stdout.trim().split('\n');
+    const first = await lines();
+    expect(first).toHaveLength(manifests().length);
+    expect(first.filter((line) => !line.endsWith(' created'))).toEqual([]);
+    expect((await lines()).filter((line) => !line.endsWith(' unchanged'))).toEqual([]);
+    expect(await fresh.admin.find('/apis/apps/v1/namespaces/muster-system/daemonsets/muster-extender')).toBeNull();
+  } finally {
+    await fresh.stop();
+  }
+});
+
+test('the second profile takes its own folder after it', async () => {
+  const second = join(folder, 'second-profile', 'extender.yaml');
+  const { stdout } = await run(binary('kubectl'), [
     '--kubeconfig',
     plane.kubeconfig('admin'),
     'apply',
     '--validate=strict',
-    '--dry-run=server',
     '-f',
-    folder,
-  ];
-  const { stdout } = await run(binary('kubectl'), args);
-  expect(stdout).toContain('server dry run');
+    second,
+  ]);
+  expect(stdout).toContain('daemonset.apps/muster-extender created');
 });
 
 test.for(['config/muster.yaml'])('the extender accepts the shipped settings: %s', (file) => {
