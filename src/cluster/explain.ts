@@ -21,12 +21,11 @@ function freeDevices(node: NodeInfo): string {
 }
 
 function shortages(pod: PodFacts, node: NodeInfo): string {
-  const allocatable = node.facts?.allocatable ?? {};
   return Object.entries(pod.needs)
-    .filter(([name, need]) => need > (allocatable[name] ?? 0) - node.used(name))
+    .filter(([name, need]) => need > node.capacity(name) - node.used(name))
     .map(
       ([name, need]) =>
-        `${name}: wanted ${need}, free ${(allocatable[name] ?? 0) - node.used(name)} of ${allocatable[name] ?? 0}`,
+        `${name}: wanted ${need}, free ${node.capacity(name) - node.used(name)} of ${node.capacity(name)}`,
     )
     .join('; ');
 }
