@@ -8,10 +8,6 @@ import { explainPod, explanationText } from './explanation.ts';
 const NAME = /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/;
 const LONGEST_POD = 63 + 1 + 253;
 
-/** a namespace is a DNS label, a pod's name a DNS subdomain */
-const NAME = /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/;
-const LONGEST_POD = 63 + 1 + 253;
-
 export type ObserveOptions = {
   readonly synced: () => boolean;
   /** what last went wrong while the cluster was read, a line for each kind of object */
