@@ -24,9 +24,7 @@ export const NODE_POLICY = `${GROUP}/node-policy`;
 export const REQUEST = `${GROUP}/request`;
 /** what the webhook took away (resources of other dialects), as JSON */
 export const ORIGINAL = `${GROUP}/original-resources`;
-export const QUEUE_LABEL = `${GROUP}/queue`;
 export const POD_GROUP_LABEL = `${GROUP}/pod-group`;
-export const MIN_MEMBER = `${GROUP}/min-member`;
 
 // written by Muster only (the guard policy refuses everyone else)
 export const CLAIM = `${GROUP}/claim`;

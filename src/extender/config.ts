@@ -131,7 +131,6 @@ const schema = z
   });
 
 export type ExtenderConfig = Readonly<z.output<typeof schema>>;
-export type ExtenderConfigInput = z.input<typeof schema>;
 
 /** Throws ExtenderError('config') with one line per wrong key. The environment gives `schedulerIdentity` (POD_NAME) only. */
 export function readConfig(value: unknown, env: NodeJS.ProcessEnv = {}): ExtenderConfig {

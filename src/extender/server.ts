@@ -86,7 +86,7 @@ export function makeServer(options: ServerOptions): FastifyInstance {
     });
   });
   addObserve(app, options.observe);
-  addExplain(app, context.decider);
+  addExplain(app, context, options.observe);
   return app;
 
   function note(verb: Verb, answer: VerbReply, started: number): void {

@@ -21,8 +21,6 @@ import {
 } from './request.ts';
 import { bySlot } from './slots.ts';
 
-export { MAX_COUNT } from './bounds.ts';
-
 /** A container of the pod spec, whether it wants GPUs or not. */
 export type PodContainer = { readonly name: string; readonly slot: ContainerSlot; readonly role: ContainerRole };
 
