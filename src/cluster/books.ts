@@ -223,7 +223,7 @@ export class Books implements Decider {
     const passCode = new Map(refused.map((refusal) => [refusal.node, refusal.code]));
     const rows = names.map((node) => {
       const info = this.picture.nodes.get(node)!;
-      const code = index === null ? (passCode.get(node) ?? null) : this.#fitCode(index, pod, info);
+      const code = index === null ? (passCode.get(node) ?? null) : (index.reason(info.slot) ?? info.lacks(pod.needs));
       return { node, code, detail: explainNode(pod, info, code) };
     });
     return { pod, rows, hold: hold === undefined ? null : `${hold.cause} hold on ${hold.node} (${hold.state})` };
@@ -268,7 +268,11 @@ export class Books implements Decider {
       if (here !== null) return here;
     }
     const index = this.#index(pod, request);
-    const fits = this.#best(index, pod, offered, Math.max(1, shortList));
+    let fits = this.#best(index, pod, offered, Math.max(1, shortList));
+    if (fits.length === 0 && index.incomplete) {
+      index.compare(offered.slots);
+      fits = this.#best(index, pod, offered, Math.max(1, shortList));
+    }
     if (fits.length > 0) {
       const claim = this.#claimOn(index.shape, request, fits[0]!);
       if (claim !== null) {
@@ -306,7 +310,7 @@ export class Books implements Decider {
       return last.answer;
     }
     const refused: Refusal[] = [];
-    let byShapeAlone = awaiting === null;
+    let byShapeAlone = awaiting === null && !index.incomplete;
     for (let at = 0; at < offered.names.length; at++) {
       const node = this.picture.nodes.at(offered.slots[at]!);
       let code: ReasonCode = 'node-unknown';
@@ -361,6 +365,7 @@ export class Books implements Decider {
   }
 
   #fitCode(index: ShapeIndex, pod: PodFacts, node: NodeInfo): ReasonCode | null {
+    index.compare([node.slot]);
     return index.reason(node.slot) ?? node.lacks(pod.needs);
   }
 
@@ -411,7 +416,7 @@ export class Books implements Decider {
     if (pod.ask.kind !== 'request' || hold.pod.ask.kind !== 'request') return 'request-invalid';
     const key = shapeKey(pod, pod.ask.request, this.#config);
     if (pod !== hold.pod && key !== shapeKey(hold.pod, hold.pod.ask.request, this.#config)) return 'request-invalid';
-    const code = reasonOf(judge(this.#index(pod, pod.ask.request).shape, node));
+    const code = reasonOf(judge(this.#index(pod, pod.ask.request).shape, node, { work: 0 }));
     // full is no objection: it is full because of this hold
     if (code !== null && !code.startsWith('gpu-')) return code;
     if (node.useUnknown) return 'gpu-unknown-use';

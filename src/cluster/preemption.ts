@@ -5,6 +5,7 @@
 import type { Claim } from '../core/gpu/claim.ts';
 import { place } from '../core/gpu/fit.ts';
 import { peakOf } from '../core/gpu/peak.ts';
+import type { Work } from '../core/gpu/work.ts';
 import { judge } from '../core/placement/judge.ts';
 import type { NodeInfo, Occupant } from '../core/placement/node-info.ts';
 import type { PodFacts } from '../core/placement/pod-facts.ts';
@@ -29,6 +30,12 @@ export type Preemption = {
   readonly claim: Claim | null;
 };
 
+/**
+ * Units of work (see work.ts) after which no further candidate is looked at: each tries its pods in and out, and everybody waits
+ * for the one thread.
+ */
+const PREEMPT_WORK = 350_000;
+
 /** The cheapest preemption over the candidates, null when eviction cannot help. `shape` null: the pod wants no GPUs of ours. */
 export function correctVictims(
   picture: Picture,
@@ -37,14 +44,16 @@ export function correctVictims(
   candidates: readonly PreemptCandidate[],
 ): Preemption | null {
   const budgets = budgetIndex(picture);
+  const spent: Work = { work: 0 };
   let best: { node: string; set: VictimSet; claim: Claim | null } | null = null;
   for (const candidate of [...candidates].sort((a, b) => (a.node < b.node ? -1 : 1))) {
+    if (spent.work >= PREEMPT_WORK) break;
     const node = picture.nodes.get(candidate.node);
     if (node?.facts == null) continue;
     const found =
       shape === null
         ? offeredVictims(picture, pod, node, candidate, budgets)
-        : search(picture, pod, shape, node, candidate, budgets);
+        : search(picture, pod, shape, node, candidate, budgets, spent);
     if (found !== null && (best === null || compareCost(found.set.cost, best.set.cost) < 0))
       best = { node: node.name, ...found };
   }
@@ -68,7 +77,7 @@ export function reservedClaim(
     (other) => other.terminating && other.disrupted && other.priority < pod.priority,
   );
   if (victims.length === 0) return null;
-  const trial = new NodeTrial(node, pod, shape);
+  const trial = new NodeTrial(node, pod, shape, { work: 0 });
   for (const victim of victims) trial.remove(victim.uid);
   const claim = trial.claim();
   return claim === null ? null : { claim, victims: victims.map((victim) => victim.uid) };
@@ -106,8 +115,9 @@ function search(
   node: NodeInfo,
   candidate: PreemptCandidate,
   budgets: BudgetIndex,
+  spent: Work,
 ): Found | null {
-  const trial = new NodeTrial(node, pod, shape);
+  const trial = new NodeTrial(node, pod, shape, spent);
   const eligible = boundPods(picture, node).filter((other) => mayBeVictim(other, pod));
   const victims = eligible.map((other) => asVictim(other, node, budgets));
   const claimWithout = (set: VictimSet): Claim | null => {
@@ -133,9 +143,11 @@ class NodeTrial implements Trial {
   readonly #node: NodeInfo;
   readonly #pod: PodFacts;
   readonly #shape: Shape;
+  readonly #spent: Work;
   readonly #removed = new Map<string, Occupant>();
 
-  constructor(node: NodeInfo, pod: PodFacts, shape: Shape) {
+  constructor(node: NodeInfo, pod: PodFacts, shape: Shape, spent: Work) {
+    this.#spent = spent;
     this.#node = node.copy();
     this.#node.remove(pod.uid);
     this.#pod = pod;
@@ -155,7 +167,7 @@ class NodeTrial implements Trial {
   }
 
   fits(): boolean {
-    return judge(this.#shape, this.#node) >= 0 && this.#node.lacks(this.#pod.needs) === null;
+    return judge(this.#shape, this.#node, this.#spent) >= 0 && this.#node.lacks(this.#pod.needs) === null;
   }
 
   claim(): Claim | null {

@@ -34,10 +34,11 @@ export function verdict(
   out: Verdict,
 ): boolean {
   ensureRoom(out, ledger.devices.length);
+  out.work = ledger.devices.length;
   if (request.containers.length === 1 && (policy === 'pack' || policy === 'spread')) {
     if (chooseOne(ledger, request, policy, out)) return accept(ledger, out);
   } else {
-    const choice = search(viewOf(ledger, request, 'now'), request, policy, required);
+    const choice = search(viewOf(ledger, request, 'now'), request, policy, required, out);
     if (choice !== null) {
       addUp(ledger, request, choice, out);
       if (policy === 'link') out.linkWeight = linkSum(ledger, choice);
@@ -46,7 +47,7 @@ export function verdict(
   }
   out.fits = false;
   out.touched = 0;
-  out.reason = refusalOf(ledger, request, policy, required);
+  out.reason = refusalOf(ledger, request, policy, required, out);
   return false;
 }
 
@@ -58,14 +59,14 @@ export function place(ledger: DeviceLedger, request: GpuRequest, policy: DeviceP
     if (verdict(ledger, request, policy, required, out)) choice = [Array.from(out.positions.subarray(0, out.touched))];
   } else {
     ensureRoom(out, ledger.devices.length);
-    choice = search(viewOf(ledger, request, 'now'), request, policy, required);
+    choice = search(viewOf(ledger, request, 'now'), request, policy, required, out);
     if (choice !== null) {
       addUp(ledger, request, choice, out);
       if (policy === 'link') out.linkWeight = linkSum(ledger, choice);
       accept(ledger, out);
     }
   }
-  if (choice === null) return { fits: false, reason: refusalOf(ledger, request, policy, required) };
+  if (choice === null) return { fits: false, reason: refusalOf(ledger, request, policy, required, out) };
   return { fits: true, claim: claimOf(ledger, request, choice), verdict: out };
 }
 

@@ -2,6 +2,7 @@
 import { verdict } from '../gpu/fit.ts';
 import type { DeviceLedger } from '../gpu/ledger.ts';
 import { newVerdict } from '../gpu/verdict.ts';
+import type { Work } from '../gpu/work.ts';
 import { REASON_CODES, type ReasonCode } from '../reasons.ts';
 import type { NodeInfo } from './node-info.ts';
 import type { NodeFit } from './policies/node-fit.ts';
@@ -30,15 +31,18 @@ export function reasonOf(value: number): ReasonCode | null {
 const out = newVerdict();
 const fit: NodeFit = { openedIdle: 0, leftover: 0, nodeFill: 0 };
 
-/** ≥ 0: fits, higher is better (policy score × 1024 + preference); < 0: `reasonOf` it. Looks at GPUs and constraints, not at CPU and memory. */
-export function judge(shape: Shape, node: NodeInfo): number {
+/** What it cost is added to `spent`. ≥ 0: fits, higher is better (policy score × 1024 + preference); < 0: `reasonOf` it. Looks at GPUs and constraints, not at CPU and memory. */
+export function judge(shape: Shape, node: NodeInfo, spent: Work): number {
+  spent.work++;
   const { facts, ledger } = node;
   if (facts === null) return refusal('node-unknown');
   if (!facts.managed) return refusal('node-unmanaged');
   const barred = shape.constraints.admits(facts);
   if (barred !== null) return refusal(barred);
   if (node.useUnknown) return refusal('gpu-unknown-use');
-  if (!verdict(ledger, shape.request, shape.devicePolicy, shape.devicePolicyRequired, out)) return refusal(out.reason!);
+  const fits = verdict(ledger, shape.request, shape.devicePolicy, shape.devicePolicyRequired, out);
+  spent.work += out.work;
+  if (!fits) return refusal(out.reason!);
   fit.openedIdle = out.opened;
   fit.leftover = Math.floor(out.leftover / out.touched);
   fit.nodeFill = fillAfter(ledger);
