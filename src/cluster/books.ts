@@ -215,6 +215,8 @@ export class Books implements Decider {
   explain(namespace: string, name: string): { pod: PodFacts; rows: readonly ExplainRow[]; hold: string | null } | null {
     const pod = this.picture.podNamed(namespace, name);
     if (pod === undefined) return null;
+    // where it might have gone is no question any more, and what it allowed is not kept
+    if (pod.nodeName !== null) return { pod, rows: [], hold: null };
     const hold = this.picture.holds.get(pod.uid);
     const guarded = this.#guarded(pod);
     const index = pod.ask.kind === 'request' && guarded === null ? this.#index(pod, pod.ask.request) : null;
@@ -222,11 +224,33 @@ export class Books implements Decider {
     const refused = index === null ? passThrough(pod, this.resolve(names), this.picture.nodes, guarded).refused : [];
     const passCode = new Map(refused.map((refusal) => [refusal.node, refusal.code]));
     const rows = names.map((node) => {
+      if (node === hold?.node) return this.#explainHeld(hold, pod);
       const info = this.picture.nodes.get(node)!;
       const code = index === null ? (passCode.get(node) ?? null) : (index.reason(info.slot) ?? info.lacks(pod.needs));
-      return { node, code, detail: explainNode(pod, info, code) };
+      return { node, code, detail: explainNode(pod, info, code, (uid) => this.#nameOf(uid)) };
     });
     return { pod, rows, hold: hold === undefined ? null : `${hold.cause} hold on ${hold.node} (${hold.state})` };
+  }
+
+  /** The node where its own hold is in the pod's way. */
+  #explainHeld(hold: Hold, pod: PodFacts): ExplainRow {
+    const { node } = hold;
+    if (hold.cause !== 'awaiting') {
+      const code = this.#stands(hold, pod);
+      return {
+        node,
+        code,
+        detail: code === null ? 'kept for this pod' : 'kept for this pod, but the node has changed',
+      };
+    }
+    const victims = hold.victims.filter((uid) => this.picture.pod(uid) !== undefined).map((uid) => this.#nameOf(uid));
+    if (victims.length > 0) return { node, code: 'victims-terminating', detail: victims.sort().join(', ') };
+    return { node, code: null, detail: 'kept for this pod, whose victims are gone' };
+  }
+
+  #nameOf(uid: string): string {
+    const pod = this.picture.pod(uid);
+    return pod === undefined ? `pod ${uid}` : `${pod.namespace}/${pod.name}`;
   }
 
   /** Why this pod may not go to managed nodes at all, null if it may. */
@@ -402,8 +426,16 @@ export class Books implements Decider {
     const node = this.picture.nodes.get(hold.node);
     if (node === undefined || !offered.has(node.slot) || this.#stands(hold, pod) !== null) return null;
     if (hold.state === 'open') hold.deadline = this.#clock.monotonic() + this.#config.holdMs;
+    // the next-best ones were not held: others may have taken their room since
+    const index = pod.ask.kind === 'request' && hold.ranked.length > 1 ? this.#index(pod, pod.ask.request) : null;
+    const stillFits = (name: string): boolean => {
+      const other = this.picture.nodes.get(name);
+      return (
+        index !== null && other !== undefined && offered.has(other.slot) && this.#fitCode(index, pod, other) === null
+      );
+    };
     return answer(
-      hold.ranked.filter((name) => name === hold.node || offered.has(this.picture.nodes.get(name)?.slot ?? -1)),
+      hold.ranked.filter((name) => name === hold.node || stillFits(name)),
       [],
     );
   }

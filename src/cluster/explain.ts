@@ -1,15 +1,44 @@
-/** What is missing on a node and how much, for people. Amounts change all the time, so they are here and never in a reason's text. */
+/**
+ * What is missing on a node and how much, for people. Amounts change all the time, so they are here and never in a reason's text.
+ * The reason itself is not repeated: whoever shows a row shows the text of its code beside it.
+ */
+import { gpuMilliOf } from '../core/gpu/gpu-milli.ts';
+import type { DeviceLedger } from '../core/gpu/ledger.ts';
+import { GPU_MILLI } from '../core/names.ts';
 import type { NodeInfo } from '../core/placement/node-info.ts';
 import type { PodFacts } from '../core/placement/pod-facts.ts';
-import { REASONS, type ReasonCode } from '../core/reasons.ts';
+import { CPU } from '../core/placement/resources.ts';
+import type { ReasonCode } from '../core/reasons.ts';
 
-export function explainNode(pod: PodFacts, node: NodeInfo, code: ReasonCode | null): string {
-  if (code === 'resources-full' || code === 'resources-too-small')
-    return `${REASONS[code].text}: ${shortages(pod, node)}`;
-  const text = code === null ? 'fits' : REASONS[code].text;
-  if (code === 'request-invalid' && pod.ask.kind === 'invalid') return `${text}: ${pod.ask.message}`;
-  if (pod.ask.kind !== 'request' || node.facts === null || !node.facts.managed) return text;
-  return `${text}; wanted ${wanted(pod)}; free ${freeDevices(node)}`;
+const MIB = 1024 ** 2;
+
+/** '' when there is nothing to add to the reason. `nameOf`: a pod's uid → what people call it. */
+export function explainNode(
+  pod: PodFacts,
+  node: NodeInfo,
+  code: ReasonCode | null,
+  nameOf: (uid: string) => string,
+): string {
+  switch (code) {
+    case 'resources-full':
+    case 'resources-too-small':
+      return shortages(pod, node);
+    case 'request-invalid':
+      return pod.ask.kind === 'invalid' ? pod.ask.message : '';
+    case 'gpu-unknown-use':
+      return [...node.occupants()]
+        .filter((occupant) => occupant.unclaimed)
+        .map((occupant) => nameOf(occupant.uid))
+        .sort()
+        .join(', ');
+    case 'gpu-milli-short':
+      return pod.ask.kind === 'request'
+        ? `says ${pod.needs[GPU_MILLI] ?? 0}, asks for ${gpuMilliOf(pod.ask.request, Number.MAX_SAFE_INTEGER)}`
+        : '';
+    default:
+      if (pod.ask.kind !== 'request' || node.facts === null || !node.facts.managed) return '';
+      return `wanted ${wanted(pod)}; free ${freeDevices(node.ledger)}`;
+  }
 }
 
 function wanted(pod: PodFacts): string {
@@ -23,23 +52,31 @@ function wanted(pod: PodFacts): string {
     .join(', ');
 }
 
-function freeDevices(node: NodeInfo): string {
-  const { ledger } = node;
+function freeDevices(ledger: DeviceLedger): string {
   if (ledger.devices.length === 0) return 'nothing';
   return ledger.devices
     .map((device, at) => {
-      const health = device.healthy ? '' : ' unhealthy';
-      return `#${device.index} ${ledger.freeMilli(at)} milli ${ledger.freeMib(at)}/${device.mib} MiB${health}`;
+      const free = `${Math.max(0, ledger.freeMilli(at))} milli ${Math.max(0, ledger.freeMib(at))}/${device.mib} MiB`;
+      const awaited = ledger.awaitedMib[at]! > 0 ? ' (kept for a pod that preempted)' : '';
+      return `#${device.index} ${free}${awaited}${ledger.isOver(at) ? ' over-allocated' : ''}${device.healthy ? '' : ' unhealthy'}`;
     })
     .join(', ');
 }
 
 function shortages(pod: PodFacts, node: NodeInfo): string {
-  return Object.entries(pod.needs)
-    .filter(([name, need]) => need > node.capacity(name) - node.used(name))
-    .map(
-      ([name, need]) =>
-        `${name}: wanted ${need}, free ${node.capacity(name) - node.used(name)} of ${node.capacity(name)}`,
-    )
-    .join('; ');
+  const short: string[] = [];
+  for (const [name, need] of Object.entries(pod.needs)) {
+    const capacity = node.capacity(name);
+    const free = Math.max(0, capacity - node.used(name));
+    if (need > free)
+      short.push(`${name}: wanted ${amount(name, need)}, free ${amount(name, free)} of ${amount(name, capacity)}`);
+  }
+  return short.join('; ');
+}
+
+/** Cores and MiB read better than milli-cores and bytes. Wanted amounts are never rounded down to what is free. */
+function amount(name: string, value: number): string {
+  if (name === CPU) return String(value / 1000);
+  if (!/^(memory|ephemeral-storage|hugepages-.*)$/.test(name)) return String(value);
+  return value % MIB === 0 ? `${value / MIB} MiB` : `${(value / MIB).toFixed(3)} MiB`;
 }
