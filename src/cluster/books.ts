@@ -60,6 +60,8 @@ export class Books implements Decider {
   readonly #clock: Clock;
   readonly #config: BooksConfig;
   readonly #shapes = new LRUCache<string, ShapeIndex>({ max: SHAPES });
+  /** candidate at which preempt begins: where it stopped when it could not look at all of them */
+  #preemptFrom = 0;
   readonly #seen = new LRUCache<string, PodFacts>({ max: SEEN_PODS });
   /** the last answer of a shape to a list of names where nothing fitted: hopeless pods ask again and again */
   readonly #hopeless = new WeakMap<
@@ -116,7 +118,8 @@ export class Books implements Decider {
     const held = this.picture.holds.get(pod.uid);
     if ((held !== undefined && held.state !== 'open') || this.picture.pod(pod.uid)?.nodeName) return [];
     const index = pod.ask.kind === 'request' ? this.#index(pod, pod.ask.request) : null;
-    const best = correctVictims(this.picture, pod, index?.shape ?? null, candidates);
+    const { best, next } = correctVictims(this.picture, pod, index?.shape ?? null, candidates, this.#preemptFrom);
+    this.#preemptFrom = next;
     if (best === null) return [];
     if (best.claim !== null) {
       this.#hold(pod, best.node, best.claim, 'awaiting', {

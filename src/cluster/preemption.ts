@@ -32,34 +32,46 @@ export type Preemption = {
 
 /**
  * Units of work (see work.ts) after which no further candidate is looked at: each tries its pods in and out, and everybody waits
- * for the one thread.
+ * for the one thread. Enough for about a hundred nodes full of small pods.
  */
 const PREEMPT_WORK = 350_000;
+/** A candidate that is not through by then is dropped: half a search would evict more than it must. */
+const LAST_CANDIDATE_WORK = 2 * PREEMPT_WORK;
+/** Putting a pod in or out of a node's books, in units. */
+const MOVE_WORK = 8;
 
-/** The cheapest preemption over the candidates, null when eviction cannot help. `shape` null: the pod wants no GPUs of ours. */
+/**
+ * The cheapest preemption over the candidates, null when eviction cannot help. `shape` null: the pod wants no GPUs of ours.
+ * `from`: at which candidate, in the order of names, to begin. `next`: where to go on another time, 0 when all were looked at.
+ */
 export function correctVictims(
   picture: Picture,
   pod: PodFacts,
   shape: Shape | null,
   candidates: readonly PreemptCandidate[],
-): Preemption | null {
+  from: number,
+): { readonly best: Preemption | null; readonly next: number } {
   const budgets = budgetIndex(picture);
   const spent: Work = { work: 0 };
   let best: { node: string; set: VictimSet; claim: Claim | null } | null = null;
-  for (const candidate of [...candidates].sort((a, b) => (a.node < b.node ? -1 : 1))) {
-    if (spent.work >= PREEMPT_WORK) break;
+  const sorted = [...candidates].sort((a, b) => (a.node < b.node ? -1 : 1));
+  let looked = 0;
+  for (; looked < sorted.length && spent.work < PREEMPT_WORK; looked++) {
+    const candidate = sorted[(from + looked) % sorted.length]!;
     const node = picture.nodes.get(candidate.node);
     if (node?.facts == null) continue;
     const found =
       shape === null
         ? offeredVictims(picture, pod, node, candidate, budgets)
         : search(picture, pod, shape, node, candidate, budgets, spent);
-    if (found !== null && (best === null || compareCost(found.set.cost, best.set.cost) < 0))
-      best = { node: node.name, ...found };
+    if (found === null) continue;
+    const cheaper = best === null ? -1 : compareCost(found.set.cost, best.set.cost);
+    if (cheaper < 0 || (cheaper === 0 && node.name < best!.node)) best = { node: node.name, ...found };
   }
-  if (best === null) return null;
+  const next = looked < sorted.length ? (from + looked) % sorted.length : 0;
+  if (best === null) return { best, next };
   const { node, set, claim } = best;
-  return { node, victims: set.victims, pdbViolations: set.pdbViolations, claim };
+  return { best: { node, victims: set.victims, pdbViolations: set.pdbViolations, claim }, next };
 }
 
 /**
@@ -135,7 +147,7 @@ function search(
     return { set, claim: claimWithout(set) };
   }
   const set = searchVictims(victims, budgets.allowed, trial);
-  return set === null ? null : { set, claim: claimWithout(set) };
+  return set === null || trial.exhausted ? null : { set, claim: claimWithout(set) };
 }
 
 /** One node's books to remove victims from and put them back. The preemptor's own hold is out of the way. */
@@ -154,12 +166,19 @@ class NodeTrial implements Trial {
     this.#shape = shape;
   }
 
+  /** The work is spent: `fits` has said no without looking. */
+  get exhausted(): boolean {
+    return this.#spent.work >= LAST_CANDIDATE_WORK;
+  }
+
   remove(uid: string): void {
+    this.#spent.work += MOVE_WORK;
     const occupant = this.#node.remove(uid);
     if (occupant !== undefined) this.#removed.set(uid, occupant);
   }
 
   restore(uid: string): void {
+    this.#spent.work += MOVE_WORK;
     const occupant = this.#removed.get(uid);
     if (occupant === undefined) return;
     this.#removed.delete(uid);
@@ -167,6 +186,7 @@ class NodeTrial implements Trial {
   }
 
   fits(): boolean {
+    if (this.exhausted) return false;
     return judge(this.#shape, this.#node, this.#spent) >= 0 && this.#node.lacks(this.#pod.needs) === null;
   }
 
