@@ -547,7 +547,7 @@ it('holds every promise through any history, and its books are those of the obje
       for (const each of history) each.run(world);
       world.check();
     }),
-    { numRuns: 1000 },
+    { numRuns: 600 },
   );
 }, 300_000);
 

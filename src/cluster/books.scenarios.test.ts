@@ -331,6 +331,60 @@ describe('preempt', () => {
   });
 });
 
+describe('a pod that costs too much to look everywhere at once', () => {
+  const containers = Array.from({ length: 64 }, (_, at) =>
+    need(memory(4_000 + 11 * at, 5 + ((at * 7) % 31)), 1, { name: `c${at}`, slot: `c${at}` }),
+  );
+  const hostile = pod('hostile', request(containers), { priority: 9, needs: { pods: 1 } });
+  const NODES = 60;
+
+  it('goes on with preempt where it stopped, until it has found the one node that can be freed', () => {
+    for (let at = 0; at < NODES; at++) {
+      const name = `n${String(at).padStart(3, '0')}`;
+      // all but one are too small for all containers together, which only a search finds out
+      const mib = at === NODES - 1 ? 80_000 : 36_000;
+      put(
+        node(
+          name,
+          Array.from({ length: 8 }, (_, index) => device(index, { uuid: `GPU-${at}-${index}`, mib })),
+        ),
+      );
+      const devices = Array.from({ length: 8 }, (_, index) => ({
+        uuid: `GPU-${at}-${index}`,
+        index,
+        mib: 30_000,
+        milli: 990,
+      }));
+      found(`v${at}`, name, { containers: [{ name: 'main', slot: 'c0', sidecar: false, devices }] });
+    }
+    let calls = 1;
+    while (preempt(hostile, ...names()).length === 0 && calls < 30) calls++;
+    expect(calls).toBeGreaterThan(1);
+    expect(picture.holds.get(hostile.uid)).toMatchObject({ cause: 'awaiting', node: `n0${NODES - 1}` });
+  });
+
+  it('is told so where it was not looked, and comes to every node in the end', () => {
+    for (let at = 0; at < 1_000; at++) {
+      const name = `n${String(at).padStart(4, '0')}`;
+      const mib = at === 999 ? 80_000 : 36_000;
+      put(
+        node(
+          name,
+          Array.from({ length: 8 }, (_, index) => device(index, { uuid: `GPU-${at}-${index}`, mib })),
+        ),
+      );
+    }
+    const offered = books.resolve(names());
+    const first = books.filter(hostile, offered, 1);
+    expect(new Set(first.refused.map(({ code }) => code))).toEqual(new Set(['gpu-too-few', 'gpu-not-compared']));
+    expect(filter(hostile, ['n0999']).fits).toEqual(['n0999']);
+    books.bindRefused(hostile.uid);
+    let calls = 1;
+    while (books.filter(hostile, offered, 1).fits.length === 0 && calls < 60) calls++;
+    expect(picture.holds.get(hostile.uid)).toMatchObject({ node: 'n0999' });
+  });
+});
+
 describe('gpu-milli, the sum that kube-scheduler sees', () => {
   const needs = { cpu: 1000, [GPU_MILLI]: 500, pods: 1 };
   const p = pod('p', fraction(500), { needs });

@@ -6,7 +6,7 @@ import type { Claim } from '../core/gpu/claim.ts';
 import { place } from '../core/gpu/fit.ts';
 import { peakOf } from '../core/gpu/peak.ts';
 import type { Work } from '../core/gpu/work.ts';
-import { judge } from '../core/placement/judge.ts';
+import { allows } from '../core/placement/judge.ts';
 import type { NodeInfo, Occupant } from '../core/placement/node-info.ts';
 import type { PodFacts } from '../core/placement/pod-facts.ts';
 import type { Shape } from '../core/placement/shape.ts';
@@ -187,7 +187,7 @@ class NodeTrial implements Trial {
 
   fits(): boolean {
     if (this.exhausted) return false;
-    return judge(this.#shape, this.#node, this.#spent) >= 0 && this.#node.lacks(this.#pod.needs) === null;
+    return allows(this.#shape, this.#node, this.#spent) && this.#node.lacks(this.#pod.needs) === null;
   }
 
   claim(): Claim | null {

@@ -1,5 +1,5 @@
 /** One shape on one node: a score if it fits, a reason if not, in one integer so that thousands of them cost nothing to keep. */
-import { verdict } from '../gpu/fit.ts';
+import { fits, verdict } from '../gpu/fit.ts';
 import type { DeviceLedger } from '../gpu/ledger.ts';
 import { newVerdict } from '../gpu/verdict.ts';
 import type { Work } from '../gpu/work.ts';
@@ -40,14 +40,24 @@ export function judge(shape: Shape, node: NodeInfo, spent: Work): number {
   const barred = shape.constraints.admits(facts);
   if (barred !== null) return refusal(barred);
   if (node.useUnknown) return refusal('gpu-unknown-use');
-  const fits = verdict(ledger, shape.request, shape.devicePolicy, shape.devicePolicyRequired, out);
+  const found = verdict(ledger, shape.request, shape.devicePolicy, shape.devicePolicyRequired, out);
   spent.work += out.work;
-  if (!fits) return refusal(out.reason!);
+  if (!found) return refusal(out.reason!);
   fit.openedIdle = out.opened;
   fit.leftover = Math.floor(out.leftover / out.touched);
   fit.nodeFill = fillAfter(ledger);
   const preference = Math.min(PREFERENCE_LIMIT - 1, Math.max(0, shape.constraints.preference(facts)));
   return POLICIES[shape.nodePolicy](fit) * PREFERENCE_LIMIT + preference;
+}
+
+/** The same answer without a score or a reason. */
+export function allows(shape: Shape, node: NodeInfo, spent: Work): boolean {
+  const { facts, ledger } = node;
+  spent.work++;
+  if (facts === null || !facts.managed || shape.constraints.admits(facts) !== null || node.useUnknown) return false;
+  const found = fits(ledger, shape.request, shape.devicePolicy, shape.devicePolicyRequired, out);
+  spent.work += out.work;
+  return found;
 }
 
 /** Fill of the node with `out` on it, 0…1000: each device counts by the fuller of memory and compute, averaged over the healthy ones. */
