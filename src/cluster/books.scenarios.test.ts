@@ -471,7 +471,7 @@ describe('explain', () => {
         found('r', 'a', on(0, 72_000, 900, 'GPU-a-0'));
         return pod('p', fraction(500));
       },
-      { code: 'gpu-full', detail: 'wanted 1 × (500 milli, 50 % memory) in main; free #0 100 milli 8000/80000 MiB' },
+      { code: 'gpu-full', detail: 'free #0 10 % 8000/80000 MiB' },
     ],
     [
       'who uses GPUs without a claim',
@@ -488,11 +488,6 @@ describe('explain', () => {
         code: 'resources-too-small',
         detail: 'cpu: wanted 64.5, free 64 of 64; memory: wanted 524288 MiB, free 262144 MiB of 262144 MiB',
       },
-    ],
-    [
-      'what is wrong with a request',
-      () => pod('p', null, { ask: { kind: 'invalid', message: 'gpu-fraction 2 is above 1', mig: false } }),
-      { code: 'request-invalid', detail: 'gpu-fraction 2 is above 1' },
     ],
     [
       'by how much the request was edited',

@@ -1,7 +1,4 @@
-/**
- * What is missing on a node and how much, for people. Amounts change all the time, so they are here and never in a reason's text.
- * The reason itself is not repeated: whoever shows a row shows the text of its code beside it.
- */
+/** How much is missing or free on a node, for people. Amounts change all the time, so they are here and never in a reason's text. */
 import { gpuMilliOf } from '../core/gpu/gpu-milli.ts';
 import type { DeviceLedger } from '../core/gpu/ledger.ts';
 import { GPU_MILLI } from '../core/names.ts';
@@ -12,7 +9,7 @@ import type { ReasonCode } from '../core/reasons.ts';
 
 const MIB = 1024 ** 2;
 
-/** '' when there is nothing to add to the reason. `nameOf`: a pod's uid → what people call it. */
+/** '' where the reason says all there is. `nameOf`: a pod's uid → what people call it. */
 export function explainNode(
   pod: PodFacts,
   node: NodeInfo,
@@ -23,8 +20,6 @@ export function explainNode(
     case 'resources-full':
     case 'resources-too-small':
       return shortages(pod, node);
-    case 'request-invalid':
-      return pod.ask.kind === 'invalid' ? pod.ask.message : '';
     case 'gpu-unknown-use':
       return [...node.occupants()]
         .filter((occupant) => occupant.unclaimed)
@@ -37,30 +32,18 @@ export function explainNode(
         : '';
     default:
       if (pod.ask.kind !== 'request' || node.facts === null || !node.facts.managed) return '';
-      return `wanted ${wanted(pod)}; free ${freeDevices(node.ledger)}`;
+      return freeDevices(node.ledger);
   }
 }
 
-function wanted(pod: PodFacts): string {
-  if (pod.ask.kind !== 'request') return 'nothing';
-  return pod.ask.request.containers
-    .map((need) => {
-      const memory =
-        'mib' in need.share.memory ? `${need.share.memory.mib} MiB` : `${need.share.memory.milli / 10} % memory`;
-      return `${need.count} × (${need.share.milli} milli, ${memory}) in ${need.name}`;
-    })
-    .join(', ');
-}
-
 function freeDevices(ledger: DeviceLedger): string {
-  if (ledger.devices.length === 0) return 'nothing';
-  return ledger.devices
-    .map((device, at) => {
-      const free = `${Math.max(0, ledger.freeMilli(at))} milli ${Math.max(0, ledger.freeMib(at))}/${device.mib} MiB`;
-      const awaited = ledger.awaitedMib[at]! > 0 ? ' (kept for a pod that preempted)' : '';
-      return `#${device.index} ${free}${awaited}${ledger.isOver(at) ? ' over-allocated' : ''}${device.healthy ? '' : ' unhealthy'}`;
-    })
-    .join(', ');
+  if (ledger.devices.length === 0) return 'no devices';
+  const devices = ledger.devices.map((device, at) => {
+    const free = `${Math.max(0, ledger.freeMilli(at)) / 10} % ${Math.max(0, ledger.freeMib(at))}/${device.mib} MiB`;
+    const awaited = ledger.awaitedMib[at]! > 0 ? ' kept for a pod that preempted' : '';
+    return `#${device.index} ${free}${awaited}${ledger.isOver(at) ? ' over-allocated' : ''}${device.healthy ? '' : ' unhealthy'}`;
+  });
+  return `free ${devices.join(', ')}`;
 }
 
 function shortages(pod: PodFacts, node: NodeInfo): string {

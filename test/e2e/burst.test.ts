@@ -36,7 +36,11 @@ test('kill -9 of the extender three times in the middle loses no pod and decides
   stand = await Stand.start({ nodes: mixedNodes() });
   const pods = mixedPods(count);
   const names = pods.map(({ metadata }) => metadata.name);
-  const creating = stand.create(pods, 32);
+  // All are admitted before the first kill (a pod that was created while no webhook answered is refused for good, forgery.test.ts),
+  // and the scheduler starts after that, so that the kills meet a full line of waiting pods.
+  await stand.scheduler.process.killHard();
+  await stand.create(pods, 32);
+  await stand.killAndRestartScheduler();
   for (const share of [0.1, 0.4, 0.7]) {
     await waitFor(() => stand!.kubelet.started.size >= share * count, {
       for: `${share * 100} % of the pods to run`,
@@ -46,7 +50,6 @@ test('kill -9 of the extender three times in the middle loses no pod and decides
     await stand.muster.killAndRestart();
     await stand.muster.ready();
   }
-  await creating;
   await stand.bound(names, 180_000);
   expect(await stand.finish()).toMatchObject({ claimed: wantGpus(pods).length });
 }, 420_000);
@@ -64,5 +67,6 @@ test('kill -9 of kube-scheduler and of the API server in the middle loses no pod
   await stand.bound(names.slice(0, 150), 120_000);
   await stand.plane.killAndRestartApiserver();
   await stand.bound(names, 120_000);
-  await stand.finish();
+  // A restarted API server no longer knows the moments before it: the witness lists anew, and still sees every change of a claim.
+  await stand.finish({ mayMissMoments: true });
 }, 420_000);
