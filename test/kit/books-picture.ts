@@ -35,6 +35,7 @@ export function booksPicture(
       devices: (name) => picture.nodes.get(name)?.facts?.devices ?? [],
       sweep: () => books.sweep(),
       overdue: () => books.overdue(),
+      toWake: () => books.toWake(),
       onDeciding: () => {},
       holdsByCause: () => picture.holds.countByCause(),
       waiting: () => picture.waiting(),
