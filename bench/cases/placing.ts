@@ -1,0 +1,119 @@
+/** A pod on one node of a case: what the books answer, and how it compares with what is expected. */
+import type { ReasonCode } from '../../src/core/reasons.ts';
+import { askingPod, containerName } from './asking.ts';
+import type { Alloc, AskingPod, GpuNode, RunningPod } from './case-file.ts';
+import { devicesOf, usedShare } from './devices.ts';
+import type { DesignRule } from './rules.ts';
+import { groupsAsClasses, statesAsClasses, structure, type Taken, takenOf } from './sharing.ts';
+import { isPlaced, type Placed, Stand } from './stand.ts';
+import { byDesign, equivalent, fails, SAME, type Verdict } from './verdict.ts';
+
+export type Scene = {
+  readonly nodes: readonly GpuNode[];
+  readonly running: readonly RunningPod[];
+  readonly pod: AskingPod;
+  readonly interchangeable: readonly (readonly string[])[];
+};
+export type Answer = Placed | Map<string, ReasonCode>;
+
+/** The books' answer where only these nodes exist. */
+export function answerOn(scene: Scene, nodes: readonly GpuNode[] = scene.nodes): Answer {
+  const stand = new Stand();
+  for (const node of nodes) stand.addGpuNode(node);
+  for (const each of scene.running) stand.addRunning(each);
+  return stand.filter(askingPod(scene.pod));
+}
+
+/** Their rule of slots applied to a node: GPUs without a free one cannot be used. */
+export function withoutFullSlots(node: GpuNode): GpuNode {
+  const full = (gpu: GpuNode['gpus'][number]): boolean =>
+    typeof gpu.slots === 'number' && gpu.slots > 0 && gpu.usedSlots >= gpu.slots;
+  return { ...node, gpus: node.gpus.map((gpu) => (full(gpu) ? { ...gpu, healthy: false } : gpu)) };
+}
+
+/** Words of a policy that we read otherwise; looked at only where the answers differ. */
+export function ruleOfPolicy({ policy }: AskingPod): DesignRule | null {
+  const chain = (policy.gpu ?? '')
+    .split(',')
+    .map((word) => word.trim())
+    .filter((word) => word !== '');
+  if (chain.includes('mutex')) return 'mutex';
+  if (policy.weights !== undefined) return 'weights';
+  if (chain.length > 1) return 'first-word';
+  if (chain[0] === 'numa') return 'numa-packs';
+  if (policy.numaBind === true || (policy.topology ?? '').startsWith('numa')) return 'numa-number';
+  if (chain[0] === 'topology-aware') return 'link-packs';
+  return null;
+}
+
+const namesPolicy = ({ policy }: AskingPod): boolean =>
+  Boolean(policy.gpu) || policy.numaBind === true || !['none', ''].includes(policy.topology ?? '');
+
+/** An expected allocation in the words of `takenOf`. */
+export function expectedTaken(pod: AskingPod, alloc: Alloc): readonly Taken[] {
+  return alloc.flatMap((shares, at) =>
+    shares.map(({ gpu, memMiB, cores }) => ({
+      container: containerName(pod.containers[at]?.name, at),
+      gpu,
+      memMiB,
+      cores,
+    })),
+  );
+}
+
+/** Only which GPUs: shares without amounts. */
+export const onlyGpus = (gpus: readonly string[]): readonly Taken[] =>
+  [...new Set(gpus)].map((gpu) => ({ container: '', gpu, memMiB: 0, cores: 0 }));
+
+export const gpusOf = (placed: Placed): readonly string[] => takenOf(placed.claim).map(({ gpu }) => gpu);
+
+/** Ours and theirs on one node, by `view` (all shares or only the GPUs). */
+export function judgeTaken(
+  scene: Scene,
+  node: GpuNode,
+  theirs: readonly Taken[],
+  view: (placed: Placed) => readonly Taken[] = (placed) => takenOf(placed.claim),
+): Verdict {
+  const answer = answerOn(scene, [node]);
+  if (!isPlaced(answer)) return refused(scene, answer);
+  const ours = view(answer);
+  const renamed = groupsAsClasses(scene.interchangeable);
+  if (structure(ours, renamed) === structure(theirs, renamed)) return SAME;
+  if (structure(ours, () => '') === structure(theirs, () => '')) {
+    if (!namesPolicy(scene.pod)) return equivalent('no policy is named: any device with room is as good');
+    const states = statesOf(scene, node);
+    if (structure(ours, states) === structure(theirs, states)) {
+      return equivalent('the devices are in the same state as theirs; ties end in the fixed order of the devices');
+    }
+    const rule = ruleOfPolicy(scene.pod);
+    if (rule !== null) return byDesign(rule);
+  }
+  const apart = answerOn(scene, [withoutFullSlots(node)]);
+  if (isPlaced(apart) && structure(view(apart), renamed) === structure(theirs, renamed)) return byDesign('slots');
+  const same = (gpu: string): string => gpu;
+  return fails(`ours ${structure(ours, same)}, theirs ${structure(theirs, same)}`);
+}
+
+function statesOf(scene: Scene, node: GpuNode): (gpu: string) => string {
+  const devices = devicesOf(node.gpus, node.links);
+  return statesAsClasses(devices, (device) => {
+    const standing = usedShare(node.gpus[device.index]!, device);
+    const running = scene.running
+      .filter((each) => each.node === node.name)
+      .flatMap(({ alloc }) => alloc.flat().filter(({ gpu }) => gpu === device.uuid));
+    const mib = running.reduce((sum, { memMiB }) => sum + memMiB, standing?.mib ?? 0);
+    const milli = running.reduce((sum, { cores }) => sum + 10 * cores, standing?.milli ?? 0);
+    return `${mib} MiB ${milli} milli`;
+  });
+}
+
+/** They place it and we do not. */
+export function refused(scene: Scene, answer: Map<string, ReasonCode>): Verdict {
+  const codes = [...answer.values()];
+  if (codes.includes('request-invalid')) {
+    const rule = ruleOfPolicy(scene.pod);
+    if (rule !== null) return byDesign(rule);
+  }
+  if (scene.nodes.some(({ gpus }) => gpus.some(({ mode }) => mode === 'mig'))) return byDesign('mig');
+  return fails(`refused: ${codes.join(', ')}`);
+}
