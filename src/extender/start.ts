@@ -101,6 +101,7 @@ export async function startExtender(config: ExtenderConfig, options: StartOption
       parts.onDeciding(false);
     },
   });
+  const problems = new Map<string, string>();
   const parts = (options.makePicture ?? makePicture)({
     config,
     transport,
@@ -109,7 +110,10 @@ export async function startExtender(config: ExtenderConfig, options: StartOption
     thread: options.thread ?? null,
     onLease: (lease) => leadership.observe(lease),
     mayWrite: deciding,
-    onProblem: (message, details) => app?.log.warn(details, message),
+    onProblem: (message, details) => {
+      app?.log.warn(details, message);
+      if ('kind' in details && 'message' in details) problems.set(String(details.kind), String(details.message));
+    },
   });
   const binder = new Binder({
     decider: parts.decider,
@@ -133,6 +137,7 @@ export async function startExtender(config: ExtenderConfig, options: StartOption
   });
   const observe: ObserveOptions = {
     synced: parts.synced,
+    readingProblems: () => [...problems].map(([kind, problem]) => `${kind}: ${problem}`),
     draining: () => draining,
     stuck: () =>
       binder.oldestMs > STUCK_DEADLINES * config.callDeadlineMs ? 'a bind hangs beyond its deadline' : null,

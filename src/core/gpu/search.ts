@@ -13,7 +13,7 @@
  *    case there is, it finds more than 99.9 %; at 20 containers the bound is felt.
  */
 import { choose } from './choose.ts';
-import { linkWeight } from './policies/link.ts';
+import { isIsland } from './policies/link.ts';
 import { numaGroups } from './policies/numa.ts';
 import type { ContainerNeed, DevicePolicy, GpuRequest } from './request.ts';
 import { mibOn } from './share.ts';
@@ -34,7 +34,7 @@ export type Choice = readonly (readonly number[])[];
 /** `required`: link and numa are demanded, not preferred. */
 export function search(view: View, request: GpuRequest, policy: DevicePolicy, required: boolean): Choice | null {
   if (policy !== 'numa') return searchIn(view, request, policy, required && policy === 'link');
-  for (const group of numaGroups(view.devices, view.positions, view.freeMilli)) {
+  for (const group of numaGroups(view.devices, view.positions, view.freeMib, view.freeMilli)) {
     const choice = searchIn(within(view, group), request, policy, false);
     if (choice !== null) return choice;
   }
@@ -132,11 +132,13 @@ class Search {
   #combine(depth: number, least: number): boolean {
     const container = this.#steady[depth]!;
     const picked = this.#picked[container]!;
-    if (picked.length === this.#containers[container]!.count) return this.#backtrack(depth + 1);
+    if (picked.length === this.#containers[container]!.count) {
+      if (this.#linked && !isIsland(this.#view.devices, picked)) return false;
+      return this.#backtrack(depth + 1);
+    }
     const failed: number[] = [];
     for (const position of this.#view.positions) {
       if (position < least || !this.#fits(container, position)) continue;
-      if (this.#linked && !picked.every((other) => linkWeight(this.#view.devices, other, position) > 0)) continue;
       if (failed.some((other) => this.#alike(other, position))) continue;
       if (++this.#steps > SEARCH_STEPS) return false;
       this.#apply(container, position);
