@@ -25,26 +25,23 @@ export type Preemption = {
   readonly node: string;
   readonly victims: readonly string[];
   readonly pdbViolations: number;
-  /** what the preemptor will take once they are gone; null for a pod without GPUs */
+  /** what the preemptor will take once they are gone */
   readonly claim: Claim | null;
 };
 
-/** The cheapest preemption over the candidates, null when eviction cannot help. `shape` null: the pod wants no GPUs of ours. */
+/** The cheapest preemption over the candidates for a pod that we place, null when eviction cannot help. */
 export function correctVictims(
   picture: Picture,
   pod: PodFacts,
-  shape: Shape | null,
+  shape: Shape,
   candidates: readonly PreemptCandidate[],
 ): Preemption | null {
   const budgets = budgetIndex(picture);
-  let best: { node: string; set: VictimSet; claim: Claim | null } | null = null;
+  let best: ({ node: string } & Found) | null = null;
   for (const candidate of [...candidates].sort((a, b) => (a.node < b.node ? -1 : 1))) {
     const node = picture.nodes.get(candidate.node);
     if (node?.facts == null) continue;
-    const found =
-      shape === null
-        ? offeredVictims(picture, pod, node, candidate, budgets)
-        : search(picture, pod, shape, node, candidate, budgets);
+    const found = search(picture, pod, shape, node, candidate, budgets);
     if (found !== null && (best === null || compareCost(found.set.cost, best.set.cost) < 0))
       best = { node: node.name, ...found };
   }
@@ -76,29 +73,6 @@ export function reservedClaim(
 
 type Found = { set: VictimSet; claim: Claim | null };
 
-/** kube-scheduler's own choice, for pods that we do not place: only who may be a victim at all is checked. */
-function offeredVictims(
-  picture: Picture,
-  pod: PodFacts,
-  node: NodeInfo,
-  candidate: PreemptCandidate,
-  budgets: BudgetIndex,
-): Found | null {
-  if (candidate.victims === null || candidate.victims.length === 0) return null;
-  if (pod.ask.kind === 'unmanaged' && node.facts?.managed) return null;
-  if (pod.ask.kind === 'invalid' && (node.facts?.managed || !pod.ask.mig)) return null;
-  const victims = candidate.victims.map((uid) => picture.pod(uid));
-  if (!victims.every((victim) => victim !== undefined && mayBeVictim(victim, pod) && victim.nodeName === node.name))
-    return null;
-  return {
-    set: victimSet(
-      victims.map((victim) => asVictim(victim!, node, budgets)),
-      budgets.allowed,
-    ),
-    claim: null,
-  };
-}
-
 function search(
   picture: Picture,
   pod: PodFacts,
@@ -116,15 +90,17 @@ function search(
     for (const uid of set.victims) trial.restore(uid);
     return claim;
   };
-  // by our books it fits already: kube-scheduler evicts for a rule that we do not model, and its victims stand
   const wanted = candidate.victims ?? [];
-  if (trial.fits()) {
-    const named = victims.filter((victim) => wanted.includes(victim.uid));
-    if (named.length === 0 || named.length !== wanted.length) return null;
-    const set = victimSet(named, budgets.allowed);
-    return { set, claim: claimWithout(set) };
-  }
+  const named = victims.filter((victim) => wanted.includes(victim.uid));
+  const offered = named.length > 0 && named.length === wanted.length ? victimSet(named, budgets.allowed) : null;
+  const claim = offered === null ? null : claimWithout(offered);
+  // by our books it fits already: kube-scheduler evicts for a rule that we do not model, and its victims stand
+  if (trial.fits()) return offered === null ? null : { set: offered, claim };
   const set = searchVictims(victims, budgets.allowed, trial);
+  // its victims stand as well where they suffice and nobody is cheaper: only devices are ours to correct
+  if (offered !== null && claim !== null && (set === null || compareCost(offered.cost, set.cost) <= 0)) {
+    return { set: offered, claim };
+  }
   return set === null ? null : { set, claim: claimWithout(set) };
 }
 
