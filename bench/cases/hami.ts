@@ -20,10 +20,12 @@ import {
   gpusOf,
   judgeTaken,
   onlyGpus,
+  openedOn,
   refused,
   ruleOfPolicy,
   type Scene,
   withoutFullSlots,
+  withoutTakenCompute,
 } from './placing.ts';
 import { structure, takenOf } from './sharing.ts';
 import { isPlaced, Stand } from './stand.ts';
@@ -46,6 +48,7 @@ const CODES_OF_REASON: Readonly<Record<string, readonly ReasonCode[]>> = {
 
 function reasonAgrees(code: ReasonCode | undefined, reasons: Readonly<Record<string, number>>): boolean {
   if (code === undefined) return false;
+  if (Object.keys(reasons).length === 0) return true;
   const known = Object.keys(reasons).filter((reason) => reason in CODES_OF_REASON);
   return known.length < Object.keys(reasons).length || known.some((reason) => CODES_OF_REASON[reason]!.includes(code));
 }
@@ -122,6 +125,15 @@ function judgeRefusal(scene: Scene, nodes: readonly GpuNode[], reasons: Readonly
     return fails(`refused as ${code}, theirs ${JSON.stringify(reasons)}`);
   }
   if (!isPlaced(answerOn(scene, nodes.map(withoutFullSlots)))) return byDesign('slots');
+  if (
+    !isPlaced(
+      answerOn(
+        scene,
+        nodes.map((node) => withoutTakenCompute(scene, node)),
+      ),
+    )
+  )
+    return byDesign('compute-promise');
   return fails(`placed ${structure(takenOf(answer.claim), (gpu) => gpu)}, theirs ${JSON.stringify(reasons)}`);
 }
 
@@ -173,7 +185,14 @@ export function placeOne(raw: unknown): Verdict {
   for (const each of running ?? []) stand.addRunning(each);
   const answer = stand.filter(askingPod(pod));
   if (!isPlaced(answer)) return expect.node === null ? SAME : fails(`no node: ${JSON.stringify([...answer])}`);
-  if (answer.node !== expect.node) return fails(`ours ${answer.node}, theirs ${expect.node}`);
+  if (answer.node !== expect.node) {
+    const scene: Scene = { nodes, running: running ?? [], pod, interchangeable: [] };
+    const opens = (name: string): number => openedOn(scene, name);
+    if (pod.policy.node !== 'spread' && expect.node !== null && opens(answer.node) < opens(expect.node)) {
+      return byDesign('opens-fewer');
+    }
+    return fails(`ours ${answer.node}, theirs ${expect.node}`);
+  }
   const first = answer.claim.containers[0]?.devices[0]?.uuid ?? '';
   if (expect.firstGpuAnyOf === undefined || expect.firstGpuAnyOf.includes(first)) return SAME;
   return judgeFirstDevice(nodes.find(({ name }) => name === answer.node)!, first, expect.firstGpuAnyOf, pod);

@@ -58,6 +58,7 @@ const taskExpect = z.looseObject({
 const caseShape = z.looseObject({
   tags: z.array(z.string()).default([]),
   mode: z.string(),
+  weak: z.array(z.string()).default([]),
   rounds: z.looseObject({ untilMatch: z.number(), after: z.number() }).nullish(),
   config: z.looseObject({
     nodePlacement: z.looseObject({ gpu: z.string() }).nullish(),
@@ -95,16 +96,16 @@ function laterOf({ tags, mode, jobs, queues }: KaiCase): Verdict | null {
   if (tags.includes('mig')) return byDesign('mig');
   if (has(IN_TREE)) return byDesign('in-tree');
   const waiting = jobs.filter(({ tasks }) => tasks.some(({ state }) => state === 'Pending'));
+  const evicts = !mode.endsWith(':allocate');
   const whole = (job: Job): boolean =>
     job.subgroups !== undefined || job.topology !== undefined || (job.minMember ?? 1) > 1;
-  if (has(GANGS) || waiting.some(whole) || jobs.some(({ subgroups }) => subgroups !== undefined))
-    return notYet('gangs');
+  if (has(GANGS) || (evicts ? jobs : waiting).some(whole)) return notYet('gangs');
   if (tags.includes('consolidate') || mode === 'single-action:consolidation') return notYet('consolidation');
   if (mode === 'single-action:stalegangeviction') return notYet('gangs');
-  const named = new Set(jobs.map(({ queue }) => queue));
+  const named = new Set((evicts ? jobs : waiting).map(({ queue }) => queue));
   const limited = queues.some(({ limitGpus }) => typeof limitGpus === 'number');
   if (has(QUEUES) || mode === 'single-action:reclaim' || limited) return notYet('queues');
-  if (named.size > 1 && !mode.endsWith(':allocate')) return notYet('queues');
+  if (named.size > 1) return notYet('queues');
   return null;
 }
 
@@ -294,10 +295,21 @@ class World {
     const theirGroups = groupsOf(shared.map(([name, { node, gpuGroups }]) => [name, node ?? '', gpuGroups ?? []]));
     const ourGroups = groupsOf(shared.map(([name]) => [name, ours(name).node ?? '', devicesIn(ours(name).claim)]));
     if (theirGroups.sharing !== ourGroups.sharing) {
+      if (this.#given.weak.some((text) => text.startsWith('gpuGroups'))) return this.#adviceOnly(ourGroups.sharing);
       return fails(`ours shares ${ourGroups.sharing}, theirs ${theirGroups.sharing}`);
     }
     if (elsewhere.length === 0) return SAME;
     return this.#otherNode(elsewhere.map(([name, { node }]) => [ours(name), node ?? '']));
+  }
+
+  /** Which GPU is advice where upstream does not assert it: ours must follow the order that the case configures. */
+  #adviceOnly(sharing: string): Verdict {
+    const pack = (POLICY[this.#given.config.gpuOrder ?? ''] ?? 'pack') === 'pack';
+    const alone = this.#live.filter(
+      ({ status, uid }) => status === 'Binding' && !sharing.includes(`${uid}+`) && !sharing.includes(`+${uid}`),
+    );
+    if (pack || alone.length === 0) return fails(`ours shares ${sharing}`);
+    return equivalent('upstream does not assert which GPU; spread takes an idle one, as the order asks');
   }
 
   #otherStatus(wrong: readonly (readonly [Live, string])[]): Verdict {

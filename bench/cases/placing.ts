@@ -31,6 +31,34 @@ export function withoutFullSlots(node: GpuNode): GpuNode {
   return { ...node, gpus: node.gpus.map((gpu) => (full(gpu) ? { ...gpu, healthy: false } : gpu)) };
 }
 
+/**
+ * HAMi’s rules of compute applied to a node: who asks for all cores of a GPU finds none in use, who asks for no cores finds none
+ * whose cores are all taken.
+ */
+export function withoutTakenCompute({ pod, running }: Scene, node: GpuNode): GpuNode {
+  const all = pod.containers.some(({ cores, count }) => count > 0 && (cores ?? 0) >= 100);
+  const none = pod.containers.some(({ cores, count }) => count > 0 && (cores ?? 0) === 0);
+  const barred = (gpu: GpuNode['gpus'][number]): boolean => {
+    const here = running.flatMap(({ alloc }) => alloc.flat().filter((taken) => taken.gpu === gpu.id));
+    const cores = here.reduce((sum, taken) => sum + taken.cores, gpu.usedCores);
+    const used = here.length > 0 || gpu.usedMiB > 0 || gpu.usedCores > 0 || gpu.usedSlots > 0;
+    return (all && used) || (none && cores >= gpu.cores);
+  };
+  return { ...node, gpus: node.gpus.map((gpu) => (barred(gpu) ? { ...gpu, healthy: false } : gpu)) };
+}
+
+/** Devices that nobody used before and that the pod would use on that node; endless where it does not fit. */
+export function openedOn(scene: Scene, name: string): number {
+  const stand = new Stand();
+  for (const node of scene.nodes) stand.addGpuNode(node);
+  for (const each of scene.running) stand.addRunning(each);
+  const ledger = stand.picture.nodes.get(name)?.ledger;
+  const idle = new Set(ledger?.devices.filter((_, at) => ledger.isIdle(at)).map(({ uuid }) => uuid));
+  const answer = stand.filter(askingPod(scene.pod), [name]);
+  if (!isPlaced(answer)) return Number.POSITIVE_INFINITY;
+  return new Set(gpusOf(answer).filter((gpu) => idle.has(gpu))).size;
+}
+
 /** Words of a policy that we read otherwise; looked at only where the answers differ. */
 export function ruleOfPolicy({ policy }: AskingPod): DesignRule | null {
   const chain = (policy.gpu ?? '')

@@ -5,7 +5,11 @@
  */
 export const DESIGN_RULES = {
   slots: 'a device has no number of slots: memory and compute alone bound who shares it',
+  'opens-fewer':
+    'pack opens as few idle devices as possible before it looks at how full the node is: whole devices are what runs out first',
   mutex: 'HAMi’s `mutex` is refused, not half kept: whoever wants a device alone asks for a whole one',
+  'compute-promise':
+    'compute is promised share by share: all of it promised to one pod, or none of it asked, does not forbid others the memory',
   weights: 'device-scoring-weights only tune HAMi’s own formula; we fill by the scarcer of memory and compute',
   'score-formula': 'the number itself belongs to their formula; who is preferred is judged by the order cases',
   'numa-number':
