@@ -101,6 +101,17 @@ const sequenceShape = z.looseObject({
   steps: z.array(z.looseObject({ count: z.number(), expect: z.looseObject({ gpus: z.array(z.number()) }) })),
 });
 
+/** After each GPU taken: the links among those still free, all added up. */
+function linksKept(devices: readonly Device[], order: readonly number[]): number {
+  let total = 0;
+  const free = new Set(devices.map(({ index }) => index));
+  for (const index of order) {
+    free.delete(index);
+    for (const a of free) for (const b of free) if (a < b) total += linkWeight(devices, a, b);
+  }
+  return total;
+}
+
 /** One machine filled set by set: compared set by set, and where they differ by the links that all sets have together. */
 export function sequence(raw: unknown): Verdict {
   const { policy, machine, steps } = sequenceShape.parse(raw);
@@ -110,12 +121,14 @@ export function sequence(raw: unknown): Verdict {
     policy,
     devices.map(({ index }) => index),
   );
+  const taken: number[] = [];
   let same = true;
   let ourSum = 0;
   let theirSum = 0;
   for (const { count, expect } of steps) {
     const ours = inUse.take(count, null);
     same &&= sameSet(ours, expect.gpus);
+    taken.push(...ours);
     ourSum += inUse.sum(ours);
     theirSum += inUse.sum(expect.gpus);
     if (ours.length === expect.gpus.length) continue;
@@ -123,6 +136,18 @@ export function sequence(raw: unknown): Verdict {
     return fails(`ours ${ours}, theirs ${expect.gpus}`);
   }
   if (same) return SAME;
+  if (steps.every(({ count }) => count <= 1)) {
+    const [kept, theirs] = [
+      linksKept(devices, taken),
+      linksKept(
+        devices,
+        steps.flatMap(({ expect }) => expect.gpus),
+      ),
+    ];
+    if (kept >= theirs)
+      return equivalent(`links among the GPUs still free add up to ${kept} over all steps, theirs to ${theirs}`);
+    return fails(`links among the GPUs still free add up to ${kept} over all steps, theirs to ${theirs}`);
+  }
   if (ourSum >= theirSum) return equivalent(`links inside the sets add up to ${ourSum}, theirs to ${theirSum}`);
   return fails(`links inside the sets add up to ${ourSum}, theirs to ${theirSum}`);
 }

@@ -22,7 +22,7 @@ export function askingPod(asked: AskingPod): PodFacts {
       containers: [...containers.filter((container) => !container.init), { name: 'rest' }],
     },
   });
-  return withTopology(pod, asked.policy.topology ?? null);
+  return { ...withTopology(pod, asked.policy.topology ?? null), gang: asked.gang ?? null };
 }
 
 function limitsOf({ count, memMiB, memPercent, cores }: AskingContainer): Record<string, string> {

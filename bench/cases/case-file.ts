@@ -9,7 +9,10 @@ export const caseHead = z.looseObject({
 });
 export type CaseHead = z.infer<typeof caseHead>;
 
-export const caseFile = z.looseObject({ cases: z.array(z.unknown()) });
+export const caseFile = z.looseObject({
+  source: z.looseObject({ repository: z.string().optional() }).optional(),
+  cases: z.array(z.unknown()),
+});
 
 /** A GPU of HAMi or vgpu-manager; memory in MiB, `cores` per cent of one GPU. */
 export const gpuShape = z.looseObject({

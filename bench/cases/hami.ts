@@ -20,7 +20,8 @@ import {
   gpusOf,
   judgeTaken,
   onlyGpus,
-  openedOn,
+  otherNode,
+  overSlots,
   refused,
   ruleOfPolicy,
   type Scene,
@@ -103,7 +104,8 @@ export function place(raw: unknown): Verdict {
 }
 
 /** Their scores give an order (binpack: high first, spread: low first); ours must be one of the first. */
-function judgeBestNode({ nodes, running, pod }: Scene, scores: ReadonlyMap<string, number>): Verdict {
+function judgeBestNode(scene: Scene, scores: ReadonlyMap<string, number>): Verdict {
+  const { nodes, running, pod } = scene;
   const stand = new Stand();
   for (const node of nodes) stand.addGpuNode(node);
   for (const each of running) stand.addRunning(each);
@@ -111,8 +113,9 @@ function judgeBestNode({ nodes, running, pod }: Scene, scores: ReadonlyMap<strin
   if (!isPlaced(answer)) return fails('no node, although each of them fits');
   const sign = pod.policy.node === 'spread' ? -1 : 1;
   const best = Math.max(...[...scores.values()].map((score) => sign * score));
-  const ours = scores.get(answer.node) ?? Number.NaN;
-  return sign * ours === best ? SAME : fails(`ours ${answer.node}, theirs ${JSON.stringify([...scores])}`);
+  const first = [...scores].filter(([, score]) => sign * score === best).map(([name]) => name);
+  if (first.includes(answer.node)) return SAME;
+  return otherNode(scene, answer.node, first[0]!);
 }
 
 function judgeRefusal(scene: Scene, nodes: readonly GpuNode[], reasons: Readonly<Record<string, number>>): Verdict {
@@ -124,7 +127,7 @@ function judgeRefusal(scene: Scene, nodes: readonly GpuNode[], reasons: Readonly
     if (reasonAgrees(code, reasons)) return SAME;
     return fails(`refused as ${code}, theirs ${JSON.stringify(reasons)}`);
   }
-  if (!isPlaced(answerOn(scene, nodes.map(withoutFullSlots)))) return byDesign('slots');
+  if (overSlots(scene, answer) || !isPlaced(answerOn(scene, nodes.map(withoutFullSlots)))) return byDesign('slots');
   if (
     !isPlaced(
       answerOn(
@@ -186,12 +189,8 @@ export function placeOne(raw: unknown): Verdict {
   const answer = stand.filter(askingPod(pod));
   if (!isPlaced(answer)) return expect.node === null ? SAME : fails(`no node: ${JSON.stringify([...answer])}`);
   if (answer.node !== expect.node) {
-    const scene: Scene = { nodes, running: running ?? [], pod, interchangeable: [] };
-    const opens = (name: string): number => openedOn(scene, name);
-    if (pod.policy.node !== 'spread' && expect.node !== null && opens(answer.node) < opens(expect.node)) {
-      return byDesign('opens-fewer');
-    }
-    return fails(`ours ${answer.node}, theirs ${expect.node}`);
+    if (expect.node === null) return fails(`placed on ${answer.node}, theirs nowhere`);
+    return otherNode({ nodes, running: running ?? [], pod, interchangeable: [] }, answer.node, expect.node);
   }
   const first = answer.claim.containers[0]?.devices[0]?.uuid ?? '';
   if (expect.firstGpuAnyOf === undefined || expect.firstGpuAnyOf.includes(first)) return SAME;
@@ -244,8 +243,8 @@ export function gpuOrder(raw: unknown): Verdict {
     return equivalent('both are equally full; ties are free and ours end in the fixed order of the devices');
   }
   if (one.numa !== two.numa && numaCounts) return byDesign('numa-number');
-  if (chain[0] === 'numa') return byDesign(chain.length > 1 ? 'first-word' : 'numa-packs');
-  if (chain.length > 1) return byDesign('first-word');
+  const rule = ruleOfPolicy(pod);
+  if (rule !== null) return byDesign(rule);
   return fails(`ours ${ours}, theirs ${expect.preferred}`);
 }
 

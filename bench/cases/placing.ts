@@ -1,4 +1,6 @@
 /** A pod on one node of a case: what the books answer, and how it compares with what is expected. */
+
+import { linkWeight } from '../../src/core/gpu/policies/link.ts';
 import type { ReasonCode } from '../../src/core/reasons.ts';
 import { askingPod, containerName } from './asking.ts';
 import type { Alloc, AskingPod, GpuNode, RunningPod } from './case-file.ts';
@@ -29,6 +31,52 @@ export function withoutFullSlots(node: GpuNode): GpuNode {
   const full = (gpu: GpuNode['gpus'][number]): boolean =>
     typeof gpu.slots === 'number' && gpu.slots > 0 && gpu.usedSlots >= gpu.slots;
   return { ...node, gpus: node.gpus.map((gpu) => (full(gpu) ? { ...gpu, healthy: false } : gpu)) };
+}
+
+/** The answer puts more containers on a GPU at once than it has slots (init containers are gone when the others run). */
+export function overSlots(scene: Scene, { node, claim }: Placed): boolean {
+  const gpus = scene.nodes.find(({ name }) => name === node)?.gpus ?? [];
+  return gpus.some(({ id, slots, usedSlots }) => {
+    if (typeof slots !== 'number' || slots <= 0) return false;
+    const running = scene.running.flatMap(({ alloc }) => alloc.filter((taken) => taken.some(({ gpu }) => gpu === id)));
+    const here = claim.containers.filter(({ devices }) => devices.some(({ uuid }) => uuid === id));
+    const init = here.some(({ slot, sidecar }) => slot.startsWith('i') && !sidecar) ? 1 : 0;
+    const together = here.filter(({ slot, sidecar }) => sidecar || slot.startsWith('c')).length;
+    return usedSlots + running.length + Math.max(init, together) > slots;
+  });
+}
+
+/** Sum of the pairwise link weights of a set of GPUs of the node. */
+export function linksWithin(node: GpuNode, gpus: readonly string[]): number {
+  const devices = devicesOf(node.gpus, node.links);
+  const positions = devices.flatMap(({ uuid }, at) => (uuid !== null && gpus.includes(uuid) ? [at] : []));
+  return positions.reduce(
+    (total, a, at) => total + positions.slice(at + 1).reduce((inner, b) => inner + linkWeight(devices, a, b), 0),
+    0,
+  );
+}
+
+/** Several GPUs chosen by their links: as good as theirs where the links of the set add up to as much. */
+export function asLinked(
+  scene: Scene,
+  node: GpuNode,
+  ours: readonly string[],
+  theirs: readonly string[],
+): Verdict | null {
+  const { policy } = scene.pod;
+  const byLinks = (policy.topology ?? '').startsWith('link') || (policy.gpu ?? '').startsWith('topology-aware');
+  if (!byLinks || ours.length !== theirs.length || ours.length < 2) return null;
+  const [one, other] = [linksWithin(node, ours), linksWithin(node, theirs)];
+  return one >= other ? equivalent(`links of the set add up to ${one}, theirs to ${other}`) : null;
+}
+
+/** Another node than theirs. */
+export function otherNode(scene: Scene, ours: string, theirs: string): Verdict {
+  const { policy } = scene.pod;
+  const packs = policy.node !== 'spread';
+  if (packs && openedOn(scene, ours) < openedOn(scene, theirs)) return byDesign('opens-fewer');
+  if (!policy.node) return equivalent(`no policy is named: ${ours} has room as ${theirs} has`);
+  return fails(`ours ${ours}, theirs ${theirs}`);
 }
 
 /**
@@ -113,9 +161,12 @@ export function judgeTaken(
     if (structure(ours, states) === structure(theirs, states)) {
       return equivalent('the devices are in the same state as theirs; ties end in the fixed order of the devices');
     }
+    const linked = asLinked(scene, node, [...new Set(gpusOf(answer))], [...new Set(theirs.map(({ gpu }) => gpu))]);
+    if (linked !== null) return linked;
     const rule = ruleOfPolicy(scene.pod);
     if (rule !== null) return byDesign(rule);
   }
+  if (overSlots(scene, answer)) return byDesign('slots');
   const apart = answerOn(scene, [withoutFullSlots(node)]);
   if (isPlaced(apart) && structure(view(apart), renamed) === structure(theirs, renamed)) return byDesign('slots');
   const same = (gpu: string): string => gpu;

@@ -132,11 +132,11 @@ function oneNode(given: Case, reply: Reply): Verdict | null {
 /** Highest priority that users may give to a class of their own. */
 const HIGHEST_OF_USERS = 1_000_000_000;
 
-/** The victims that the books choose on a node where each of these pods has a device alone, and `count` devices are wanted. */
+/** The victims that the books choose on a node where each of these pods has a device alone, and one is wanted. */
 function chosen(
   pods: readonly RunningPod[],
   preemptor: number,
-  more: { only?: readonly string[]; count?: number } = {},
+  more: { only?: readonly string[]; gang?: string | null } = {},
 ): readonly string[] {
   const stand = new Stand();
   const gpuOf = (each: RunningPod): string => each.alloc[0]?.[0]?.gpu ?? `GPU-${each.name}`;
@@ -148,7 +148,10 @@ function chosen(
     else stand.filter(podFacts(each.name, request([need(whole)], { uuids: { allow: [gpuOf(each)], deny: [] } })));
   }
   const uuids = { allow: more.only ?? [], deny: [] };
-  const asked = podFacts('preemptor', request([need(whole, more.count ?? 1)], { uuids }), { priority: preemptor });
+  const asked = podFacts('preemptor', request([need(whole)], { uuids }), {
+    priority: preemptor,
+    gang: more.gang ?? null,
+  });
   return stand.books.preempt(asked, [{ node: 'node', victims: null }])[0]?.victims ?? [];
 }
 
@@ -159,8 +162,8 @@ const protectedShape = z.looseObject({
 });
 
 export function preemptProtected(raw: unknown): Verdict {
-  const { pod, expect } = protectedShape.parse(raw);
-  const isVictim = chosen([pod], HIGHEST_OF_USERS).includes(pod.name);
+  const { pod, preemptorGang, expect } = protectedShape.parse(raw);
+  const isVictim = chosen([pod], HIGHEST_OF_USERS, { gang: preemptorGang ?? null }).includes(pod.name);
   if (isVictim === !expect.protected) return SAME;
   if (pod.owner === 'DaemonSet') return byDesign('priority-decides');
   if (pod.terminating) return byDesign('terminating-victim');
@@ -184,20 +187,21 @@ export function preemptEligible(raw: unknown): Verdict {
 const orderShape = z.looseObject({
   pods: z.array(runningShape),
   targetGpus: z.array(z.string()).nullish(),
-  expect: z.looseObject({ order: z.array(z.string()) }),
+  expect: z.looseObject({ order: z.array(z.string()).nullable() }),
 });
 
 /** Who goes first, who next: each time without those who went. What the expected order leaves unsaid is free. */
 export function victimOrder(raw: unknown): Verdict {
   const { pods, targetGpus, expect } = orderShape.parse(raw);
+  const theirs = expect.order ?? [];
   const ours: string[] = [];
-  while (ours.length < expect.order.length) {
+  while (ours.length < theirs.length) {
     const left = pods.filter(({ name }) => !ours.includes(name));
     const [next] = chosen(left, HIGHEST_OF_USERS, targetGpus ? { only: targetGpus } : {});
     if (next === undefined) break;
     ours.push(next);
   }
-  return compare(ours, expect.order);
+  return compare(ours, theirs);
 }
 
 export const pdbBound = (): Verdict => byDesign('counted-budgets');

@@ -14,7 +14,17 @@ type Runner = (raw: unknown) => Verdict;
 const gangs: Runner = () => notYet('gangs');
 const queues: Runner = () => notYet('queues');
 
-/** folder → kind → runner; `mode` stands for every case that has one. */
+/** Whose cases a file holds, by the repository it names as its source; a file without one by its folder. */
+const PROJECTS: Readonly<Record<string, string>> = {
+  'Project-HAMi/HAMi': 'hami',
+  'coldzerofear/vgpu-manager': 'vgpu-manager',
+  'NVIDIA/go-gpuallocator': 'gpuallocator',
+  'kai-scheduler/KAI-Scheduler': 'kai',
+  'microsoft/hivedscheduler': 'hived',
+  'kubernetes-sigs/kueue': 'kueue-fair',
+};
+
+/** project → kind → runner; `mode` stands for every case that has one. */
 const RUNNERS: Readonly<Record<string, Readonly<Record<string, Runner>>>> = {
   hami: {
     place: hami.place,
@@ -107,18 +117,20 @@ function runFile(folder: string, at: string, file: string): Ended[] {
   }
   const read = caseFile.safeParse(content);
   if (!read.success) return unreadable('is no file of cases');
+  const repository = read.data.source?.repository ?? '';
+  const project = (Object.hasOwn(PROJECTS, repository) ? PROJECTS[repository] : undefined) ?? folder;
   return read.data.cases.map((raw, index): Ended => {
     const head = caseHead.safeParse(raw);
     if (!head.success) return { folder, file, name: `#${index}`, verdict: fails('the case has no name') };
-    return { folder, file, name: head.data.name, verdict: runCase(folder, head.data, raw) };
+    return { folder, file, name: head.data.name, verdict: runCase(project, head.data, raw) };
   });
 }
 
-function runCase(folder: string, head: CaseHead, raw: unknown): Verdict {
-  const kinds = RUNNERS[folder];
+function runCase(project: string, head: CaseHead, raw: unknown): Verdict {
+  const kinds = Object.hasOwn(RUNNERS, project) ? RUNNERS[project] : undefined;
   const kind = head.mode === undefined ? (head.kind ?? '') : 'mode';
   const runner = kinds === undefined || !Object.hasOwn(kinds, kind) ? undefined : kinds[kind];
-  if (runner === undefined) return notYet('unknown-kind', `${folder}/${head.kind ?? head.mode ?? 'without a kind'}`);
+  if (runner === undefined) return notYet('unknown-kind', `${project}/${head.kind ?? head.mode ?? 'without a kind'}`);
   try {
     return runner(raw);
   } catch (error) {

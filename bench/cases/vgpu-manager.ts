@@ -2,13 +2,20 @@
 import { z } from 'zod';
 import type { ContainerClaim } from '../../src/core/gpu/claim.ts';
 import { peakOf } from '../../src/core/gpu/peak.ts';
-import { linkWeight } from '../../src/core/gpu/policies/link.ts';
 import { readAsk } from '../../src/dialects/ask.ts';
 import { device, need, node as nodeFacts, pod as podFacts, request, whole } from '../../test/build/facts.ts';
 import { askingPod } from './asking.ts';
 import { type GpuNode, gpuShape, interchangeableShape, nodeShape, podShape, runningShape } from './case-file.ts';
-import { devicesOf } from './devices.ts';
-import { type Answer, refused, ruleOfPolicy, type Scene, withoutFullSlots } from './placing.ts';
+import {
+  type Answer,
+  asLinked,
+  otherNode,
+  overSlots,
+  refused,
+  ruleOfPolicy,
+  type Scene,
+  withoutFullSlots,
+} from './placing.ts';
 import { structure, takenOf } from './sharing.ts';
 import { isPlaced, type Placed, Stand } from './stand.ts';
 import { byDesign, compare, equivalent, fails, notYet, SAME, type Verdict } from './verdict.ts';
@@ -71,7 +78,7 @@ export function place(raw: unknown): Verdict {
 function notRefused(scene: Scene, answer: Placed): Verdict {
   const strict = scene.pod.policy.topology === 'link-strict';
   if (strict && scene.pod.containers.every(({ count }) => count <= 1)) return byDesign('one-device-no-link');
-  if (!isPlaced(answerOf(scene, withoutFullSlots))) return byDesign('slots');
+  if (overSlots(scene, answer) || !isPlaced(answerOf(scene, withoutFullSlots))) return byDesign('slots');
   return fails(`placed on ${answer.node}: ${structure(takenOf(answer.claim), (gpu) => gpu)}`);
 }
 
@@ -126,27 +133,20 @@ function faultsOf({ node, claim }: Placed, expect: Expect): readonly string[] {
   return faults;
 }
 
-/** Placed by both on other devices: as good where the links of the set add up to at least as much. */
+/** Placed by both, on another node or on other devices. */
 function otherDevices(scene: Scene, answer: Placed, expect: Expect, faults: readonly string[]): Verdict {
   const aligned =
     scene.pod.policy.crossPod === true && (scene.pod.alignWith !== undefined || scene.pod.gang !== undefined);
   if (aligned) return notYet('aligned-members', faults.join('; '));
   const theirs = expect.gpus ?? Object.values(expect.containers ?? {}).find(({ gpus }) => gpus !== undefined)?.gpus;
   const node = scene.nodes.find(({ name }) => name === answer.node);
-  if (theirs !== undefined && node !== undefined && (scene.pod.policy.topology ?? '').startsWith('link')) {
-    const devices = devicesOf(node.gpus, node.links);
-    const sum = (set: readonly (string | null)[]): number => {
-      const positions = devices.flatMap(({ uuid }, at) => (set.includes(uuid) ? [at] : []));
-      return positions.reduce(
-        (total, a, at) => total + positions.slice(at + 1).reduce((inner, b) => inner + linkWeight(devices, a, b), 0),
-        0,
-      );
-    };
-    const ours = answer.claim.containers.flatMap((container) => container.devices.map(({ uuid }) => uuid));
-    if (ours.length === theirs.length && ours.length > 1 && sum(ours) >= sum(theirs)) {
-      return equivalent(`links of the set add up to ${sum(ours)}, theirs to ${sum(theirs)}`);
-    }
-  }
+  if (typeof expect.node === 'string' && expect.node !== answer.node) return otherNode(scene, answer.node, expect.node);
+  const ours = [...new Set(takenOf(answer.claim).map(({ gpu }) => gpu))];
+  const linked = theirs === undefined || node === undefined ? null : asLinked(scene, node, ours, theirs);
+  if (linked !== null) return linked;
+  if (overSlots(scene, answer)) return byDesign('slots');
+  const apart = answerOf(scene, withoutFullSlots);
+  if (isPlaced(apart) && faultsOf(apart, expect).length === 0) return byDesign('slots');
   const rule = ruleOfPolicy(scene.pod);
   return rule === null ? fails(faults.join('; ')) : byDesign(rule, faults.join('; '));
 }

@@ -250,9 +250,10 @@ describe('preempt', () => {
   it.each([
     ['pods of equal priority', { priority: 1 }],
     ['a pod that never preempts', { priority: 10, neverPreempts: true }],
+    ['a member of the victim’s own gang', { priority: 10, gang: 'team/g' }],
   ])('helps nobody against or for %s', (_, over) => {
     addNode(node('a', 1));
-    run(low('v', 1000));
+    run(low('v', 1000, { gang: 'team/g' }));
     expect(books.preempt(pod('high', whole, over), [{ node: 'a', victims: ['uid-v'] }])).toEqual([]);
   });
 

@@ -157,7 +157,12 @@ function boundPods(picture: Picture, node: NodeInfo): PodFacts[] {
 
 function mayBeVictim(victim: PodFacts, preemptor: PodFacts): boolean {
   return (
-    victim.uid !== preemptor.uid && victim.nodeName !== null && !victim.terminal && victim.priority < preemptor.priority
+    victim.uid !== preemptor.uid &&
+    victim.nodeName !== null &&
+    !victim.terminal &&
+    victim.priority < preemptor.priority &&
+    // whoever evicts a member of its own gang gains nothing
+    (victim.gang === null || victim.gang !== preemptor.gang)
   );
 }
 
