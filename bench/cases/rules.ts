@@ -33,15 +33,12 @@ export const DESIGN_RULES = {
   'terminating-victim': 'a terminating pod may be named as a victim: it costs nothing and its devices are waited for',
   'no-priority-is-0': 'a pod without a priority has priority 0, as everywhere in Kubernetes',
   'counted-budgets': 'violated disruption budgets are counted from the budgets, not bounded by what was proposed',
-  'one-node': 'preempt answers the best node only, so that kube-scheduler nominates the one whose devices we keep',
   'no-pod': 'a call without a pod is refused as malformed; kube-scheduler always sends one',
   'adopts-claim': 'a pod that has a node is confirmed there or nowhere; that is an answer, not an error',
   'no-count-limit': 'what no node can hold is refused node by node, not as an error of the call',
   'in-tree':
     'affinity between pods, NUMA alignment by kubelet and claims of DRA are answered by kube-scheduler’s own plugins',
   'contradicts-itself': 'the case starts with more on a node than the node has',
-  'kube-preempts':
-    'a pod of higher priority may evict any pod of lower priority in its cluster; what may not be evicted has that priority',
 } as const satisfies Record<string, string>;
 export type DesignRule = keyof typeof DESIGN_RULES;
 
