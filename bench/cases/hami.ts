@@ -19,6 +19,7 @@ import {
   expectedTaken,
   gpusOf,
   judgeTaken,
+  namesPolicy,
   onlyGpus,
   otherNode,
   overSlots,
@@ -197,8 +198,9 @@ export function placeOne(raw: unknown): Verdict {
   return judgeFirstDevice(nodes.find(({ name }) => name === answer.node)!, first, expect.firstGpuAnyOf, pod);
 }
 
-/** Another device than theirs on the node both chose: as good if it keeps more devices whole. */
+/** Another device than theirs on the node both chose. */
 function judgeFirstDevice(node: GpuNode, ours: string, theirs: readonly string[], pod: AskingPod): Verdict {
+  if (!namesPolicy(pod)) return equivalent('no policy is named: any device with room is as good');
   const rule = ruleOfPolicy(pod);
   if (rule !== null) return byDesign(rule);
   return fails(`ours ${ours} of ${node.name}, theirs ${theirs.join(' or ')}`);
@@ -232,9 +234,8 @@ export function gpuOrder(raw: unknown): Verdict {
   stand.addGpuNode(node);
   const answer = stand.filter(askingPod(pod));
   const chain = policy.split(',');
-  if (!isPlaced(answer)) {
-    return chain.includes('mutex') ? byDesign('mutex') : fails('refused');
-  }
+  const rule = ruleOfPolicy(pod);
+  if (!isPlaced(answer)) return rule === null ? fails('refused') : byDesign(rule);
   const ours = Number(answer.claim.containers[0]?.devices[0]?.uuid);
   if (ours === expect.preferred) return SAME;
   const [one, two] = gpus as [(typeof gpus)[number], (typeof gpus)[number]];
@@ -243,7 +244,7 @@ export function gpuOrder(raw: unknown): Verdict {
     return equivalent('both are equally full; ties are free and ours end in the fixed order of the devices');
   }
   if (one.numa !== two.numa && numaCounts) return byDesign('numa-number');
-  const rule = ruleOfPolicy(pod);
+  if (!namesPolicy(pod)) return equivalent('no policy is named: any device with room is as good');
   if (rule !== null) return byDesign(rule);
   return fails(`ours ${ours}, theirs ${expect.preferred}`);
 }
@@ -333,6 +334,9 @@ export function parseRequest(raw: unknown): Verdict {
     metadata: { name: 'p', namespace: 'cases', annotations: annotations ?? {} },
     spec: { containers: [{ name: 'a', resources: { limits, requests } }] },
   });
+  const given = { ...requests, ...limits };
+  const said = (key: string): boolean => (given[`nvidia.com/${key}`] ?? '0') !== '0';
+  if (ask.kind === 'invalid' && said('gpumem') && said('gpumem-percentage')) return byDesign('contradiction');
   const need = ask.kind === 'request' ? ask.request.containers[0] : undefined;
   const theirs = expect.request;
   if (need === undefined || theirs === null) {
@@ -350,9 +354,7 @@ export function parseRequest(raw: unknown): Verdict {
   const { count, memMiB, memPercent, cores } = theirs;
   const same = compare(ours, { count, memMiB, memPercent, cores });
   if (same.result === 'same') return SAME;
-  const bare = Object.entries({ ...requests, ...limits }).every(
-    ([key, text]) => key === 'nvidia.com/gpu' || text === '0',
-  );
+  const bare = Object.entries(given).every(([key, text]) => key === 'nvidia.com/gpu' || text === '0');
   return bare && memPercent === 100 && ours.memPercent === 100 ? byDesign('whole-count') : same;
 }
 

@@ -107,6 +107,8 @@ export function openedOn(scene: Scene, name: string): number {
   return new Set(gpusOf(answer).filter((gpu) => idle.has(gpu))).size;
 }
 
+const POLICY_WORDS = ['binpack', 'spread', 'topology-aware', 'numa', 'mutex'];
+
 /** Words of a policy that we read otherwise; looked at only where the answers differ. */
 export function ruleOfPolicy({ policy }: AskingPod): DesignRule | null {
   const chain = (policy.gpu ?? '')
@@ -114,6 +116,7 @@ export function ruleOfPolicy({ policy }: AskingPod): DesignRule | null {
     .map((word) => word.trim())
     .filter((word) => word !== '');
   if (chain.includes('mutex')) return 'mutex';
+  if (chain.some((word) => !POLICY_WORDS.includes(word))) return 'unknown-word';
   if (policy.weights !== undefined) return 'weights';
   if (chain.length > 1) return 'first-word';
   if (chain[0] === 'numa') return 'numa-packs';
@@ -122,7 +125,7 @@ export function ruleOfPolicy({ policy }: AskingPod): DesignRule | null {
   return null;
 }
 
-const namesPolicy = ({ policy }: AskingPod): boolean =>
+export const namesPolicy = ({ policy }: AskingPod): boolean =>
   Boolean(policy.gpu) || policy.numaBind === true || !['none', ''].includes(policy.topology ?? '');
 
 /** An expected allocation in the words of `takenOf`. */

@@ -31,6 +31,9 @@ const preemptShape = z.looseObject({
 });
 type Case = z.infer<typeof preemptShape>;
 
+/** Pods that a controller of the node brings back at once, protected by the class that it gives them. */
+const byPriority = ({ owner }: RunningPod): boolean => owner === 'DaemonSet' || owner === 'Node';
+
 const replyShape = z.object({
   NodeNameToMetaVictims: z.record(
     z.string(),
@@ -46,11 +49,11 @@ export function preempt(raw: unknown): Verdict {
   if (faults.length === 0) return SAME;
   // their protection of DaemonSets applied to the case: the pods have the preemptor’s priority
   const priority = given.pod.priority ?? 0;
-  const guarded = given.running.map((each) => (each.owner === 'DaemonSet' ? { ...each, priority } : each));
+  const guarded = given.running.map((each) => (byPriority(each) ? { ...each, priority } : each));
   if (faultsOf(given, replyOf({ ...given, running: guarded })).length === 0) return byDesign('priority-decides');
   const alive = given.running.filter(({ terminating }) => !terminating);
   if (faultsOf(given, replyOf({ ...given, running: alive })).length === 0) return byDesign('terminating-victim');
-  return oneNode(given, replyOf(given)) ?? fails(faults.join('; '));
+  return oneNode(given, replyOf(given)) ?? fewer(given, replyOf(given)) ?? fails(faults.join('; '));
 }
 
 function replyOf({ nodes, running, pod, wire, proposed }: Case): Reply {
@@ -129,6 +132,18 @@ function oneNode(given: Case, reply: Reply): Verdict | null {
   return numPdbViolations !== undefined && faultsOf(without, reply).length === 0 ? byDesign('counted-budgets') : null;
 }
 
+/** Their victims without some that need not go. */
+function fewer(given: Case, reply: Reply): Verdict | null {
+  const nodes = Object.entries(given.expect.nodes).map(([node, wanted]) => {
+    const ours = reply.get(node)?.victims;
+    const theirs = wanted.victims;
+    if (ours === undefined || theirs === undefined || !ours.every((uid) => theirs.includes(uid))) return [node, wanted];
+    return [node, { ...wanted, victims: ours }];
+  });
+  const expect = { ...given.expect, nodes: Object.fromEntries(nodes) };
+  return faultsOf({ ...given, expect }, reply).length === 0 ? equivalent('fewer of their victims suffice') : null;
+}
+
 /** Highest priority that users may give to a class of their own. */
 const HIGHEST_OF_USERS = 1_000_000_000;
 
@@ -165,7 +180,7 @@ export function preemptProtected(raw: unknown): Verdict {
   const { pod, preemptorGang, expect } = protectedShape.parse(raw);
   const isVictim = chosen([pod], HIGHEST_OF_USERS, { gang: preemptorGang ?? null }).includes(pod.name);
   if (isVictim === !expect.protected) return SAME;
-  if (pod.owner === 'DaemonSet') return byDesign('priority-decides');
+  if (byPriority(pod)) return byDesign('priority-decides');
   if (pod.terminating) return byDesign('terminating-victim');
   return fails(isVictim ? 'may be a victim' : 'may not be a victim');
 }

@@ -9,7 +9,9 @@ export const DESIGN_RULES = {
     'pack opens as few idle devices as possible before it looks at how full the node is: whole devices are what runs out first',
   mutex: 'HAMi’s `mutex` is refused, not half kept: whoever wants a device alone asks for a whole one',
   'compute-promise':
-    'compute is promised share by share: all of it promised to one pod, or none of it asked, does not forbid others the memory',
+    'compute and memory are promised apart, so that what fits a device does not depend on the order in which pods came: memory alone may stand beside full compute',
+  'unknown-word': 'a policy word that nobody knows is refused with its line, not read as some default',
+  contradiction: 'a pod that says two different things about one container is refused with both lines',
   weights: 'device-scoring-weights only tune HAMi’s own formula; we fill by the scarcer of memory and compute',
   'score-formula': 'the number itself belongs to their formula; who is preferred is judged by the order cases',
   'numa-number':
@@ -29,7 +31,7 @@ export const DESIGN_RULES = {
   'any-free-set': 'any set of free devices may be taken; fixed sets for one machine model are not kept',
   'must-include': 'which device kubelet has to include is a question to a device plugin; we name the devices ourselves',
   'priority-decides':
-    'who may be a victim is decided by priority as in kube-scheduler itself; a DaemonSet protects its pods by a priority class',
+    'who may be a victim is decided by priority as in kube-scheduler itself; DaemonSets and static pods are protected by a priority class',
   'terminating-victim': 'a terminating pod may be named as a victim: it costs nothing and its devices are waited for',
   'no-priority-is-0': 'a pod without a priority has priority 0, as everywhere in Kubernetes',
   'counted-budgets': 'violated disruption budgets are counted from the budgets, not bounded by what was proposed',

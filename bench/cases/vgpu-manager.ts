@@ -9,6 +9,7 @@ import { type GpuNode, gpuShape, interchangeableShape, nodeShape, podShape, runn
 import {
   type Answer,
   asLinked,
+  namesPolicy,
   otherNode,
   overSlots,
   refused,
@@ -82,17 +83,21 @@ function notRefused(scene: Scene, answer: Placed): Verdict {
   return fails(`placed on ${answer.node}: ${structure(takenOf(answer.claim), (gpu) => gpu)}`);
 }
 
-function faultsOf({ node, claim }: Placed, expect: Expect): readonly string[] {
-  const faults: string[] = [];
+/** `where`: other devices or another node than theirs; `what`: other amounts, which no rule of ours excuses. */
+type Fault = { readonly kind: 'where' | 'what'; readonly text: string };
+
+function faultsOf({ node, claim }: Placed, expect: Expect): readonly Fault[] {
+  const faults: Fault[] = [];
   const gpusOf = (container: ContainerClaim): string[] => container.devices.map(({ uuid }) => uuid ?? '').sort();
   const all = [...new Set(claim.containers.flatMap(gpusOf))].sort();
-  const say = (holds: boolean, text: string): void => {
-    if (!holds) faults.push(text);
+  const say = (holds: boolean, text: string, kind: Fault['kind'] = 'where'): void => {
+    if (!holds) faults.push({ kind, text });
   };
   const equal = (a: readonly string[], b: readonly string[]): boolean => a.join() === [...b].sort().join();
   if (typeof expect.node === 'string') say(node === expect.node, `node ${node}, theirs ${expect.node}`);
   if (expect.gpus !== undefined) say(equal(all, expect.gpus), `GPUs ${all}, theirs ${expect.gpus}`);
-  if (expect.count !== undefined) say(all.length === expect.count, `${all.length} GPUs, theirs ${expect.count}`);
+  if (expect.count !== undefined)
+    say(all.length === expect.count, `${all.length} GPUs, theirs ${expect.count}`, 'what');
   if (expect.gpusUsed !== undefined)
     say(all.length === expect.gpusUsed, `${all.length} GPUs, theirs ${expect.gpusUsed}`);
   if (expect.gpusAnyOf !== undefined) {
@@ -108,7 +113,7 @@ function faultsOf({ node, claim }: Placed, expect: Expect): readonly string[] {
     const { within, avoid, sameAs } = wanted;
     if (wanted.gpus !== undefined) say(equal(gpus, wanted.gpus), `${name} on ${gpus}, theirs ${wanted.gpus}`);
     if (wanted.count !== undefined)
-      say(gpus.length === wanted.count, `${name} on ${gpus.length}, theirs ${wanted.count}`);
+      say(gpus.length === wanted.count, `${name} on ${gpus.length}, theirs ${wanted.count}`, 'what');
     if (within !== undefined)
       say(
         gpus.every((gpu) => within.includes(gpu)),
@@ -126,29 +131,33 @@ function faultsOf({ node, claim }: Placed, expect: Expect): readonly string[] {
     const shares = gpu === '*' ? peak : peak.filter(({ uuid }) => uuid === gpu);
     say(shares.length > 0, `nothing reserved on ${gpu}`);
     for (const share of shares) {
-      if (cores !== undefined) say(share.milli === 10 * cores, `${share.milli} milli reserved, theirs ${cores} %`);
-      if (memMiB !== undefined) say(share.mib === memMiB, `${share.mib} MiB reserved, theirs ${memMiB}`);
+      if (cores !== undefined)
+        say(share.milli === 10 * cores, `${share.milli} milli reserved, theirs ${cores} %`, 'what');
+      if (memMiB !== undefined) say(share.mib === memMiB, `${share.mib} MiB reserved, theirs ${memMiB}`, 'what');
     }
   }
   return faults;
 }
 
 /** Placed by both, on another node or on other devices. */
-function otherDevices(scene: Scene, answer: Placed, expect: Expect, faults: readonly string[]): Verdict {
+function otherDevices(scene: Scene, answer: Placed, expect: Expect, faults: readonly Fault[]): Verdict {
+  const text = faults.map((fault) => fault.text).join('; ');
   const aligned =
     scene.pod.policy.crossPod === true && (scene.pod.alignWith !== undefined || scene.pod.gang !== undefined);
-  if (aligned) return notYet('aligned-members', faults.join('; '));
+  if (aligned) return notYet('aligned-members', text);
+  if (faults.some(({ kind }) => kind === 'what')) return overSlots(scene, answer) ? byDesign('slots') : fails(text);
   const theirs = expect.gpus ?? Object.values(expect.containers ?? {}).find(({ gpus }) => gpus !== undefined)?.gpus;
   const node = scene.nodes.find(({ name }) => name === answer.node);
   if (typeof expect.node === 'string' && expect.node !== answer.node) return otherNode(scene, answer.node, expect.node);
   const ours = [...new Set(takenOf(answer.claim).map(({ gpu }) => gpu))];
   const linked = theirs === undefined || node === undefined ? null : asLinked(scene, node, ours, theirs);
   if (linked !== null) return linked;
+  if (!namesPolicy(scene.pod)) return equivalent(`no policy is named: any device with room is as good (${text})`);
   if (overSlots(scene, answer)) return byDesign('slots');
   const apart = answerOf(scene, withoutFullSlots);
   if (isPlaced(apart) && faultsOf(apart, expect).length === 0) return byDesign('slots');
   const rule = ruleOfPolicy(scene.pod);
-  return rule === null ? fails(faults.join('; ')) : byDesign(rule, faults.join('; '));
+  return rule === null ? fails(text) : byDesign(rule, text);
 }
 
 const assignedShape = z.looseObject({
