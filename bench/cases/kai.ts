@@ -64,9 +64,13 @@ const caseShape = z.looseObject({
     nodePlacement: z.looseObject({ gpu: z.string() }).nullish(),
     gpuOrder: z.string().nullish(),
     preferSharedGpu: z.boolean().nullish(),
+    quotas: z.boolean().nullish(),
+    jobPriority: z.boolean().nullish(),
   }),
   nodes: z.record(z.string(), kaiNodeShape),
-  queues: z.array(z.looseObject({ name: z.string(), limitGpus: z.number().nullish() })).default([]),
+  queues: z
+    .array(z.looseObject({ name: z.string(), deservedGpus: z.number().nullish(), limitGpus: z.number().nullish() }))
+    .default([]),
   jobs: z.array(jobShape),
   expect: z.looseObject({
     tasks: z.record(z.string(), taskExpect).default({}),
@@ -248,7 +252,9 @@ class World {
       .filter(({ status }) => status === 'Pending')
       .sort(
         (a, b) =>
-          b.job.priority - a.job.priority || a.job.createdOrder - b.job.createdOrder || b.task.order - a.task.order,
+          (this.#given.config.jobPriority === false ? 0 : b.job.priority - a.job.priority) ||
+          a.job.createdOrder - b.job.createdOrder ||
+          b.task.order - a.task.order,
       );
   }
 
@@ -325,7 +331,23 @@ class World {
       );
       if (placed) return notYet('pipelining', text);
     }
+    if (wrong.some(([live]) => !live.job.preemptible && this.#evicted(live))) return notYet('preemptibility', text);
+    const held = wrong.filter(([live, status]) => status === 'Pending' && live.status !== 'Pending');
+    if (held.some(([live]) => this.#overQuota(live.job.queue))) return notYet('queues', text);
     return fails(text);
+  }
+
+  #evicted({ status, task }: Live): boolean {
+    return status === 'Releasing' || (status === 'Pending' && task.state !== 'Pending');
+  }
+
+  /** The tasks placed in the queue hold more GPUs than it deserves, which their quotas look at and ours do not exist for. */
+  #overQuota(queue: string): boolean {
+    const deserved = this.#given.queues.find(({ name }) => name === queue)?.deservedGpus;
+    if (this.#given.config.quotas !== true || typeof deserved !== 'number') return false;
+    const here = this.#live.filter(({ job, status }) => job.queue === queue && status !== 'Pending');
+    const milli = here.reduce((sum, { task, node }) => sum + milliOf(task, this.#given.nodes[node ?? '']), 0);
+    return milli > 1000 * deserved;
   }
 
   /** Another node is as good if it was in the same state at the start. */
@@ -353,6 +375,12 @@ class World {
     }
     return null;
   }
+}
+
+/** thousandths of a GPU, memory counted as its part of the GPU's */
+function milliOf({ gpus, gpuFraction, gpuMemoryMiB, devices }: Task, node: KaiNode | undefined): number {
+  const share = gpuFraction ?? (gpuMemoryMiB ?? 0) / Math.max(1, node?.gpuMemoryMiB ?? 1);
+  return share > 0 ? 1000 * share * (devices ?? 1) : 1000 * (gpus ?? 0);
 }
 
 const good = ({ result }: Verdict): boolean => result === 'same' || result === 'equivalent';

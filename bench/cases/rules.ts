@@ -48,6 +48,7 @@ export type DesignRule = keyof typeof DESIGN_RULES;
 export const LATER_PARTS = {
   gangs: 'gangs are planned whole by the placer',
   queues: 'quotas, fair share and reclaim come with the overseer’s queues',
+  preemptibility: 'that a running pod may not be evicted whatever its priority is read with the queues',
   consolidation: 'moving running pods together comes with the overseer',
   pipelining: 'a place on what others are releasing is reserved by the placer; until then the pod waits its turn',
   'aligned-members': 'aligning a gang member’s devices with those of its siblings comes with gangs',

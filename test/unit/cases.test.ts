@@ -55,6 +55,7 @@ describe.skipIf(!existsSync(DATA))('the cases of six projects (skipped where ../
       'one-device-no-link',
       'must-include',
       'contradicts-itself',
+      'preemptibility',
       'unknown-kind',
     ]);
   });
