@@ -2,7 +2,7 @@
  * Other schedulers' own cases (bench/cases) through our code: none may fail, and enough of them must be judged. They lie beside
  * the repository; without them this is skipped and the runners are tried on cases of our own.
  */
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -127,5 +127,15 @@ describe('a directory of that shape', () => {
     write('hami', 'b.json', { cases: [{ name: 'hollow', kind: 'fit' }, fit('after it', 500, { fit: true })] });
     expect(endOf('hollow').result).toBe('fails');
     expect(endOf('after it')).toEqual({ result: 'same' });
+  });
+});
+
+describe('docs/cases.md', () => {
+  const text = readFileSync(join(import.meta.dirname, '../../docs/cases.md'), 'utf8');
+
+  it('gives every rule and every later part with its reason', () => {
+    for (const [rule, why] of Object.entries({ ...DESIGN_RULES, ...LATER_PARTS })) {
+      expect(text).toContain(`| \`${rule}\` | ${why} |`);
+    }
   });
 });
