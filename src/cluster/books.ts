@@ -60,6 +60,8 @@ export class Books implements Decider {
   readonly #clock: Clock;
   readonly #config: BooksConfig;
   readonly #shapes = new LRUCache<string, ShapeIndex>({ max: SHAPES });
+  /** candidate at which preempt begins: where it stopped when it could not look at all of them */
+  #preemptFrom = 0;
   readonly #seen = new LRUCache<string, PodFacts>({ max: SEEN_PODS });
   /** the last answer of a shape to a list of names where nothing fitted: hopeless pods ask again and again */
   readonly #hopeless = new WeakMap<
@@ -117,7 +119,9 @@ export class Books implements Decider {
     if ((held !== undefined && held.state !== 'open') || this.picture.pod(pod.uid)?.nodeName) return [];
     const guarded = this.#guarded(pod);
     if (guarded !== null || pod.ask.kind !== 'request') return this.#passVictims(pod, candidates, guarded);
-    const best = correctVictims(this.picture, pod, this.#index(pod, pod.ask.request).shape, candidates);
+    const { shape } = this.#index(pod, pod.ask.request);
+    const { best, next } = correctVictims(this.picture, pod, shape, candidates, this.#preemptFrom);
+    this.#preemptFrom = next;
     if (best === null) return [];
     if (best.claim !== null) {
       this.#hold(pod, best.node, best.claim, 'awaiting', {
@@ -230,6 +234,8 @@ export class Books implements Decider {
   explain(namespace: string, name: string): { pod: PodFacts; rows: readonly ExplainRow[]; hold: string | null } | null {
     const pod = this.picture.podNamed(namespace, name);
     if (pod === undefined) return null;
+    // where it might have gone is no question any more, and what it allowed is not kept
+    if (pod.nodeName !== null) return { pod, rows: [], hold: null };
     const hold = this.picture.holds.get(pod.uid);
     const guarded = this.#guarded(pod);
     const index = pod.ask.kind === 'request' && guarded === null ? this.#index(pod, pod.ask.request) : null;
@@ -237,11 +243,33 @@ export class Books implements Decider {
     const refused = index === null ? passThrough(pod, this.resolve(names), this.picture.nodes, guarded).refused : [];
     const passCode = new Map(refused.map((refusal) => [refusal.node, refusal.code]));
     const rows = names.map((node) => {
+      if (node === hold?.node) return this.#explainHeld(hold, pod);
       const info = this.picture.nodes.get(node)!;
-      const code = index === null ? (passCode.get(node) ?? null) : this.#fitCode(index, pod, info);
-      return { node, code, detail: explainNode(pod, info, code) };
+      const code = index === null ? (passCode.get(node) ?? null) : (index.reason(info.slot) ?? info.lacks(pod.needs));
+      return { node, code, detail: explainNode(pod, info, code, (uid) => this.#nameOf(uid)) };
     });
     return { pod, rows, hold: hold === undefined ? null : `${hold.cause} hold on ${hold.node} (${hold.state})` };
+  }
+
+  /** The node where its own hold is in the pod's way. */
+  #explainHeld(hold: Hold, pod: PodFacts): ExplainRow {
+    const { node } = hold;
+    if (hold.cause !== 'awaiting') {
+      const code = this.#stands(hold, pod);
+      return {
+        node,
+        code,
+        detail: code === null ? 'kept for this pod' : 'kept for this pod, but the node has changed',
+      };
+    }
+    const victims = hold.victims.filter((uid) => this.picture.pod(uid) !== undefined).map((uid) => this.#nameOf(uid));
+    if (victims.length > 0) return { node, code: 'victims-terminating', detail: victims.sort().join(', ') };
+    return { node, code: null, detail: 'kept for this pod, whose victims are gone' };
+  }
+
+  #nameOf(uid: string): string {
+    const pod = this.picture.pod(uid);
+    return pod === undefined ? `pod ${uid}` : `${pod.namespace}/${pod.name}`;
   }
 
   /** Why this pod may not go to managed nodes at all, null if it may. */
@@ -283,7 +311,11 @@ export class Books implements Decider {
       if (here !== null) return here;
     }
     const index = this.#index(pod, request);
-    const fits = this.#best(index, pod, offered, Math.max(1, shortList));
+    let fits = this.#best(index, pod, offered, Math.max(1, shortList));
+    if (fits.length === 0 && index.incomplete) {
+      index.compare(offered.slots);
+      fits = this.#best(index, pod, offered, Math.max(1, shortList));
+    }
     if (fits.length > 0) {
       const claim = this.#claimOn(index.shape, request, fits[0]!);
       if (claim !== null) {
@@ -321,7 +353,7 @@ export class Books implements Decider {
       return last.answer;
     }
     const refused: Refusal[] = [];
-    let byShapeAlone = awaiting === null;
+    let byShapeAlone = awaiting === null && !index.incomplete;
     for (let at = 0; at < offered.names.length; at++) {
       const node = this.picture.nodes.at(offered.slots[at]!);
       let code: ReasonCode = 'node-unknown';
@@ -376,6 +408,7 @@ export class Books implements Decider {
   }
 
   #fitCode(index: ShapeIndex, pod: PodFacts, node: NodeInfo): ReasonCode | null {
+    index.compare([node.slot]);
     return index.reason(node.slot) ?? node.lacks(pod.needs);
   }
 
@@ -412,8 +445,16 @@ export class Books implements Decider {
     const node = this.picture.nodes.get(hold.node);
     if (node === undefined || !offered.has(node.slot) || this.#stands(hold, pod) !== null) return null;
     if (hold.state === 'open') hold.deadline = this.#clock.monotonic() + this.#config.holdMs;
+    // the next-best ones were not held: others may have taken their room since
+    const index = pod.ask.kind === 'request' && hold.ranked.length > 1 ? this.#index(pod, pod.ask.request) : null;
+    const stillFits = (name: string): boolean => {
+      const other = this.picture.nodes.get(name);
+      return (
+        index !== null && other !== undefined && offered.has(other.slot) && this.#fitCode(index, pod, other) === null
+      );
+    };
     return answer(
-      hold.ranked.filter((name) => name === hold.node || offered.has(this.picture.nodes.get(name)?.slot ?? -1)),
+      hold.ranked.filter((name) => name === hold.node || stillFits(name)),
       [],
     );
   }
@@ -426,7 +467,7 @@ export class Books implements Decider {
     if (pod.ask.kind !== 'request' || hold.pod.ask.kind !== 'request') return 'request-invalid';
     const key = shapeKey(pod, pod.ask.request, this.#config);
     if (pod !== hold.pod && key !== shapeKey(hold.pod, hold.pod.ask.request, this.#config)) return 'request-invalid';
-    const code = reasonOf(judge(this.#index(pod, pod.ask.request).shape, node));
+    const code = reasonOf(judge(this.#index(pod, pod.ask.request).shape, node, { work: 0 }));
     // full is no objection: it is full because of this hold
     if (code !== null && !code.startsWith('gpu-')) return code;
     if (node.useUnknown) return 'gpu-unknown-use';

@@ -131,7 +131,8 @@ describe('a directory of that shape', () => {
 });
 
 describe('docs/cases.md', () => {
-  const text = readFileSync(join(import.meta.dirname, '../../docs/cases.md'), 'utf8');
+  // the formatter pads tables
+  const text = readFileSync(join(import.meta.dirname, '../../docs/cases.md'), 'utf8').replaceAll(/ +/g, ' ');
 
   it('gives every rule and every later part with its reason', () => {
     for (const [rule, why] of Object.entries({ ...DESIGN_RULES, ...LATER_PARTS })) {

@@ -5,6 +5,7 @@
  * without a link of their own are common (DGX-1 has 16 such pairs of 28), and collective operations route around them.
  */
 import type { Device } from '../device.ts';
+import type { Work } from '../work.ts';
 
 /** Link weight between two positions, 0 when unknown. Sources may report only one direction. */
 export function linkWeight(devices: readonly Device[], a: number, b: number): number {
@@ -36,9 +37,16 @@ export function nvlinkIslands(
   return islands;
 }
 
-/** One device always is. */
-export const isIsland = (devices: readonly Device[], positions: readonly number[]): boolean =>
-  nvlinkIslands(devices, positions).length === 1;
+/** NVLink joins all of them. One device always is an island. Hot: asked of every set that a search completes. */
+export function isIsland(devices: readonly Device[], positions: readonly number[]): boolean {
+  const reached = positions.slice(0, 1);
+  for (let at = 0; at < reached.length && reached.length < positions.length; at++) {
+    for (const other of positions) {
+      if (linkWeight(devices, reached[at]!, other) >= NVLINK_WEIGHT && !reached.includes(other)) reached.push(other);
+    }
+  }
+  return reached.length === positions.length;
+}
 
 /** What the idle devices lose when `position` is taken: its links to the other idle ones; 0 if it is in use already. */
 export function linkLoss(devices: readonly Device[], idle: readonly number[], position: number): number {
@@ -48,24 +56,27 @@ export function linkLoss(devices: readonly Device[], idle: readonly number[], po
   return loss;
 }
 
-/** Sets looked at before the best one so far is taken. All sets of 16 devices (at most 12,870) are within it. */
-const LINK_STEPS = 60_000;
+/** Steps before the best set so far is taken. All sets of 16 devices (at most 12,870) are within it. */
+export const LINK_STEPS = 60_000;
 
 /**
  * The best `count` of `candidates` (ascending positions), null when there are too few or, with `required`, when NVLink connects
  * no set of them. Exact for up to 16 candidates; branches that cannot beat the best set are cut, so a uniform fabric
- * ends after its first set. Equal sums go to the lowest positions.
+ * ends after its first set. Equal sums go to the lowest positions. Takes at most `limit` steps per NVLink island (but goes on to a
+ * first set unless `required`) and adds them to `spent`.
  */
 export function bestLinkedSet(
   devices: readonly Device[],
   candidates: readonly number[],
   count: number,
   required: boolean,
+  spent: Work = { work: 0 },
+  limit: number = LINK_STEPS,
 ): readonly number[] | null {
-  if (!required || count === 1) return bestSet(devices, candidates, count, false)?.set ?? null;
+  if (!required || count === 1) return bestSet(devices, candidates, count, false, spent, limit)?.set ?? null;
   let best: Linked | null = null;
   for (const island of nvlinkIslands(devices, candidates)) {
-    const found = bestSet(devices, island, count, true);
+    const found = bestSet(devices, island, count, true, spent, limit);
     if (found === null || (best !== null && compareLinked(found, best) >= 0)) continue;
     best = found;
   }
@@ -85,9 +96,12 @@ function bestSet(
   candidates: readonly number[],
   count: number,
   connected: boolean,
+  spent: Work,
+  limit: number,
 ): Linked | null {
   const n = candidates.length;
   if (n < count) return null;
+  const most = Math.max(limit, count);
   const weights = new Float64Array(n * n);
   let top = 0;
   for (let a = 0; a < n; a++) {
@@ -101,12 +115,14 @@ function bestSet(
   let best: readonly number[] | null = null;
   let bestSum = -1;
   let steps = 0;
+  let asked = 0;
   const allPairs = (count * (count - 1)) / 2;
 
   const descend = (from: number, sum: number): void => {
     if (picked.length === count) {
       if (sum <= bestSum) return;
       const set = picked.map((candidate) => candidates[candidate]!);
+      if (connected) asked++;
       if (connected && !isIsland(devices, set)) return;
       bestSum = sum;
       best = set;
@@ -114,7 +130,7 @@ function bestSet(
     }
     const pairsLeft = allPairs - (picked.length * (picked.length - 1)) / 2;
     for (let next = from; next <= n - (count - picked.length); next++) {
-      if (sum + pairsLeft * top <= bestSum || ++steps > LINK_STEPS) return;
+      if (sum + pairsLeft * top <= bestSum || ++steps > most) return;
       let gain = 0;
       for (const earlier of picked) gain += weights[earlier * n + next]!;
       picked.push(next);
@@ -123,5 +139,6 @@ function bestSet(
     }
   };
   descend(0, 0);
+  spent.work += n * n + steps * count + asked * count * count;
   return best === null ? null : { set: best, sum: bestSum };
 }
