@@ -52,6 +52,13 @@ const SEEN_PODS = 10_000;
 const AWAIT_MS = 30_000;
 /** Refused pods that the informer does not know are counted as waiting for so long, ms. */
 const STRANGER_MS = 60_000;
+/** A refused pod that fits by now is woken if kube-scheduler has not asked again for so long, ms; then ever more rarely, up to the second. */
+const WAKE_AFTER_MS = 1_500;
+const WAKE_RAREST_MS = 60_000;
+/** Bounds of one round of waking: pods looked at, pods woken, nodes looked at for each. */
+const WAKE_LOOKS = 100;
+const WAKE_AT_ONCE = 20;
+const WAKE_VISITS = 32;
 /** A landed Binding that the informer does not show for so long is read back, ms. */
 const LANDED_OVERDUE_MS = 30_000;
 
@@ -80,14 +87,18 @@ export class Books implements Decider {
   }
 
   resolve(names: readonly string[]): Offered {
-    return new Offered(names, this.picture.nodes);
+    return Offered.ofNames(names, this.picture.nodes);
+  }
+
+  resolveBytes(list: Uint8Array): Offered | null {
+    return Offered.ofBytes(list, this.picture.nodes);
   }
 
   filter(pod: PodFacts, offeredNodes: OfferedNodes, shortList: number): FilterAnswer {
     const offered = this.#current(offeredNodes);
     this.#seen.set(pod.uid, pod);
     const bound = this.picture.pod(pod.uid)?.nodeName ?? null;
-    if (bound !== null) return answer(offered.names.includes(bound) ? [bound] : [], []);
+    if (bound !== null) return answer(offered.includes(bound) ? [bound] : [], []);
     const guarded = this.#guarded(pod);
     if (guarded !== null || pod.ask.kind !== 'request') return passThrough(pod, offered, this.picture.nodes, guarded);
 
@@ -95,7 +106,7 @@ export class Books implements Decider {
     if (hold !== undefined && hold.cause !== 'awaiting') {
       const confirmed = this.#confirm(hold, pod, offered);
       if (confirmed !== null) return confirmed;
-      if (hold.state !== 'open') return answer([], refuseAll(offered.names, 'bind-pending'));
+      if (hold.state !== 'open') return answer([], refuseAll(offered, 'bind-pending'));
       this.picture.dropHold(pod.uid);
     }
     return this.#decide(pod, pod.ask.request, offered, shortList, hold?.cause === 'awaiting' ? hold : null);
@@ -204,6 +215,52 @@ export class Books implements Decider {
     const pod = this.picture.pod(hold.pod.uid);
     if (hold.cause !== 'awaiting' || pod === undefined || pod.nominatedNode !== hold.node) return false;
     return hold.victims.some((uid) => this.picture.pod(uid)?.terminating);
+  }
+
+  /**
+   * Refused pods that would fit somewhere by now. kube-scheduler tries a waiting pod when it sees something freed; if it saw that
+   * before our watch did, we refused, and nothing would make it try again for minutes. Most often it has tried again by itself;
+   * so only pods that were not heard of for a while are named, each more and more rarely (in-tree rules may be in the way).
+   */
+  toWake(): readonly PodFacts[] {
+    const now = this.#clock.monotonic();
+    const woken: PodFacts[] = [];
+    let looked = 0;
+    for (const [uid, refusal] of this.picture.refused()) {
+      if (looked >= WAKE_LOOKS || woken.length >= WAKE_AT_ONCE || now - refusal.since < WAKE_AFTER_MS) break;
+      const pod = this.picture.pod(uid);
+      if (pod === undefined || now - refusal.wokenAt < Math.min(WAKE_AFTER_MS * 2 ** refusal.wakes, WAKE_RAREST_MS))
+        continue;
+      looked++;
+      if (!this.#fitsSomewhere(pod)) continue;
+      refusal.wakes++;
+      refusal.wokenAt = now;
+      woken.push(pod);
+    }
+    return woken;
+  }
+
+  #fitsSomewhere(pod: PodFacts): boolean {
+    if (
+      pod.ask.kind !== 'request' ||
+      pod.nodeName !== null ||
+      pod.terminating ||
+      pod.gated ||
+      this.#guarded(pod) !== null
+    )
+      return false;
+    // its own reservation does not stand in its way
+    const awaiting = this.picture.holds.get(pod.uid);
+    if (awaiting !== undefined) this.picture.dropHold(pod.uid);
+    const index = this.#index(pod, pod.ask.request);
+    let fits = false;
+    let visits = 0;
+    index.ranking.walk((slot) => {
+      fits = this.picture.nodes.at(slot)?.lacks(pod.needs) === null;
+      return !fits && ++visits < WAKE_VISITS;
+    });
+    if (awaiting !== undefined) this.picture.putHold(awaiting);
+    return fits;
   }
 
   /** Pods whose Binding landed long ago by the API server's word, and that the informer still does not show bound. */
@@ -348,13 +405,13 @@ export class Books implements Decider {
   #refuse(index: ShapeIndex, pod: PodFacts, offered: Offered, awaiting: Hold | null): FilterAnswer {
     const generation = this.picture.nodes.generation;
     const last = this.#hopeless.get(index);
-    if (awaiting === null && last !== undefined && last.generation === generation && last.offered === offered) {
+    if (awaiting === null && last !== undefined && last.generation === generation && last.offered.sameSet(offered)) {
       this.picture.setWaiting(pod.uid, last.fragmented, this.#clock.monotonic());
       return last.answer;
     }
     const refused: Refusal[] = [];
     let byShapeAlone = awaiting === null && !index.incomplete;
-    for (let at = 0; at < offered.names.length; at++) {
+    for (let at = 0; at < offered.count; at++) {
       const node = this.picture.nodes.at(offered.slots[at]!);
       let code: ReasonCode = 'node-unknown';
       if (node !== null) {
@@ -363,7 +420,7 @@ export class Books implements Decider {
         code =
           node.name === awaiting?.node ? 'victims-terminating' : (shapeCode ?? node.lacks(pod.needs) ?? 'gpu-full');
       }
-      refused.push({ node: offered.names[at]!, code });
+      refused.push({ node: node?.name ?? offered.nameAt(at), code });
     }
     const result = answer([], refused);
     const fragmented = refused.some((refusal) => refusal.code === 'gpu-fragmented');
@@ -479,6 +536,6 @@ function answer(fits: readonly string[], refused: readonly Refusal[]): FilterAns
   return { all: false, fits, refused };
 }
 
-function refuseAll(names: readonly string[], code: ReasonCode): Refusal[] {
-  return names.map((node) => ({ node, code }));
+function refuseAll(offered: Offered, code: ReasonCode): Refusal[] {
+  return offered.names.map((node) => ({ node, code }));
 }

@@ -14,6 +14,7 @@ import { type MakePicture, makePicture } from './picture.ts';
 import { makeHealthServer, makeServer } from './server.ts';
 import { readTls, watchTls } from './tls.ts';
 import { Binder } from './verbs/bind.ts';
+import { wake } from './waker.ts';
 
 const SWEEP_MS = 1_000;
 /** beyond what a bind can take (its call, then a GET), something hangs */
@@ -148,7 +149,7 @@ export async function startExtender(config: ExtenderConfig, options: StartOption
   };
   const context = {
     decider: parts.decider,
-    lists: new NameLists(),
+    lists: new NameLists(parts.decider),
     projectPod: parts.projectPod,
     shortList: config.shortList,
     deciding,
@@ -179,6 +180,7 @@ export async function startExtender(config: ExtenderConfig, options: StartOption
   const sweep = (): void => {
     parts.sweep();
     for (const { uid, namespace, name } of parts.overdue()) binder.readBack({ uid, namespace, name });
+    if (deciding()) for (const pod of parts.toWake()) void wake(pod, { transport, clock });
     sweepTimer = clock.after(SWEEP_MS, sweep);
   };
   const close = async (): Promise<void> => {
