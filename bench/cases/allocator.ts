@@ -79,7 +79,7 @@ export function choose(raw: unknown): Verdict {
   const { policy, machine, free, mustInclude, count, expect } = chooseShape.parse(raw);
   const devices = devicesOf(machine);
   // whoever has to include as many as are asked for has named the set; more than that, or fewer, no pod can say
-  if (mustInclude.length > count) return expect.gpus.length === 0 ? SAME : byDesign('must-include');
+  if (mustInclude.length > count) return byDesign('must-include');
   if (mustInclude.some((index) => !free.includes(index))) {
     const ours = new Machine(devices, policy, free).take(mustInclude.length, mustInclude);
     return ours.length === 0 && expect.gpus.length === 0 ? SAME : fails(`ours ${ours}, theirs ${expect.gpus}`);

@@ -5,7 +5,7 @@
  */
 import { program } from 'commander';
 import { DESIGN_RULES, LATER_PARTS } from './rules.ts';
-import { type Ended, runDirectory } from './run.ts';
+import { type Ended, type Report, runDirectory } from './run.ts';
 import { RESULTS, type Tally, type Verdict } from './verdict.ts';
 
 function reasonOf(verdict: Verdict): string {
@@ -27,6 +27,15 @@ const counts = (tally: Tally): string =>
 const line = ({ folder, file, name, verdict }: Ended): string =>
   `${verdict.result.padEnd(10)} ${folder}/${file} | ${name}\n           ${reasonOf(verdict)}`;
 
+/** A directory that cannot be read is said in one line. */
+function read(directory: string): Report {
+  try {
+    return runDirectory(directory);
+  } catch (error) {
+    return program.error(`cases: ${(error as Error).message}`, { exitCode: 2 });
+  }
+}
+
 program
   .name('cases')
   .argument('<dir>', 'a directory with one folder of case files per project')
@@ -34,7 +43,7 @@ program
   .parse();
 const [directory] = program.args;
 const { json } = program.opts<{ json?: boolean }>();
-const report = runDirectory(directory!);
+const report = read(directory!);
 if (json) {
   for (const { folder, file, name, verdict } of report.cases) {
     console.log(JSON.stringify({ folder, file, name, ...verdict, reason: reasonOf(verdict) }));

@@ -196,6 +196,9 @@ export function refused(scene: Scene, answer: Map<string, ReasonCode>): Verdict 
     const rule = ruleOfPolicy(scene.pod);
     if (rule !== null) return byDesign(rule);
   }
-  if (scene.nodes.some(({ gpus }) => gpus.some(({ mode }) => mode === 'mig'))) return byDesign('mig');
+  const uncut = scene.nodes.map((node) => ({ ...node, gpus: node.gpus.map((gpu) => ({ ...gpu, mode: null })) }));
+  if (scene.nodes.some(({ gpus }) => gpus.some(({ mode }) => mode === 'mig')) && isPlaced(answerOn(scene, uncut))) {
+    return byDesign('mig');
+  }
   return fails(`refused: ${codes.join(', ')}`);
 }

@@ -167,7 +167,10 @@ const assignedShape = z.looseObject({
 /** Where their call ends in an error. */
 function judgeError(raw: unknown, scene: Scene): Verdict {
   const assigned = assignedShape.parse(raw).pod.alreadyAssigned;
-  if (assigned !== undefined) return byDesign('adopts-claim');
+  if (assigned !== undefined) {
+    const where = confirmed(scene, assigned.node);
+    return where === null ? byDesign('adopts-claim') : fails(`confirmed on ${where}, theirs an error`);
+  }
   const answer = answerOf(scene);
   return isPlaced(answer) ? fails(`placed on ${answer.node}, theirs an error`) : byDesign('no-count-limit');
 }
@@ -177,14 +180,19 @@ export function placeOne(raw: unknown): Verdict {
   const { nodes, running, pod, expect } = placeShape.parse(raw);
   const assigned = assignedShape.parse(raw).pod.alreadyAssigned;
   if (assigned === undefined || expect.error !== undefined) return place(raw);
+  const scene: Scene = { nodes, running: running ?? [], pod, interchangeable: [] };
+  return compare(confirmed(scene, assigned.node), expect.node ?? null);
+}
+
+/** The offered node that filter confirms to a pod that has this one already. */
+function confirmed({ nodes, running, pod }: Scene, assigned: string): string | null {
   const stand = new Stand();
   for (const node of nodes) stand.addGpuNode(node);
-  for (const each of running ?? []) stand.addRunning(each);
+  for (const each of running) stand.addRunning(each);
   const asked = askingPod(pod);
-  stand.picture.upsertPod({ ...asked, nodeName: assigned.node });
-  const offered = stand.names();
-  const [where] = stand.books.filter(asked, stand.books.resolve(offered), 1).fits;
-  return compare(where ?? null, expect.node ?? null);
+  stand.picture.upsertPod({ ...asked, nodeName: assigned });
+  const offered = nodes.map(({ name }) => name);
+  return stand.books.filter(asked, stand.books.resolve(offered), 1).fits[0] ?? null;
 }
 
 const needsShape = z.looseObject({

