@@ -124,12 +124,14 @@ export class Books implements Decider {
   }
 
   preempt(pod: PodFacts, candidates: readonly PreemptCandidate[]): readonly PreemptAnswer[] {
-    if (pod.neverPreempts || this.#guarded(pod) !== null) return [];
+    if (pod.neverPreempts) return [];
     // its Binding may be on its way, or have landed: nothing of what it holds may be given up for another place
     const held = this.picture.holds.get(pod.uid);
     if ((held !== undefined && held.state !== 'open') || this.picture.pod(pod.uid)?.nodeName) return [];
-    const index = pod.ask.kind === 'request' ? this.#index(pod, pod.ask.request) : null;
-    const { best, next } = correctVictims(this.picture, pod, index?.shape ?? null, candidates, this.#preemptFrom);
+    const guarded = this.#guarded(pod);
+    if (guarded !== null || pod.ask.kind !== 'request') return this.#passVictims(pod, candidates, guarded);
+    const { shape } = this.#index(pod, pod.ask.request);
+    const { best, next } = correctVictims(this.picture, pod, shape, candidates, this.#preemptFrom);
     this.#preemptFrom = next;
     if (best === null) return [];
     if (best.claim !== null) {
@@ -139,6 +141,20 @@ export class Books implements Decider {
       });
     }
     return [{ node: best.node, victims: best.victims, pdbViolations: best.pdbViolations }];
+  }
+
+  /** kube-scheduler's own victims: it knows everything about them that counts here. */
+  #passVictims(
+    pod: PodFacts,
+    candidates: readonly PreemptCandidate[],
+    guarded: ReasonCode | null,
+  ): readonly PreemptAnswer[] {
+    const offered = this.resolve(candidates.map(({ node }) => node));
+    const { refused } = passThrough(pod, offered, this.picture.nodes, guarded);
+    const barred = new Set(refused.map(({ node }) => node));
+    return candidates.flatMap(({ node, victims, pdbViolations = 0 }) =>
+      victims === null || victims.length === 0 || barred.has(node) ? [] : [{ node, victims, pdbViolations }],
+    );
   }
 
   beginBind(ref: { uid: string; namespace: string; name: string }, nodeName: string): BindPlan {
