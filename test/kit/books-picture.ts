@@ -25,6 +25,7 @@ export function booksPicture(
     });
     return {
       decider: books,
+      picture,
       projectPod,
       start: async () => {},
       refresh: async () => {},
