@@ -3,8 +3,8 @@
  * which is in docs/simulation.md.
  */
 import type { Hold } from '../../cluster/holds.ts';
-import type { MakePicture, PictureParts } from '../../extender/picture.ts';
 import type { ExtenderConfig } from '../../extender/config.ts';
+import type { MakePicture, PictureParts } from '../../extender/picture.ts';
 import type { KubeRequest, KubeResponse } from '../../kube/ports.ts';
 
 type PictureOptions = Parameters<MakePicture>[0];
@@ -107,7 +107,10 @@ export const BUGS: Readonly<Record<string, Bug>> = {
         },
       }),
   },
-  'holds-never-swept': { what: 'nothing ends a hold whose bind never comes', picture: (parts) => ({ ...parts, sweep() {} }) },
+  'holds-never-swept': {
+    what: 'nothing ends a hold whose bind never comes',
+    picture: (parts) => ({ ...parts, sweep() {} }),
+  },
   'hopeless-for-ever': {
     what: 'a pod that was refused is refused from then on, whatever changes',
     picture(parts) {
@@ -138,9 +141,7 @@ export const BUGS: Readonly<Record<string, Bug>> = {
       nodes.setFacts = (name, facts) =>
         setFacts(
           name,
-          facts === null
-            ? null
-            : { ...facts, devices: facts.devices.map((device) => ({ ...device, healthy: true })) },
+          facts === null ? null : { ...facts, devices: facts.devices.map((device) => ({ ...device, healthy: true })) },
         );
       return parts;
     },
@@ -164,7 +165,9 @@ export const BUGS: Readonly<Record<string, Bug>> = {
     picture(parts) {
       const { nodes } = parts.picture;
       let first: Int32Array | null = null;
-      const read = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(nodes), 'ranks')!.get!.bind(nodes) as () => Int32Array;
+      const read = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(nodes), 'ranks')!.get!.bind(
+        nodes,
+      ) as () => Int32Array;
       Object.defineProperty(nodes, 'ranks', {
         get() {
           first ??= nodes.slots > 0 ? read() : null;

@@ -3,8 +3,9 @@
  * `renewDeadlineMs` gives up (kube-scheduler exits), whoever sees it unchanged for `leaseDurationMs` takes it. Ages are measured
  * by the own monotonic clock, renewTime is the own wall clock.
  */
-import type { Clock, KubeResponse, Transport } from '../../kube/ports.ts';
+
 import { leasesPath } from '../../kube/lease.ts';
+import type { Clock, KubeResponse, Transport } from '../../kube/ports.ts';
 
 export const LEASE = { namespace: 'kube-system', name: 'muster-scheduler' } as const;
 const LEASE_DURATION_MS = 15_000;
@@ -84,7 +85,8 @@ export class Elector {
 
   /** The record is looked up anew; what was seen of others counts on. */
   #forget(): void {
-    if (this.#observed !== null) this.#observed = { ...this.#observed, spec: { ...this.#observed.spec, holderIdentity: '?' } };
+    if (this.#observed !== null)
+      this.#observed = { ...this.#observed, spec: { ...this.#observed.spec, holderIdentity: '?' } };
   }
 
   #observe(lease: Lease): void {

@@ -1,6 +1,7 @@
 /** What users, administrators and machines do in a world: drawn from the seed before it begins, carried out at its time. */
-import type { JsonObject, KubeObject } from '../api/object.ts';
+
 import type { Api } from '../api/api.ts';
+import type { JsonObject, KubeObject } from '../api/object.ts';
 import type { Chance, Fault } from './chance.ts';
 import { FAULTS, type FaultKind, type Rates } from './faults.ts';
 import type { Network } from './network.ts';
@@ -178,7 +179,9 @@ export class Events {
     if (pod === undefined) return;
     const force = replace || (size * 17) % 1 < 0.3;
     const options = force ? { gracePeriodSeconds: 0 } : {};
-    void this.#call('DELETE', podPath(pod), options).then(() => (replace ? this.#createPod(pod.metadata.name) : undefined));
+    void this.#call('DELETE', podPath(pod), options).then(() =>
+      replace ? this.#createPod(pod.metadata.name) : undefined,
+    );
   }
 
   #podEdited(size: number): void {

@@ -31,7 +31,11 @@ export const FAULTS = {
   'crash-extender': { rate: 0.8, per: 'seed', what: 'an extender is killed' },
   'crash-scheduler': { rate: 0.5, per: 'seed', what: 'a kube-scheduler is killed' },
   pause: { rate: 0.8, per: 'seed', what: 'kube-scheduler and extender stop for up to 40 s, beyond their Lease' },
-  'clock-jump': { rate: 0.8, per: 'seed', what: 'the wall clock of a machine is set, by up to 4 s back or a minute ahead' },
+  'clock-jump': {
+    rate: 0.8,
+    per: 'seed',
+    what: 'the wall clock of a machine is set, by up to 4 s back or a minute ahead',
+  },
   'node-gone': { rate: 1, per: 'seed', what: 'a node is deleted and comes back, often with other GPUs' },
   'node-unready': { rate: 1, per: 'seed', what: 'a node is not ready, or cordoned, for a while' },
   'gpu-unhealthy': { rate: 1.5, per: 'seed', what: 'a GPU is unhealthy for a while' },

@@ -4,8 +4,18 @@
  */
 import { arrayAt, isObject, type KubeObject, objectAt, textAt } from '../api/object.ts';
 
-export type Gpu = { readonly uuid: string | null; readonly index: number; readonly mib: number; readonly healthy: boolean };
-export type Share = { readonly uuid: string | null; readonly index: number; readonly mib: number; readonly milli: number };
+export type Gpu = {
+  readonly uuid: string | null;
+  readonly index: number;
+  readonly mib: number;
+  readonly healthy: boolean;
+};
+export type Share = {
+  readonly uuid: string | null;
+  readonly index: number;
+  readonly mib: number;
+  readonly milli: number;
+};
 
 /** What a pod of the world wants: `count` devices, of each `milli` thousandths, or `mib` MiB of memory alone. */
 export type Wants = { readonly count: number; readonly milli: number; readonly mib: number | null };

@@ -11,7 +11,19 @@ import { arrayAt, type KubeObject, objectAt, storeKey, textAt } from '../api/obj
 import { resourceId } from '../api/resources.ts';
 import type { Change, Store } from '../api/store.ts';
 import { LEASE } from './elector.ts';
-import { claimOf, type Gpu, gpusOf, holdsDevices, isManaged, mibOn, positionOf, useOf, type Wants, WANTS, wantsOf } from './gpus.ts';
+import {
+  claimOf,
+  type Gpu,
+  gpusOf,
+  holdsDevices,
+  isManaged,
+  mibOn,
+  positionOf,
+  useOf,
+  WANTS,
+  type Wants,
+  wantsOf,
+} from './gpus.ts';
 import type { Pair } from './pair.ts';
 
 export const PODS = resourceId('v1', 'pods');
@@ -107,11 +119,15 @@ export class Oracle {
   holdsInTime(): void {
     for (const pair of this.#pairs()) {
       const { extender } = pair;
-      if (extender === null || extender.process.dead || extender.process.pausedUntil > this.#now() - SWEEP_SLACK_MS) continue;
+      if (extender === null || extender.process.dead || extender.process.pausedUntil > this.#now() - SWEEP_SLACK_MS)
+        continue;
       this.checks['hold-overdue']++;
       for (const hold of extender.core.parts.picture.holds.values()) {
         if (hold.deadline !== null && hold.deadline < this.#now() - SWEEP_SLACK_MS)
-          this.report('hold-overdue', `${hold.pod.name}: ${hold.cause} hold of extender-${pair.name} ended at ${hold.deadline}`);
+          this.report(
+            'hold-overdue',
+            `${hold.pod.name}: ${hold.cause} hold of extender-${pair.name} ended at ${hold.deadline}`,
+          );
       }
     }
   }
@@ -145,7 +161,8 @@ export class Oracle {
       this.checks['gpu-milli-wrong']++;
       const right = 1000 * this.#gpus(node).filter((gpu) => gpu.healthy).length;
       const said = objectAt(node.status, 'allocatable')[GPU_MILLI];
-      if (Number(said) !== right) this.report('gpu-milli-wrong', `${node.metadata.name}: ${said}, ${right} would be right`);
+      if (Number(said) !== right)
+        this.report('gpu-milli-wrong', `${node.metadata.name}: ${said}, ${right} would be right`);
     }
     for (const pair of this.#pairs()) this.#books(pair);
   }
@@ -166,7 +183,8 @@ export class Oracle {
       const ledger = picture.nodes.get(name)?.ledger;
       const said = ledger === undefined ? 'nothing' : JSON.stringify([[...ledger.usedMib], [...ledger.usedMilli]]);
       const right = JSON.stringify([use.mib, use.milli]);
-      if (said !== right) this.report('books-differ', `extender-${pair.name} ${name}: ${said}, the objects say ${right}`);
+      if (said !== right)
+        this.report('books-differ', `extender-${pair.name} ${name}: ${said}, the objects say ${right}`);
       if (ledger?.awaitedMib.some((mib) => mib > 0))
         this.report('books-differ', `extender-${pair.name} ${name}: something is still awaited`);
     }
@@ -225,11 +243,12 @@ export class Oracle {
     const since = this.#now() - LATE_MS;
     const inventories = (this.#inventories.get(node) ?? []).filter((one) => one.until >= since);
     this.checks['device-unknown']++;
-    const real = inventories.filter(({ gpus }) =>
-      claim.every((share) => gpus[positionOf(gpus, share)]?.healthy),
-    );
+    const real = inventories.filter(({ gpus }) => claim.every((share) => gpus[positionOf(gpus, share)]?.healthy));
     if (real.length === 0) {
-      this.report('device-unknown', `${name} on ${node} claims what was not there or not healthy: ${JSON.stringify(claim)}`);
+      this.report(
+        'device-unknown',
+        `${name} on ${node} claims what was not there or not healthy: ${JSON.stringify(claim)}`,
+      );
       return;
     }
     this.checks['claim-wrong']++;
@@ -264,7 +283,11 @@ export class Oracle {
     // an edited pod may be refused for that
     if (asked > 1 || (pod.metadata.annotations?.['muster.dev/request'] ?? '').includes('two')) return false;
     if (node.spec?.unschedulable === true) return false;
-    if (!arrayAt(node.status, 'conditions').some((one) => textAt(one, 'type') === 'Ready' && textAt(one, 'status') === 'True'))
+    if (
+      !arrayAt(node.status, 'conditions').some(
+        (one) => textAt(one, 'type') === 'Ready' && textAt(one, 'status') === 'True',
+      )
+    )
       return false;
     const pods = [...this.#podsOn(node.metadata.name)];
     const allocatable = objectAt(node.status, 'allocatable');
@@ -279,8 +302,7 @@ export class Oracle {
     const gpus = this.#gpus(node);
     const use = useOf(gpus, pods);
     const free = gpus.filter(
-      (gpu, at) =>
-        gpu.healthy && use.milli[at]! + wants.milli <= 1000 && use.mib[at]! + mibOn(wants, gpu) <= gpu.mib,
+      (gpu, at) => gpu.healthy && use.milli[at]! + wants.milli <= 1000 && use.mib[at]! + mibOn(wants, gpu) <= gpu.mib,
     );
     return free.length >= wants.count;
   }
@@ -331,7 +353,9 @@ const same = (a: readonly Gpu[], b: readonly Gpu[]): boolean =>
   a.length === b.length &&
   a.every((gpu, at) => {
     const other = b[at]!;
-    return gpu.uuid === other.uuid && gpu.index === other.index && gpu.mib === other.mib && gpu.healthy === other.healthy;
+    return (
+      gpu.uuid === other.uuid && gpu.index === other.index && gpu.mib === other.mib && gpu.healthy === other.healthy
+    );
   });
 
 function requestsOf(pod: KubeObject): Record<string, number> {

@@ -2,11 +2,12 @@
  * One pod of ours as it is deployed: a kube-scheduler and its extender on one machine, each killed and started again by itself.
  * Nothing but the API outlives a restart.
  */
+
+import { SCHEDULER_NAME } from '../../core/names.ts';
 import { type ExtenderConfig, readConfig } from '../../extender/config.ts';
-import { makePicture, type MakePicture } from '../../extender/picture.ts';
+import { type MakePicture, makePicture } from '../../extender/picture.ts';
 import { makeExtender } from '../../extender/start.ts';
 import { Scheduler } from '../scheduler/scheduler.ts';
-import { SCHEDULER_NAME } from '../../core/names.ts';
 import type { Bug } from './bugs.ts';
 import type { Chance } from './chance.ts';
 import { Elector, LEASE } from './elector.ts';
@@ -77,7 +78,8 @@ export class Pair {
 
   /** Both stop until `until`, as a machine does that is out of memory or being moved. */
   pause(until: number): void {
-    for (const process of [this.#extender?.process, this.#scheduler]) if (process) process.pausedUntil = until;
+    for (const process of [this.#extender?.process, this.#scheduler])
+      if (process) this.#options.time.pause(process, until);
   }
 
   #restart(what: string, start: () => void): void {
@@ -103,7 +105,8 @@ export class Pair {
       makePicture: bugged,
       onLog: (level, message, details) => {
         trace.note(process.name, `${message} ${JSON.stringify(details)}`);
-        if (level === 'warn' && (details as { code?: string }).code === 'sink') onThrow(process.name, message + JSON.stringify(details));
+        if (level === 'warn' && (details as { code?: string }).code === 'sink')
+          onThrow(process.name, message + JSON.stringify(details));
       },
     });
     this.#extender = { process, core, onThrow: (verb, error) => onThrow(`${process.name} ${verb}`, error) };

@@ -7,7 +7,7 @@ import type { Clock, Timer } from '../../kube/ports.ts';
 /** 2026-01-01, where every world begins */
 const EPOCH_MS = 1_767_225_600_000;
 
-type Entry = { at: number; sequence: number; run: (() => void) | null; readonly owner: Process | null };
+export type Entry = { at: number; sequence: number; run: (() => void) | null; readonly owner: Process | null };
 
 export class VirtualTime {
   now = 0;
@@ -26,6 +26,19 @@ export class VirtualTime {
     };
   }
 
+  /** Stops a process. When it goes on it finds everything that piled up, in the order in which it came. */
+  pause(process: Process, until: number): void {
+    process.pausedUntil = Math.max(process.pausedUntil, until);
+    this.after(until - this.now, () => {
+      if (process.pausedUntil > this.now) return;
+      for (const entry of process.backlog.splice(0)) {
+        entry.at = this.now;
+        entry.sequence = this.#sequence++;
+        this.#push(entry);
+      }
+    });
+  }
+
   /** Moves to the next entry and runs it. False when there is none. */
   next(): boolean {
     for (;;) {
@@ -34,8 +47,7 @@ export class VirtualTime {
       const { run, owner } = entry;
       if (run === null || owner?.dead) continue;
       if (owner !== null && owner.pausedUntil > entry.at) {
-        // whoever was stopped finds everything that piled up in the order in which it came
-        this.#push({ ...entry, run, at: owner.pausedUntil, sequence: this.#sequence++ });
+        owner.backlog.push(entry);
         continue;
       }
       this.now = Math.max(this.now, entry.at);
@@ -86,6 +98,8 @@ export class Process {
   readonly clock: Clock;
   dead = false;
   pausedUntil = 0;
+  /** what was due while it was paused */
+  readonly backlog: Entry[] = [];
   readonly #ends: (() => void)[] = [];
 
   constructor(name: string, time: VirtualTime, wall: WallClock) {

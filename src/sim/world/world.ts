@@ -122,16 +122,28 @@ class World {
       api,
       rates,
       onDone: (by, request, status) => {
-        if (request.method === 'POST' && request.path.includes('/binding') && status === 201 && by.name.startsWith('extender-'))
+        if (
+          request.method === 'POST' &&
+          request.path.includes('/binding') &&
+          status === 201 &&
+          by.name.startsWith('extender-')
+        )
           this.#oracle.bindingDone(by.name.slice('extender-'.length), elects);
       },
     });
     const onThrow = (where: string, error: unknown): void =>
-      this.#oracle.report('exception', `${where}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+      this.#oracle.report(
+        'exception',
+        `${where}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
+      );
     this.#pairs = (two ? ['a', 'b'] : ['a']).map(
       (name) => new Pair({ name, elects, time, chance, trace, rates, network, bug, onThrow }),
     );
-    this.#oracle = new Oracle(api.store, () => time.now, () => this.#pairs);
+    this.#oracle = new Oracle(
+      api.store,
+      () => time.now,
+      () => this.#pairs,
+    );
     const kubelet = new Process('kubelet', time, new WallClock());
     this.#kubelet = new Kubelet({
       transport: network.transport(kubelet, { calls: false }),
@@ -193,14 +205,15 @@ class World {
   #calm(): void {
     this.#chance.stopFaults();
     this.#trace.note('world', 'faults stop');
-    for (const pair of this.#pairs) pair.pause(0);
     this.#time.after(CALM_MS, () => this.#look());
   }
 
   #look(): void {
     const late = this.#time.now > SPAN_MS + SETTLE_MS;
     const still = this.#time.now - this.#oracle.changedAt >= STILL_MS;
-    const holds = this.#pairs.some((pair) => (pair.extender?.core.parts.picture.holds.values().next().done ?? true) === false);
+    const holds = this.#pairs.some(
+      (pair) => (pair.extender?.core.parts.picture.holds.values().next().done ?? true) === false,
+    );
     if (late || (still && !holds && this.#oracle.waitingThatFit().length === 0)) {
       this.#oracle.quiet();
       this.#settledAt = this.#time.now;
