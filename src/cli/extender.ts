@@ -21,8 +21,8 @@ else the host name. The least that runs on one machine beside a scheduler withou
 Examples:
   $ muster extender --config extender.yaml
   $ muster extender --config extender.yaml --kubeconfig ~/.kube/config --context staging
-  $ curl 127.0.0.1:8888/readyz
-  $ curl '127.0.0.1:8888/explain?pod=team/train-0'
+  $ curl '127.0.0.1:8888/readyz?verbose'
+  $ muster explain team/train-0
 
 SIGTERM: no new connection or decision; binds in flight get their answers, then exit with status 0.
 `;

@@ -6,6 +6,7 @@ import { LRUCache } from 'lru-cache';
 import { place } from '../core/gpu/fit.ts';
 import { gpuMilliOf } from '../core/gpu/gpu-milli.ts';
 import type { DevicePolicy, GpuRequest, NodePolicy } from '../core/gpu/request.ts';
+import { claimStands } from '../core/gpu/stands.ts';
 import { GPU_MILLI } from '../core/names.ts';
 import { judge, reasonOf } from '../core/placement/judge.ts';
 import type { NodeInfo } from '../core/placement/node-info.ts';
@@ -44,8 +45,13 @@ export type BooksConfig = {
 const SHAPES = 256;
 /** Pods without GPUs are not held; their last filter is remembered for bind, this many of them. */
 const SEEN_PODS = 10_000;
-/** What an `awaiting` hold waits beyond its victims' grace period, ms. */
-const AWAIT_MARGIN_MS = 30_000;
+/**
+ * How long an `awaiting` hold waits for its victims to begin to end, and for its preemptor to come once they are gone, ms. While
+ * they are ending it goes on by itself, whatever their grace period.
+ */
+const AWAIT_MS = 30_000;
+/** Refused pods that the informer does not know are counted as waiting for so long, ms. */
+const STRANGER_MS = 60_000;
 /** A landed Binding that the informer does not show for so long is read back, ms. */
 const LANDED_OVERDUE_MS = 30_000;
 
@@ -106,14 +112,16 @@ export class Books implements Decider {
 
   preempt(pod: PodFacts, candidates: readonly PreemptCandidate[]): readonly PreemptAnswer[] {
     if (pod.neverPreempts || this.#guarded(pod) !== null) return [];
+    // its Binding may be on its way, or have landed: nothing of what it holds may be given up for another place
+    const held = this.picture.holds.get(pod.uid);
+    if ((held !== undefined && held.state !== 'open') || this.picture.pod(pod.uid)?.nodeName) return [];
     const index = pod.ask.kind === 'request' ? this.#index(pod, pod.ask.request) : null;
     const best = correctVictims(this.picture, pod, index?.shape ?? null, candidates);
     if (best === null) return [];
     if (best.claim !== null) {
-      const grace = best.victims.reduce((most, uid) => Math.max(most, this.picture.pod(uid)?.graceSeconds ?? 0), 0);
       this.#hold(pod, best.node, best.claim, 'awaiting', {
         victims: best.victims,
-        deadline: this.#clock.monotonic() + grace * 1000 + AWAIT_MARGIN_MS,
+        deadline: this.#clock.monotonic() + AWAIT_MS,
       });
     }
     return [{ node: best.node, victims: best.victims, pdbViolations: best.pdbViolations }];
@@ -162,13 +170,21 @@ export class Books implements Decider {
     else this.picture.dropHold(uid);
   }
 
-  /** Ends holds past their deadline; an `awaiting` one goes on while a victim is still there. Call about once a second. */
+  /** Ends holds past their deadline; an `awaiting` one goes on while a victim is ending for it. Call about once a second. */
   sweep(): void {
     const now = this.#clock.monotonic();
     for (const hold of this.picture.holds.expired(now)) {
-      if (hold.victims.some((uid) => this.picture.pod(uid)?.terminating)) hold.deadline = now + AWAIT_MARGIN_MS;
+      if (this.#awaitsStill(hold)) hold.deadline = now + AWAIT_MS;
       else this.picture.dropHold(hold.pod.uid);
     }
+    this.picture.forgetStrangers(now - STRANGER_MS);
+  }
+
+  /** kube-scheduler took our word (the preemptor is nominated there and may still come) and a victim is on its way out. */
+  #awaitsStill(hold: Hold): boolean {
+    const pod = this.picture.pod(hold.pod.uid);
+    if (hold.cause !== 'awaiting' || pod === undefined || pod.nominatedNode !== hold.node) return false;
+    return hold.victims.some((uid) => this.picture.pod(uid)?.terminating);
   }
 
   /** Pods whose Binding landed long ago by the API server's word, and that the informer still does not show bound. */
@@ -181,7 +197,9 @@ export class Books implements Decider {
    * again, before anything is decided.
    */
   restoreAwaiting(): void {
-    const nominated = [...this.picture.pods()].filter((pod) => pod.nodeName === null && pod.nominatedNode !== null);
+    const nominated = [...this.picture.pods()].filter(
+      (pod) => pod.nodeName === null && pod.nominatedNode !== null && !pod.terminating && !pod.terminal,
+    );
     nominated.sort((a, b) => b.priority - a.priority || a.createdMs - b.createdMs || (a.uid < b.uid ? -1 : 1));
     for (const pod of nominated) {
       if (pod.ask.kind !== 'request' || this.picture.holds.get(pod.uid) !== undefined) continue;
@@ -189,7 +207,7 @@ export class Books implements Decider {
       if (reserved === null) continue;
       this.#hold(pod, pod.nominatedNode!, reserved.claim, 'awaiting', {
         victims: reserved.victims,
-        deadline: this.#clock.monotonic() + AWAIT_MARGIN_MS,
+        deadline: this.#clock.monotonic() + AWAIT_MS,
       });
     }
   }
@@ -284,7 +302,7 @@ export class Books implements Decider {
     const generation = this.picture.nodes.generation;
     const last = this.#hopeless.get(index);
     if (awaiting === null && last !== undefined && last.generation === generation && last.offered === offered) {
-      this.picture.setWaiting(pod.uid, last.fragmented);
+      this.picture.setWaiting(pod.uid, last.fragmented, this.#clock.monotonic());
       return last.answer;
     }
     const refused: Refusal[] = [];
@@ -303,7 +321,7 @@ export class Books implements Decider {
     const result = answer([], refused);
     const fragmented = refused.some((refusal) => refusal.code === 'gpu-fragmented');
     if (byShapeAlone) this.#hopeless.set(index, { generation, offered, answer: result, fragmented });
-    this.picture.setWaiting(pod.uid, fragmented);
+    this.picture.setWaiting(pod.uid, fragmented, this.#clock.monotonic());
     return result;
   }
 
@@ -326,10 +344,15 @@ export class Books implements Decider {
 
   /** kube-scheduler chose another node than ours (shortList), or we were restarted after its filter: decide on that node now. */
   #moveAndBind(pod: PodFacts, request: GpuRequest, node: NodeInfo): BindPlan {
+    const before = this.picture.holds.get(pod.uid);
     this.picture.dropHold(pod.uid);
     const index = this.#index(pod, request);
     const code = this.#fitCode(index, pod, node);
-    if (code !== null) return { kind: 'refuse', code };
+    if (code !== null) {
+      // a bind that is refused ends a promise, not what victims are dying for
+      if (before?.cause === 'awaiting') this.picture.putHold(before);
+      return { kind: 'refuse', code };
+    }
     const claim = this.#claimOn(index.shape, request, node);
     if (claim === null) return { kind: 'refuse', code: 'gpu-full' };
     const hold = this.#hold(pod, node.name, claim, 'tentative', { ranked: [node.name] });
@@ -392,12 +415,7 @@ export class Books implements Decider {
     // full is no objection: it is full because of this hold
     if (code !== null && !code.startsWith('gpu-')) return code;
     if (node.useUnknown) return 'gpu-unknown-use';
-    for (const container of hold.claim.containers)
-      for (const share of container.devices) {
-        const position = node.ledger.positionOf(share);
-        if (position < 0 || !node.ledger.devices[position]!.healthy) return 'gpu-too-few';
-      }
-    return null;
+    return claimStands(node.ledger, pod.ask.request, hold.claim) ? null : 'gpu-full';
   }
 }
 

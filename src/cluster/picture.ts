@@ -22,7 +22,7 @@ export class Picture {
   readonly #interner = new PodInterner();
   readonly #budgets = new Map<string, PdbObject>();
   /** pods of ours without a node that were refused, and whether only fragmentation is in the way */
-  readonly #waiting = new Map<string, boolean>();
+  readonly #waiting = new Map<string, { readonly onlyFragmentation: boolean; readonly since: number }>();
 
   pod(uid: string): PodFacts | undefined {
     return this.#pods.get(uid);
@@ -56,6 +56,8 @@ export class Picture {
       this.#waiting.delete(pod.uid);
       if (heldOn !== undefined) this.dropHold(pod.uid);
     }
+    // it will never be bound, so what it was promised (unless a Binding is on its way) goes to others
+    if (pod.terminating && this.holds.get(pod.uid)?.state === 'open') this.dropHold(pod.uid);
     if (before !== undefined && counts(before)) {
       if (counted && sameOccupancy(before, pod)) return;
       this.nodes.remove(before.nodeName!, pod.uid);
@@ -86,8 +88,6 @@ export class Picture {
   putHold(hold: Hold): void {
     const { uid } = hold.pod;
     this.dropHold(uid);
-    this.holds.set(hold);
-    this.#waiting.delete(uid);
     this.nodes.add(hold.node, {
       uid,
       kind: hold.cause === 'awaiting' ? 'awaiting' : 'held',
@@ -95,6 +95,8 @@ export class Picture {
       needs: hold.pod.needs,
       unclaimed: false,
     });
+    this.holds.set(hold);
+    this.#waiting.delete(uid);
   }
 
   dropHold(uid: string): void {
@@ -105,13 +107,18 @@ export class Picture {
   }
 
   /** Remembers that a pod was refused, for the gauge of pods that wait only because of fragmentation. */
-  setWaiting(uid: string, onlyFragmentation: boolean): void {
-    this.#waiting.set(uid, onlyFragmentation);
+  setWaiting(uid: string, onlyFragmentation: boolean, now: number): void {
+    this.#waiting.set(uid, { onlyFragmentation, since: now });
+  }
+
+  /** Pods refused before `then` that no informer shows were deleted before they were known: no event will ever end them. */
+  forgetStrangers(then: number): void {
+    for (const [uid, { since }] of this.#waiting) if (since < then && !this.#pods.has(uid)) this.#waiting.delete(uid);
   }
 
   waiting(): { pods: number; onlyFragmentation: number } {
     let onlyFragmentation = 0;
-    for (const fragmented of this.#waiting.values()) if (fragmented) onlyFragmentation++;
+    for (const refused of this.#waiting.values()) if (refused.onlyFragmentation) onlyFragmentation++;
     return { pods: this.#waiting.size, onlyFragmentation };
   }
 

@@ -77,8 +77,6 @@ const NONE = '"FailedNodes":{},"FailedAndUnresolvableNodes":{},"Error":""';
 
 beforeAll(async () => {
   extender = await startExtender(config(), { transport, clock: nodeClock, rng: nodeRng, makePicture });
-  const early = await call(`${extender.url}/filter`, cached(podJson('early', '0.5'), ['n1']));
-  expect(JSON.parse(early.text).Error).toBe(TEXTS['not-deciding']);
   await eventually(() => extender.deciding);
 });
 afterAll(async () => {

@@ -196,9 +196,15 @@ export async function startExtender(config: ExtenderConfig, options: StartOption
   const { clock } = options;
   const tls = config.listen.tls === undefined ? null : readTls(config.listen.tls);
   let app: FastifyInstance | null = null;
+  /** the last problem per kind that is read */
+  const problems = new Map<string, string>();
   const core = makeExtender(config, {
     ...options,
-    onLog: (level, message, details) => app?.log[level](details, message),
+    onLog: (level, message, details) => {
+      app?.log[level](details, message);
+      if (level === 'warn' && 'kind' in details && 'message' in details)
+        problems.set(String(details.kind), String(details.message));
+    },
   });
   const { context, binder, parts, whenSynced } = core;
   const { deciding } = context;
@@ -214,6 +220,7 @@ export async function startExtender(config: ExtenderConfig, options: StartOption
   });
   const observe: ObserveOptions = {
     synced: parts.synced,
+    readingProblems: () => [...problems].map(([kind, problem]) => `${kind}: ${problem}`),
     draining: core.draining,
     stuck: () =>
       binder.oldestMs > STUCK_DEADLINES * config.callDeadlineMs ? 'a bind hangs beyond its deadline' : null,

@@ -73,6 +73,36 @@ test('with the extender dead the other profile goes on as before, while ours wai
   await stand.bound(['ours-later']);
 });
 
+test('a hanging extender delays the other profile only while one of our pods is tried, and for one timeout at most', async () => {
+  const before = verbs.passed.length;
+  stand.muster.process.pause();
+  try {
+    const started = performance.now();
+    const others = Array.from({ length: 10 }, (_, at) => `beside-hanging-${at}`);
+    await stand.create(others.map((name) => pod(name, { schedulerName: 'default-scheduler' })));
+    await stand.bound(others);
+    expect(performance.now() - started).toBeLessThan(2_000);
+    expect(verbs.passed.length).toBe(before);
+
+    // the webhook hangs too and is ignored after its 3 s: what it would have written is on the pod already
+    await stand.create([
+      fraction('ours-hangs', '0.25', {
+        requests: { 'muster.dev/gpu-milli': '250' },
+        limits: { 'muster.dev/gpu-milli': '250' },
+      }),
+    ]);
+    const tried = performance.now();
+    await stand.create([pod('behind-ours', { schedulerName: 'default-scheduler' })]);
+    await stand.bound(['behind-ours']);
+    // httpTimeout of the shipped entry is 5 s
+    expect(performance.now() - tried).toBeLessThan(7_000);
+  } finally {
+    stand.muster.process.resume();
+  }
+  await stand.create([fraction('ours-after', '0.25')]);
+  await stand.bound(['ours-after']);
+});
+
 test('no device was over 100 %', async () => {
   await stand.finish();
 });

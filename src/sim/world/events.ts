@@ -62,40 +62,27 @@ export class Events {
     }
   }
 
-  #happens(fault: Fault<FaultKind>): void {
+  #happens({ kind, size }: Fault<FaultKind>): void {
     const { network, api, pairs, time, trace } = this.#options;
-    const { kind, size } = fault;
     trace.note('world', kind);
     const pair = pairs[Math.floor(size * 997) % pairs.length]!;
-    switch (kind) {
-      case 'compaction':
-        return api.compact();
-      case 'outage':
-        return network.outage(500 + Math.floor(size * 12_000));
-      case 'crash-extender':
-        return pair.crash('extender');
-      case 'crash-scheduler':
-        return pair.crash('scheduler');
-      case 'pause':
-        return pair.pause(time.now + 2_000 + Math.floor(size * 38_000));
-      case 'clock-jump':
+    const actions: Partial<Record<FaultKind, () => void>> = {
+      compaction: () => api.compact(),
+      outage: () => network.outage(500 + Math.floor(size * 12_000)),
+      'crash-extender': () => pair.crash('extender'),
+      'crash-scheduler': () => pair.crash('scheduler'),
+      pause: () => pair.pause(time.now + 2_000 + Math.floor(size * 38_000)),
+      'clock-jump': () => {
         pair.wall.offsetMs += size < 0.5 ? -Math.floor(size * 8_000) : Math.floor((size - 0.5) * 120_000);
-        return;
-      case 'node-gone':
-        return this.#nodeGone(size);
-      case 'node-unready':
-        return this.#nodeUnready(size);
-      case 'gpu-unhealthy':
-        return this.#gpuUnhealthy(size);
-      case 'pod-deleted':
-        return this.#podDeleted(size, false);
-      case 'pod-replaced':
-        return this.#podDeleted(size, true);
-      case 'pod-edited':
-        return this.#podEdited(size);
-      default:
-        return;
-    }
+      },
+      'node-gone': () => this.#nodeGone(size),
+      'node-unready': () => this.#nodeUnready(size),
+      'gpu-unhealthy': () => this.#gpuUnhealthy(size),
+      'pod-deleted': () => this.#podDeleted(size, false),
+      'pod-replaced': () => this.#podDeleted(size, true),
+      'pod-edited': () => this.#podEdited(size),
+    };
+    actions[kind]?.();
   }
 
   // ---- nodes

@@ -241,26 +241,20 @@ class Link {
     const delay = 1 + Math.floor(chance.draw(`event latency ${this.#actor}`) * 6);
     const bytes = Buffer.from(piece);
     const size = fault?.size ?? 0;
-    switch (fault?.kind) {
-      case 'event-delayed':
-        return this.#arrive(bytes, delay + Math.floor(size * size * 4_000));
-      case 'event-stalled':
-        return this.#arrive(bytes, delay + Math.floor(size * 30_000));
-      case 'event-doubled':
-        this.#arrive(bytes, delay);
-        return this.#arrive(bytes, delay);
-      case 'event-split': {
-        const cut = Math.floor(size * bytes.length);
-        this.#arrive(bytes.subarray(0, cut), delay);
-        return this.#arrive(bytes.subarray(cut), delay + Math.floor(size * 1_000));
-      }
-      case 'stream-broken': {
-        const cut = Math.floor((size * 2 - 1) * bytes.length);
-        if (cut > 0) this.#arrive(bytes.subarray(0, cut), delay);
-        return this.break(delay);
-      }
-      default:
-        return this.#arrive(bytes, delay);
+    const cutAt = (share: number): number => Math.max(0, Math.floor(share * bytes.length));
+    if (fault?.kind === 'event-split') {
+      this.#arrive(bytes.subarray(0, cutAt(size)), delay);
+      this.#arrive(bytes.subarray(cutAt(size)), delay + Math.floor(size * 1_000));
+    } else if (fault?.kind === 'stream-broken') {
+      // half of them before the event, half of them inside it
+      const cut = cutAt(size * 2 - 1);
+      if (cut > 0) this.#arrive(bytes.subarray(0, cut), delay);
+      this.break(delay);
+    } else {
+      const late =
+        fault?.kind === 'event-delayed' ? size * size * 4_000 : fault?.kind === 'event-stalled' ? size * 30_000 : 0;
+      this.#arrive(bytes, delay + Math.floor(late));
+      if (fault?.kind === 'event-doubled') this.#arrive(bytes, delay);
     }
   }
 

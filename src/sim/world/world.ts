@@ -165,16 +165,18 @@ class World {
       const turn = (): void => {
         // what the step before set going has run to its end by now
         if (this.#steps > 0) this.#check();
-        if (this.#done || this.#oracle.violations.length > 0) return resolve();
-        this.#steps++;
-        if (!this.#time.next() || this.#steps > MOST_STEPS) {
-          this.#oracle.report('not-quiet', `${this.#steps} steps and no end`);
-          return resolve();
-        }
-        setImmediate(turn);
+        if (!this.#done && this.#oracle.violations.length === 0 && this.#step()) setImmediate(turn);
+        else resolve();
       };
       turn();
     });
+  }
+
+  #step(): boolean {
+    this.#steps++;
+    if (this.#steps <= MOST_STEPS && this.#time.next()) return true;
+    this.#oracle.report('not-quiet', `${this.#steps} steps and no end`);
+    return false;
   }
 
   result(): WorldResult {
