@@ -8,6 +8,7 @@ import { type ExtenderConfig, readConfig } from '../../extender/config.ts';
 import { type MakePicture, makePicture } from '../../extender/picture.ts';
 import { makeExtender } from '../../extender/start.ts';
 import { Scheduler } from '../scheduler/scheduler.ts';
+import { audited } from './audit.ts';
 import type { Bug } from './bugs.ts';
 import type { Chance } from './chance.ts';
 import { Elector, LEASE } from './elector.ts';
@@ -20,6 +21,8 @@ import { type RunningExtender, verbTransport } from './verbs.ts';
 /** as in the configuration of kube-scheduler that we ship */
 const DECISION_TIMEOUT_MS = 3_000;
 const BIND_TIMEOUT_MS = 60_000;
+/** part of filter's answers that are compared with fresh books */
+const AUDITED = 0.3;
 
 export type PairOptions = {
   readonly name: string;
@@ -32,6 +35,7 @@ export type PairOptions = {
   readonly network: Network;
   readonly bug: Bug | null;
   readonly onThrow: (where: string, error: unknown) => void;
+  readonly onAudit: (difference: string | null) => void;
 };
 
 export class Pair {
@@ -96,13 +100,19 @@ export class Pair {
     process.onEnd(() => this.#restart('extender', () => this.#startExtender()));
     const link = bug?.bend === undefined ? {} : { bend: bug.bend };
     const config = this.#lives++ > 0 && bug?.config !== undefined ? { ...this.#config, ...bug.config } : this.#config;
-    const bugged: MakePicture = (options) => bug?.picture?.(makePicture(options), options) ?? makePicture(options);
+    const picture: MakePicture = (ports) => {
+      const real = makePicture(ports);
+      return audited(bug?.picture?.(real, ports) ?? real, ports, {
+        wanted: () => chance.draw(`audit ${process.name}`) < AUDITED,
+        onChecked: this.#options.onAudit,
+      });
+    };
     const core = makeExtender(config, {
       transport: network.transport(process, { calls: true, ...link }),
       clock: process.clock,
       rng: chance.rng(process.name),
       thread: null,
-      makePicture: bugged,
+      makePicture: picture,
       onLog: (level, message, details) => {
         trace.note(process.name, `${message} ${JSON.stringify(details)}`);
         if (level === 'warn' && (details as { code?: string }).code === 'sink')

@@ -136,8 +136,12 @@ class World {
         'exception',
         `${where}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
       );
+    const onAudit = (difference: string | null): void => {
+      this.#oracle.checks['answer-differs']++;
+      if (difference !== null) this.#oracle.report('answer-differs', difference);
+    };
     this.#pairs = (two ? ['a', 'b'] : ['a']).map(
-      (name) => new Pair({ name, elects, time, chance, trace, rates, network, bug, onThrow }),
+      (name) => new Pair({ name, elects, time, chance, trace, rates, network, bug, onThrow, onAudit }),
     );
     this.#oracle = new Oracle(
       api.store,
