@@ -6,6 +6,7 @@ import { demoCommand } from './demo.ts';
 import { failureText } from './errors.ts';
 import { explainCommand } from './explain.ts';
 import { extenderCommand } from './extender.ts';
+import { simCommand } from './sim.ts';
 
 /** Sets the exit status of the process. */
 export async function runProgram(): Promise<void> {
@@ -17,6 +18,7 @@ export async function runProgram(): Promise<void> {
     .version(version)
     .showHelpAfterError('(muster --help, or muster <command> --help, shows what there is)')
     .addCommand(demoCommand(startDemoExtender))
+    .addCommand(simCommand())
     .addCommand(extenderCommand(version))
     .addCommand(explainCommand())
     .addCommand(
