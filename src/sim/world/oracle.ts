@@ -149,6 +149,9 @@ export class Oracle {
   quiet(): void {
     for (const text of this.waitingThatFit()) this.report('pod-lost', text);
     this.checks['pod-lost']++;
+    this.checks['not-quiet']++;
+    for (const { metadata } of this.#objects(PODS))
+      if (metadata.deletionTimestamp !== undefined) this.report('not-quiet', `${metadata.name} is still ending`);
     for (const pod of this.#objects(PODS)) {
       if (textAt(pod.spec, 'nodeName') !== '' || pod.metadata.deletionTimestamp !== undefined) continue;
       this.checks['no-reason']++;
