@@ -2,7 +2,6 @@
  * Known bugs, each switched on from outside: the same code with one thing wrong. They prove that the world can fail. What finds
  * which is in docs/simulation.md.
  */
-import type { Hold } from '../../cluster/holds.ts';
 import type { ExtenderConfig } from '../../extender/config.ts';
 import type { MakePicture, PictureParts } from '../../extender/picture.ts';
 import type { KubeRequest, KubeResponse } from '../../kube/ports.ts';
@@ -16,7 +15,7 @@ export type Bug = {
   /** requests to the API server, changed or answered before they leave */
   readonly bend?: (request: KubeRequest) => KubeRequest | KubeResponse;
   /** of every run after the first one */
-  readonly config?: Partial<ExtenderConfig>;
+  readonly config?: (config: ExtenderConfig) => ExtenderConfig;
   readonly leadership?: 'ignored';
 };
 
@@ -79,7 +78,12 @@ export const BUGS: Readonly<Record<string, Bug>> = {
   },
   'no-quiet-time': {
     what: 'after a restart Bindings of the run before are not waited for',
-    config: { callDeadlineMs: 1 },
+    // leadership reads the deadline first, the binder after it
+    config(config) {
+      let reads = 0;
+      const callDeadlineMs = { get: () => (reads++ === 0 ? 0 : config.callDeadlineMs) };
+      return Object.create(config, { callDeadlineMs }) as ExtenderConfig;
+    },
   },
   'lease-ignored': { what: 'the extender decides whoever holds the Lease', leadership: 'ignored' },
   'read-back-skipped': {
@@ -188,6 +192,3 @@ export const BUGS: Readonly<Record<string, Bug>> = {
       }),
   },
 };
-
-export type BugName = string;
-export type { Hold };

@@ -69,6 +69,7 @@ export class Events {
     const actions: Partial<Record<FaultKind, () => void>> = {
       compaction: () => api.compact(),
       outage: () => network.outage(500 + Math.floor(size * 12_000)),
+      stall: () => network.stall(`extender-${pair.name}`, 3_000 + Math.floor(size * 37_000)),
       'crash-extender': () => pair.crash('extender'),
       'crash-scheduler': () => pair.crash('scheduler'),
       pause: () => pair.pause(time.now + 2_000 + Math.floor(size * 38_000)),

@@ -28,6 +28,7 @@ export const FAULTS = {
   // planned, times a seed
   compaction: { rate: 1, per: 'seed', what: 'the API server forgets its history: 410 for everybody behind' },
   outage: { rate: 0.5, per: 'seed', what: 'the API server is away for seconds and all streams break' },
+  stall: { rate: 1, per: 'seed', what: 'all open watches of an extender stand still for up to 40 s, unnoticed' },
   'crash-extender': { rate: 0.8, per: 'seed', what: 'an extender is killed' },
   'crash-scheduler': { rate: 0.5, per: 'seed', what: 'a kube-scheduler is killed' },
   pause: { rate: 0.8, per: 'seed', what: 'kube-scheduler and extender stop for up to 40 s, beyond their Lease' },

@@ -22,6 +22,8 @@ export type NetworkOptions = {
   readonly trace: Trace;
   readonly api: Api;
   readonly rates: Rates;
+  /** by name of the process */
+  readonly stalledUntil: Map<string, number>;
   /** a call was carried out by the API server; the moment of its effect */
   readonly onDone: (by: Process, request: KubeRequest, status: number) => void;
 };
@@ -48,6 +50,11 @@ export class Network {
   outage(ms: number): void {
     this.#awayUntil = this.#options.time.now + ms;
     for (const stream of [...this.#streams]) stream.break(0);
+  }
+
+  /** The watches of one process stand still for `ms`; nobody notices. */
+  stall(processName: string, ms: number): void {
+    this.#options.stalledUntil.set(processName, this.#options.time.now + ms);
   }
 
   transport(process: Process, link: LinkOptions): Transport {
@@ -267,8 +274,8 @@ class Link {
 
   /** Never before what was sent earlier. */
   #later(delay: number, run: () => void): void {
-    const { time } = this.#options;
-    this.#arrivesAt = Math.max(this.#arrivesAt, time.now + delay);
+    const { time, stalledUntil } = this.#options;
+    this.#arrivesAt = Math.max(this.#arrivesAt, time.now + delay, stalledUntil.get(this.#process.name) ?? 0);
     time.after(this.#arrivesAt - time.now, run, this.#process);
   }
 

@@ -99,7 +99,7 @@ export class Pair {
     trace.note(process.name, 'starts');
     process.onEnd(() => this.#restart('extender', () => this.#startExtender()));
     const link = bug?.bend === undefined ? {} : { bend: bug.bend };
-    const config = this.#lives++ > 0 && bug?.config !== undefined ? { ...this.#config, ...bug.config } : this.#config;
+    const config = this.#lives++ > 0 ? (bug?.config?.(this.#config) ?? this.#config) : this.#config;
     const picture: MakePicture = (ports) => {
       const real = makePicture(ports);
       return audited(bug?.picture?.(real, ports) ?? real, ports, {

@@ -121,6 +121,7 @@ class World {
       trace,
       api,
       rates,
+      stalledUntil: new Map(),
       onDone: (by, request, status) => {
         if (
           request.method === 'POST' &&
