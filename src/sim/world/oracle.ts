@@ -7,7 +7,7 @@
  */
 import { GPU_MILLI } from '../../core/names.ts';
 import { quantityMilli, quantityUnits } from '../../core/quantity.ts';
-import { arrayAt, type KubeObject, objectAt, storeKey, textAt } from '../api/object.ts';
+import { arrayAt, type KubeObject, numberAt, objectAt, storeKey, textAt } from '../api/object.ts';
 import { resourceId } from '../api/resources.ts';
 import type { Change, Store } from '../api/store.ts';
 import { LEASE } from './elector.ts';
@@ -35,6 +35,8 @@ const LEASES = resourceId('coordination.k8s.io/v1', 'leases');
 const LATE_MS = 60_000;
 /** holds are swept once a second; a paused process sweeps when it goes on */
 const SWEEP_SLACK_MS = 3_000;
+/** less than the 30 s that a preemptor has to come back */
+const KEPT_MS = 20_000;
 
 export const INVARIANTS = [
   'over-allocated',
@@ -59,6 +61,9 @@ export type Invariant = (typeof INVARIANTS)[number];
 
 export type Violation = { readonly invariant: Invariant; readonly detail: string };
 
+/** A preemptor's nomination as its object shows it. */
+type Nomination = { readonly node: string; readonly since: number };
+
 type Inventory = { readonly from: number; until: number; readonly gpus: readonly Gpu[] };
 
 export class Oracle {
@@ -77,6 +82,12 @@ export class Oracle {
   readonly #inventories = new Map<string, Inventory[]>();
   /** uid → every request the pod ever had */
   readonly #wanted = new Map<string, string[]>();
+
+  /** uid → nomination of a pod that waits */
+  readonly #nominated = new Map<string, Nomination>();
+  /** who decides, and since when */
+  #decider: unknown = null;
+  #deciderSince = 0;
 
   constructor(store: Store, now: () => number, pairs: () => readonly Pair[]) {
     this.#store = store;
@@ -106,10 +117,17 @@ export class Oracle {
   /** After every step: cheap, and only what time alone can break. */
   afterStep(): void {
     let deciding = 0;
+    let decider: unknown = null;
     for (const pair of this.#pairs()) {
       const extender = pair.extender;
       if (extender === null || extender.process.dead || extender.process.pausedUntil > this.#now()) continue;
-      if (extender.core.context.deciding()) deciding++;
+      if (!extender.core.context.deciding()) continue;
+      deciding++;
+      decider = extender;
+    }
+    if (decider !== this.#decider) {
+      this.#decider = decider;
+      this.#deciderSince = this.#now();
     }
     this.checks['two-deciders']++;
     if (deciding > 1) this.report('two-deciders', 'both extenders decide at once');
@@ -213,6 +231,10 @@ export class Oracle {
     const before = change.previous?.object;
     const nodeBefore = before === undefined ? '' : textAt(before.spec, 'nodeName');
     if (nodeBefore !== '') this.#byNode.get(nodeBefore)?.delete(uid);
+    const nominated = change.type === 'DELETED' ? '' : textAt(pod.status, 'nominatedNodeName');
+    if (nominated === '' || textAt(pod.spec, 'nodeName') !== '') this.#nominated.delete(uid);
+    else if (this.#nominated.get(uid)?.node !== nominated)
+      this.#nominated.set(uid, { node: nominated, since: this.#now() });
     if (change.type === 'DELETED') {
       this.#wanted.delete(uid);
       return;
@@ -227,7 +249,10 @@ export class Oracle {
     if (node === '' || !holdsDevices(pod)) return;
     const here = this.#byNode.get(node) ?? new Map<string, KubeObject>();
     this.#byNode.set(node, here.set(uid, pod));
-    if (nodeBefore === '') this.#bound(pod, node);
+    if (nodeBefore === '') {
+      this.#bound(pod, node);
+      this.#awaitedKept(pod, node);
+    }
   }
 
   #bound(pod: KubeObject, node: string): void {
@@ -262,6 +287,39 @@ export class Oracle {
     const [first] = over;
     if (first && over.every((text) => text !== null))
       this.report('over-allocated', `${name} was bound to ${node}: ${first}`);
+  }
+
+  /** What was freed for a preemptor is kept for it, while the extender that freed it decides and for `KEPT_MS` at least. */
+  #awaitedKept(pod: KubeObject, node: string): void {
+    const waiting = [...this.#nominated].filter(([, one]) => one.node === node);
+    if (waiting.length === 0) return;
+    const gpus = this.#inventories.get(node)?.at(-1);
+    for (const waits of this.#objects(PODS)) {
+      const nomination = this.#nominated.get(waits.metadata.uid);
+      const wants = wantsOf(waits);
+      if (nomination?.node !== node || wants === null || waits.metadata.deletionTimestamp !== undefined) continue;
+      const { since } = nomination;
+      if (priorityOf(waits) <= priorityOf(pod) || this.#now() - since > KEPT_MS) continue;
+      if (gpus === undefined || gpus.from > since || this.#deciderSince > since) continue;
+      if ((this.#wanted.get(waits.metadata.uid) ?? []).length > 1 || this.#placedElsewhere(waits)) continue;
+      this.checks['awaited-given-away']++;
+      // once those that are being evicted are gone
+      const stay = [...this.#podsOn(node)].filter((one) => one.metadata.deletionTimestamp === undefined);
+      const others = stay.filter((one) => one.metadata.uid !== pod.metadata.uid);
+      if (hasRoom(wants, gpus.gpus, others) && !hasRoom(wants, gpus.gpus, stay))
+        this.report(
+          'awaited-given-away',
+          `${pod.metadata.name} was bound to ${node} in the place of ${waits.metadata.name}`,
+        );
+    }
+  }
+
+  /** The preemptor found another place meanwhile, or is on its way to this one. */
+  #placedElsewhere({ metadata }: KubeObject): boolean {
+    return this.#pairs().some(({ extender }) => {
+      const hold = extender?.core.parts.picture.holds.get(metadata.uid);
+      return hold !== undefined && hold.cause !== 'awaiting';
+    });
   }
 
   #nodeChanged(node: KubeObject, gone: boolean): void {
@@ -302,12 +360,7 @@ export class Oracle {
     if (wants === null) return true;
     if (!isManaged(node)) return false;
     // whoever uses devices that are no longer listed makes them unknown; not modelled by this world
-    const gpus = this.#gpus(node);
-    const use = useOf(gpus, pods);
-    const free = gpus.filter(
-      (gpu, at) => gpu.healthy && use.milli[at]! + wants.milli <= 1000 && use.mib[at]! + mibOn(wants, gpu) <= gpu.mib,
-    );
-    return free.length >= wants.count;
+    return hasRoom(wants, this.#gpus(node), pods);
   }
 
   #podsOn(node: string): Iterable<KubeObject> {
@@ -327,6 +380,16 @@ export class Oracle {
     return this.#store.table(id).get(storeKey(namespace, name))?.object;
   }
 }
+
+function hasRoom(wants: Wants, gpus: readonly Gpu[], pods: Iterable<KubeObject>): boolean {
+  const use = useOf(gpus, pods);
+  const free = gpus.filter(
+    (gpu, at) => gpu.healthy && use.milli[at]! + wants.milli <= 1000 && use.mib[at]! + mibOn(wants, gpu) <= gpu.mib,
+  );
+  return free.length >= wants.count;
+}
+
+const priorityOf = (pod: KubeObject): number => numberAt(pod.spec, 'priority') ?? 0;
 
 type Claimed = NonNullable<ReturnType<typeof claimOf>>;
 
