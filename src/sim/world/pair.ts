@@ -22,7 +22,7 @@ import { type RunningExtender, verbTransport } from './verbs.ts';
 const DECISION_TIMEOUT_MS = 3_000;
 const BIND_TIMEOUT_MS = 60_000;
 /** part of filter's answers that are compared with fresh books */
-const AUDITED = 0.1;
+const AUDITED = 0.05;
 
 export type PairOptions = {
   readonly name: string;
