@@ -36,8 +36,9 @@ const isGuarded = `(k in [${GUARDED_KEYS.map(text).join(', ')}] || ${GUARDED_PRE
 const annotationsOf = (object: string): string =>
   `${object} != null && has(${object}.metadata) && has(${object}.metadata.annotations) ? ${object}.metadata.annotations : {}`;
 
+/** \x27 is the single quote: the shipped YAML stays readable without two kinds of them */
 const honestEntry = (e: string): string =>
-  `(has(${e}.value) && ${e}.value in [${text(ENV_VOID)}, ${text(ENV_NONE)}]) || (has(${e}.valueFrom) && has(${e}.valueFrom.fieldRef) && ${e}.valueFrom.fieldRef.fieldPath.startsWith("metadata.annotations['${VISIBLE_DEVICES_PREFIX}"))`;
+  `(has(${e}.value) && ${e}.value in [${text(ENV_VOID)}, ${text(ENV_NONE)}]) || (has(${e}.valueFrom) && has(${e}.valueFrom.fieldRef) && ${e}.valueFrom.fieldRef.fieldPath.startsWith('metadata.annotations[\\x27${VISIBLE_DEVICES_PREFIX}'))`;
 
 /** every entry of the variable, and at least one: the last one counts, and none leaves it to the image */
 const isHonest = (c: string): string =>
@@ -99,7 +100,7 @@ export function guardPolicy({ writer }: GuardOptions): readonly object[] {
             expression: 'size(variables.seeing) == 0',
             reason: 'Forbidden',
             message: `ephemeral containers may see no GPU but those of the pod; set ${ENV_VISIBLE}=${ENV_VOID} in them`,
-            messageExpression: `'ephemeral containers that could see every GPU of the node: ' + variables.seeing.join(', ') + '; set env ${ENV_VISIBLE} to "${ENV_VOID}" (kubectl debug --env=${ENV_VISIBLE}=${ENV_VOID}), or to a fieldRef of an annotation ${VISIBLE_DEVICES_PREFIX}*, and mount nothing below ${DEVICE_MOUNTS}'`,
+            messageExpression: `'ephemeral containers that could see every GPU of the node: ' + variables.seeing.join(', ') + '; set env ${ENV_VISIBLE} to ${ENV_VOID} (kubectl debug --env=${ENV_VISIBLE}=${ENV_VOID}), or to a fieldRef of an annotation ${VISIBLE_DEVICES_PREFIX}*, and mount nothing below ${DEVICE_MOUNTS}'`,
           },
         ],
       },

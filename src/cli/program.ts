@@ -1,7 +1,6 @@
 /** The command `muster` and its subcommands. */
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
-import { startDemoExtender } from './demo/extender-process.ts';
 import { demoCommand } from './demo.ts';
 import { failureText } from './errors.ts';
 import { explainCommand } from './explain.ts';
@@ -17,7 +16,7 @@ export async function runProgram(): Promise<void> {
     .description('GPU fractions on the stock kube-scheduler')
     .version(version)
     .showHelpAfterError('(muster --help, or muster <command> --help, shows what there is)')
-    .addCommand(demoCommand(startDemoExtender))
+    .addCommand(demoCommand())
     .addCommand(simCommand())
     .addCommand(extenderCommand(version))
     .addCommand(explainCommand())

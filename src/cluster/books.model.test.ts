@@ -11,6 +11,7 @@ import type { Claim } from '../core/gpu/claim.ts';
 import type { Device } from '../core/gpu/device.ts';
 import { DeviceLedger } from '../core/gpu/ledger.ts';
 import { peakOf } from '../core/gpu/peak.ts';
+import { claimStands } from '../core/gpu/stands.ts';
 import type { NodeFacts } from '../core/placement/node-facts.ts';
 import type { PodFacts } from '../core/placement/pod-facts.ts';
 import { Delivered } from '../kube/delivered.ts';
@@ -193,6 +194,10 @@ class World {
     const plan = this.books.beginBind(each, target);
     this.said.push(JSON.stringify([each.uid, target, plan]));
     if (plan.kind !== 'bind') return;
+    if (plan.claim !== null && each.ask.kind === 'request') {
+      const ledger = this.picture.nodes.get(target)!.ledger;
+      expect(claimStands(ledger, each.ask.request, plan.claim), `${each.uid} gets what it asked for`).toBe(true);
+    }
     const devices = this.picture.nodes.get(target)?.ledger.devices ?? [];
     const binding = { uid: each.uid, node: target, claim: plan.claim, devices, reaches: outcome !== 'lost' };
     this.sent.set(each.uid, binding);
@@ -542,7 +547,7 @@ it('holds every promise through any history, and its books are those of the obje
       for (const each of history) each.run(world);
       world.check();
     }),
-    { numRuns: 1000 },
+    { numRuns: 600 },
   );
 }, 300_000);
 

@@ -160,6 +160,70 @@ describe('filter', () => {
   });
 });
 
+describe('waking', () => {
+  const refusedThenFreed = (): PodFacts => {
+    addNode(node('a', 1));
+    const first = pod('first', whole);
+    run(first);
+    const waits = pod('waits', whole);
+    picture.upsertPod(waits);
+    expect(filter(waits).fits).toEqual([]);
+    picture.removePod('uid-first');
+    return waits;
+  };
+  const woken = (): string[] => books.toWake().map(({ name }) => name);
+
+  it('names a pod that was refused before our watch showed that it fits', () => {
+    refusedThenFreed();
+    expect(woken()).toEqual([]);
+    clock.advance(1_500);
+    expect(woken()).toEqual(['waits']);
+  });
+
+  it('names it ever more rarely, at most once a minute, while it is refused for other reasons', () => {
+    const waits = refusedThenFreed();
+    let wakes = 0;
+    for (let second = 0; second < 600; second++) {
+      clock.advance(1_000);
+      wakes += woken().length;
+      if (second % 3 === 0) filter(waits, ['elsewhere']);
+    }
+    expect(wakes).toBeGreaterThan(5);
+    expect(wakes).toBeLessThan(20);
+  });
+
+  it('names nobody who still fits nowhere, is bound, gone or being deleted', () => {
+    addNode(node('a', 1));
+    run(pod('first', whole));
+    for (const name of ['full', 'bound', 'gone', 'ending']) {
+      picture.upsertPod(pod(name, whole));
+      filter(pod(name, whole));
+    }
+    clock.advance(10_000);
+    expect(woken()).toEqual([]);
+    picture.removePod('uid-first');
+    picture.removePod('uid-gone');
+    picture.upsertPod(pod('ending', whole, { terminating: true }));
+    picture.upsertPod(bound(pod('bound', whole), 'b', null));
+    expect(woken()).toEqual(['full']);
+  });
+
+  it('wakes a preemptor whose victims are gone, and keeps its devices for it', () => {
+    addNode(node('a', 1));
+    run(pod('victim', whole, { priority: 1 }));
+    const high = pod('high', whole, { priority: 9, nominatedNode: 'a' });
+    picture.upsertPod(high);
+    books.preempt(high, [{ node: 'a', victims: null }]);
+    filter(high);
+    clock.advance(1_500);
+    expect(woken()).toEqual([]);
+    picture.removePod('uid-victim');
+    expect(woken()).toEqual(['high']);
+    expect(filter(pod('thief', whole)).fits).toEqual([]);
+    expect(filter(high).fits).toEqual(['a']);
+  });
+});
+
 describe('bind', () => {
   it('refuses a second bind while the first is on its way', () => {
     addNode(node('a', 1));

@@ -52,6 +52,13 @@ const SEEN_PODS = 10_000;
 const AWAIT_MS = 30_000;
 /** Refused pods that the informer does not know are counted as waiting for so long, ms. */
 const STRANGER_MS = 60_000;
+/** A refused pod that fits by now is woken if kube-scheduler has not asked again for so long, ms; then ever more rarely, up to the second. */
+const WAKE_AFTER_MS = 1_500;
+const WAKE_RAREST_MS = 60_000;
+/** Bounds of one round of waking: pods looked at, pods woken, nodes looked at for each. */
+const WAKE_LOOKS = 100;
+const WAKE_AT_ONCE = 20;
+const WAKE_VISITS = 32;
 /** A landed Binding that the informer does not show for so long is read back, ms. */
 const LANDED_OVERDUE_MS = 30_000;
 
@@ -60,6 +67,8 @@ export class Books implements Decider {
   readonly #clock: Clock;
   readonly #config: BooksConfig;
   readonly #shapes = new LRUCache<string, ShapeIndex>({ max: SHAPES });
+  /** candidate at which preempt begins: where it stopped when it could not look at all of them */
+  #preemptFrom = 0;
   readonly #seen = new LRUCache<string, PodFacts>({ max: SEEN_PODS });
   /** the last answer of a shape to a list of names where nothing fitted: hopeless pods ask again and again */
   readonly #hopeless = new WeakMap<
@@ -78,14 +87,18 @@ export class Books implements Decider {
   }
 
   resolve(names: readonly string[]): Offered {
-    return new Offered(names, this.picture.nodes);
+    return Offered.ofNames(names, this.picture.nodes);
+  }
+
+  resolveBytes(list: Uint8Array): Offered | null {
+    return Offered.ofBytes(list, this.picture.nodes);
   }
 
   filter(pod: PodFacts, offeredNodes: OfferedNodes, shortList: number): FilterAnswer {
     const offered = this.#current(offeredNodes);
     this.#seen.set(pod.uid, pod);
     const bound = this.picture.pod(pod.uid)?.nodeName ?? null;
-    if (bound !== null) return answer(offered.names.includes(bound) ? [bound] : [], []);
+    if (bound !== null) return answer(offered.includes(bound) ? [bound] : [], []);
     const guarded = this.#guarded(pod);
     if (guarded !== null || pod.ask.kind !== 'request') return passThrough(pod, offered, this.picture.nodes, guarded);
 
@@ -93,7 +106,7 @@ export class Books implements Decider {
     if (hold !== undefined && hold.cause !== 'awaiting') {
       const confirmed = this.#confirm(hold, pod, offered);
       if (confirmed !== null) return confirmed;
-      if (hold.state !== 'open') return answer([], refuseAll(offered.names, 'bind-pending'));
+      if (hold.state !== 'open') return answer([], refuseAll(offered, 'bind-pending'));
       this.picture.dropHold(pod.uid);
     }
     return this.#decide(pod, pod.ask.request, offered, shortList, hold?.cause === 'awaiting' ? hold : null);
@@ -116,7 +129,8 @@ export class Books implements Decider {
     const held = this.picture.holds.get(pod.uid);
     if ((held !== undefined && held.state !== 'open') || this.picture.pod(pod.uid)?.nodeName) return [];
     const index = pod.ask.kind === 'request' ? this.#index(pod, pod.ask.request) : null;
-    const best = correctVictims(this.picture, pod, index?.shape ?? null, candidates);
+    const { best, next } = correctVictims(this.picture, pod, index?.shape ?? null, candidates, this.#preemptFrom);
+    this.#preemptFrom = next;
     if (best === null) return [];
     if (best.claim !== null) {
       this.#hold(pod, best.node, best.claim, 'awaiting', {
@@ -187,6 +201,52 @@ export class Books implements Decider {
     return hold.victims.some((uid) => this.picture.pod(uid)?.terminating);
   }
 
+  /**
+   * Refused pods that would fit somewhere by now. kube-scheduler tries a waiting pod when it sees something freed; if it saw that
+   * before our watch did, we refused, and nothing would make it try again for minutes. Most often it has tried again by itself;
+   * so only pods that were not heard of for a while are named, each more and more rarely (in-tree rules may be in the way).
+   */
+  toWake(): readonly PodFacts[] {
+    const now = this.#clock.monotonic();
+    const woken: PodFacts[] = [];
+    let looked = 0;
+    for (const [uid, refusal] of this.picture.refused()) {
+      if (looked >= WAKE_LOOKS || woken.length >= WAKE_AT_ONCE || now - refusal.since < WAKE_AFTER_MS) break;
+      const pod = this.picture.pod(uid);
+      if (pod === undefined || now - refusal.wokenAt < Math.min(WAKE_AFTER_MS * 2 ** refusal.wakes, WAKE_RAREST_MS))
+        continue;
+      looked++;
+      if (!this.#fitsSomewhere(pod)) continue;
+      refusal.wakes++;
+      refusal.wokenAt = now;
+      woken.push(pod);
+    }
+    return woken;
+  }
+
+  #fitsSomewhere(pod: PodFacts): boolean {
+    if (
+      pod.ask.kind !== 'request' ||
+      pod.nodeName !== null ||
+      pod.terminating ||
+      pod.gated ||
+      this.#guarded(pod) !== null
+    )
+      return false;
+    // its own reservation does not stand in its way
+    const awaiting = this.picture.holds.get(pod.uid);
+    if (awaiting !== undefined) this.picture.dropHold(pod.uid);
+    const index = this.#index(pod, pod.ask.request);
+    let fits = false;
+    let visits = 0;
+    index.ranking.walk((slot) => {
+      fits = this.picture.nodes.at(slot)?.lacks(pod.needs) === null;
+      return !fits && ++visits < WAKE_VISITS;
+    });
+    if (awaiting !== undefined) this.picture.putHold(awaiting);
+    return fits;
+  }
+
   /** Pods whose Binding landed long ago by the API server's word, and that the informer still does not show bound. */
   overdue(): readonly PodFacts[] {
     return this.picture.holds.overdue(this.#clock.monotonic(), LANDED_OVERDUE_MS).map((hold) => hold.pod);
@@ -215,6 +275,8 @@ export class Books implements Decider {
   explain(namespace: string, name: string): { pod: PodFacts; rows: readonly ExplainRow[]; hold: string | null } | null {
     const pod = this.picture.podNamed(namespace, name);
     if (pod === undefined) return null;
+    // where it might have gone is no question any more, and what it allowed is not kept
+    if (pod.nodeName !== null) return { pod, rows: [], hold: null };
     const hold = this.picture.holds.get(pod.uid);
     const guarded = this.#guarded(pod);
     const index = pod.ask.kind === 'request' && guarded === null ? this.#index(pod, pod.ask.request) : null;
@@ -222,11 +284,33 @@ export class Books implements Decider {
     const refused = index === null ? passThrough(pod, this.resolve(names), this.picture.nodes, guarded).refused : [];
     const passCode = new Map(refused.map((refusal) => [refusal.node, refusal.code]));
     const rows = names.map((node) => {
+      if (node === hold?.node) return this.#explainHeld(hold, pod);
       const info = this.picture.nodes.get(node)!;
-      const code = index === null ? (passCode.get(node) ?? null) : this.#fitCode(index, pod, info);
-      return { node, code, detail: explainNode(pod, info, code) };
+      const code = index === null ? (passCode.get(node) ?? null) : (index.reason(info.slot) ?? info.lacks(pod.needs));
+      return { node, code, detail: explainNode(pod, info, code, (uid) => this.#nameOf(uid)) };
     });
     return { pod, rows, hold: hold === undefined ? null : `${hold.cause} hold on ${hold.node} (${hold.state})` };
+  }
+
+  /** The node where its own hold is in the pod's way. */
+  #explainHeld(hold: Hold, pod: PodFacts): ExplainRow {
+    const { node } = hold;
+    if (hold.cause !== 'awaiting') {
+      const code = this.#stands(hold, pod);
+      return {
+        node,
+        code,
+        detail: code === null ? 'kept for this pod' : 'kept for this pod, but the node has changed',
+      };
+    }
+    const victims = hold.victims.filter((uid) => this.picture.pod(uid) !== undefined).map((uid) => this.#nameOf(uid));
+    if (victims.length > 0) return { node, code: 'victims-terminating', detail: victims.sort().join(', ') };
+    return { node, code: null, detail: 'kept for this pod, whose victims are gone' };
+  }
+
+  #nameOf(uid: string): string {
+    const pod = this.picture.pod(uid);
+    return pod === undefined ? `pod ${uid}` : `${pod.namespace}/${pod.name}`;
   }
 
   /** Why this pod may not go to managed nodes at all, null if it may. */
@@ -268,7 +352,11 @@ export class Books implements Decider {
       if (here !== null) return here;
     }
     const index = this.#index(pod, request);
-    const fits = this.#best(index, pod, offered, Math.max(1, shortList));
+    let fits = this.#best(index, pod, offered, Math.max(1, shortList));
+    if (fits.length === 0 && index.incomplete) {
+      index.compare(offered.slots);
+      fits = this.#best(index, pod, offered, Math.max(1, shortList));
+    }
     if (fits.length > 0) {
       const claim = this.#claimOn(index.shape, request, fits[0]!);
       if (claim !== null) {
@@ -301,13 +389,13 @@ export class Books implements Decider {
   #refuse(index: ShapeIndex, pod: PodFacts, offered: Offered, awaiting: Hold | null): FilterAnswer {
     const generation = this.picture.nodes.generation;
     const last = this.#hopeless.get(index);
-    if (awaiting === null && last !== undefined && last.generation === generation && last.offered === offered) {
+    if (awaiting === null && last !== undefined && last.generation === generation && last.offered.sameSet(offered)) {
       this.picture.setWaiting(pod.uid, last.fragmented, this.#clock.monotonic());
       return last.answer;
     }
     const refused: Refusal[] = [];
-    let byShapeAlone = awaiting === null;
-    for (let at = 0; at < offered.names.length; at++) {
+    let byShapeAlone = awaiting === null && !index.incomplete;
+    for (let at = 0; at < offered.count; at++) {
       const node = this.picture.nodes.at(offered.slots[at]!);
       let code: ReasonCode = 'node-unknown';
       if (node !== null) {
@@ -316,7 +404,7 @@ export class Books implements Decider {
         code =
           node.name === awaiting?.node ? 'victims-terminating' : (shapeCode ?? node.lacks(pod.needs) ?? 'gpu-full');
       }
-      refused.push({ node: offered.names[at]!, code });
+      refused.push({ node: node?.name ?? offered.nameAt(at), code });
     }
     const result = answer([], refused);
     const fragmented = refused.some((refusal) => refusal.code === 'gpu-fragmented');
@@ -361,6 +449,7 @@ export class Books implements Decider {
   }
 
   #fitCode(index: ShapeIndex, pod: PodFacts, node: NodeInfo): ReasonCode | null {
+    index.compare([node.slot]);
     return index.reason(node.slot) ?? node.lacks(pod.needs);
   }
 
@@ -397,8 +486,16 @@ export class Books implements Decider {
     const node = this.picture.nodes.get(hold.node);
     if (node === undefined || !offered.has(node.slot) || this.#stands(hold, pod) !== null) return null;
     if (hold.state === 'open') hold.deadline = this.#clock.monotonic() + this.#config.holdMs;
+    // the next-best ones were not held: others may have taken their room since
+    const index = pod.ask.kind === 'request' && hold.ranked.length > 1 ? this.#index(pod, pod.ask.request) : null;
+    const stillFits = (name: string): boolean => {
+      const other = this.picture.nodes.get(name);
+      return (
+        index !== null && other !== undefined && offered.has(other.slot) && this.#fitCode(index, pod, other) === null
+      );
+    };
     return answer(
-      hold.ranked.filter((name) => name === hold.node || offered.has(this.picture.nodes.get(name)?.slot ?? -1)),
+      hold.ranked.filter((name) => name === hold.node || stillFits(name)),
       [],
     );
   }
@@ -411,7 +508,7 @@ export class Books implements Decider {
     if (pod.ask.kind !== 'request' || hold.pod.ask.kind !== 'request') return 'request-invalid';
     const key = shapeKey(pod, pod.ask.request, this.#config);
     if (pod !== hold.pod && key !== shapeKey(hold.pod, hold.pod.ask.request, this.#config)) return 'request-invalid';
-    const code = reasonOf(judge(this.#index(pod, pod.ask.request).shape, node));
+    const code = reasonOf(judge(this.#index(pod, pod.ask.request).shape, node, { work: 0 }));
     // full is no objection: it is full because of this hold
     if (code !== null && !code.startsWith('gpu-')) return code;
     if (node.useUnknown) return 'gpu-unknown-use';
@@ -423,6 +520,6 @@ function answer(fits: readonly string[], refused: readonly Refusal[]): FilterAns
   return { all: false, fits, refused };
 }
 
-function refuseAll(names: readonly string[], code: ReasonCode): Refusal[] {
-  return names.map((node) => ({ node, code }));
+function refuseAll(offered: Offered, code: ReasonCode): Refusal[] {
+  return offered.names.map((node) => ({ node, code }));
 }

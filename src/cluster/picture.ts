@@ -13,6 +13,15 @@ import { type Hold, Holds } from './holds.ts';
 import { PodInterner } from './project-interner.ts';
 import type { PdbObject } from './project-pdb.ts';
 
+export type Refused = {
+  readonly onlyFragmentation: boolean;
+  /** monotonic ms of the refusal */
+  readonly since: number;
+  /** how often the pod was woken while it waits, and when last (monotonic ms) */
+  wakes: number;
+  wokenAt: number;
+};
+
 export class Picture {
   readonly nodes = new NodeTable();
   readonly holds = new Holds();
@@ -22,7 +31,7 @@ export class Picture {
   readonly #interner = new PodInterner();
   readonly #budgets = new Map<string, PdbObject>();
   /** pods of ours without a node that were refused, and whether only fragmentation is in the way */
-  readonly #waiting = new Map<string, { readonly onlyFragmentation: boolean; readonly since: number }>();
+  readonly #waiting = new Map<string, Refused>();
 
   pod(uid: string): PodFacts | undefined {
     return this.#pods.get(uid);
@@ -96,7 +105,8 @@ export class Picture {
       unclaimed: false,
     });
     this.holds.set(hold);
-    this.#waiting.delete(uid);
+    // a preemptor goes on waiting until its victims are gone
+    if (hold.cause !== 'awaiting') this.#waiting.delete(uid);
   }
 
   dropHold(uid: string): void {
@@ -106,9 +116,16 @@ export class Picture {
     this.nodes.remove(hold.node, uid);
   }
 
-  /** Remembers that a pod was refused, for the gauge of pods that wait only because of fragmentation. */
+  /** Remembers that a pod was refused. Pods refused longest ago come first in `refused`. */
   setWaiting(uid: string, onlyFragmentation: boolean, now: number): void {
-    this.#waiting.set(uid, { onlyFragmentation, since: now });
+    const before = this.#waiting.get(uid);
+    this.#waiting.delete(uid);
+    this.#waiting.set(uid, { onlyFragmentation, since: now, wakes: before?.wakes ?? 0, wokenAt: before?.wokenAt ?? 0 });
+  }
+
+  /** Pods of ours that were refused and have no hold since, least recently refused first. */
+  refused(): IterableIterator<[uid: string, refusal: Refused]> {
+    return this.#waiting.entries();
   }
 
   /** Pods refused before `then` that no informer shows were deleted before they were known: no event will ever end them. */

@@ -5,7 +5,8 @@
 import type { Claim } from '../core/gpu/claim.ts';
 import { place } from '../core/gpu/fit.ts';
 import { peakOf } from '../core/gpu/peak.ts';
-import { judge } from '../core/placement/judge.ts';
+import type { Work } from '../core/gpu/work.ts';
+import { allows } from '../core/placement/judge.ts';
 import type { NodeInfo, Occupant } from '../core/placement/node-info.ts';
 import type { PodFacts } from '../core/placement/pod-facts.ts';
 import type { Shape } from '../core/placement/shape.ts';
@@ -29,28 +30,48 @@ export type Preemption = {
   readonly claim: Claim | null;
 };
 
-/** The cheapest preemption over the candidates, null when eviction cannot help. `shape` null: the pod wants no GPUs of ours. */
+/**
+ * Units of work (see work.ts) after which no further candidate is looked at: each tries its pods in and out, and everybody waits
+ * for the one thread. Enough for about a hundred nodes full of small pods.
+ */
+const PREEMPT_WORK = 350_000;
+/** A candidate that is not through by then is dropped: half a search would evict more than it must. */
+const LAST_CANDIDATE_WORK = 2 * PREEMPT_WORK;
+/** Putting a pod in or out of a node's books, in units. */
+const MOVE_WORK = 8;
+
+/**
+ * The cheapest preemption over the candidates, null when eviction cannot help. `shape` null: the pod wants no GPUs of ours.
+ * `from`: at which candidate, in the order of names, to begin. `next`: where to go on another time, 0 when all were looked at.
+ */
 export function correctVictims(
   picture: Picture,
   pod: PodFacts,
   shape: Shape | null,
   candidates: readonly PreemptCandidate[],
-): Preemption | null {
+  from: number,
+): { readonly best: Preemption | null; readonly next: number } {
   const budgets = budgetIndex(picture);
+  const spent: Work = { work: 0 };
   let best: { node: string; set: VictimSet; claim: Claim | null } | null = null;
-  for (const candidate of [...candidates].sort((a, b) => (a.node < b.node ? -1 : 1))) {
+  const sorted = [...candidates].sort((a, b) => (a.node < b.node ? -1 : 1));
+  let looked = 0;
+  for (; looked < sorted.length && spent.work < PREEMPT_WORK; looked++) {
+    const candidate = sorted[(from + looked) % sorted.length]!;
     const node = picture.nodes.get(candidate.node);
     if (node?.facts == null) continue;
     const found =
       shape === null
         ? offeredVictims(picture, pod, node, candidate, budgets)
-        : search(picture, pod, shape, node, candidate, budgets);
-    if (found !== null && (best === null || compareCost(found.set.cost, best.set.cost) < 0))
-      best = { node: node.name, ...found };
+        : search(picture, pod, shape, node, candidate, budgets, spent);
+    if (found === null) continue;
+    const cheaper = best === null ? -1 : compareCost(found.set.cost, best.set.cost);
+    if (cheaper < 0 || (cheaper === 0 && node.name < best!.node)) best = { node: node.name, ...found };
   }
-  if (best === null) return null;
+  const next = looked < sorted.length ? (from + looked) % sorted.length : 0;
+  if (best === null) return { best, next };
   const { node, set, claim } = best;
-  return { node, victims: set.victims, pdbViolations: set.pdbViolations, claim };
+  return { best: { node, victims: set.victims, pdbViolations: set.pdbViolations, claim }, next };
 }
 
 /**
@@ -68,7 +89,7 @@ export function reservedClaim(
     (other) => other.terminating && other.disrupted && other.priority < pod.priority,
   );
   if (victims.length === 0) return null;
-  const trial = new NodeTrial(node, pod, shape);
+  const trial = new NodeTrial(node, pod, shape, { work: 0 });
   for (const victim of victims) trial.remove(victim.uid);
   const claim = trial.claim();
   return claim === null ? null : { claim, victims: victims.map((victim) => victim.uid) };
@@ -106,8 +127,9 @@ function search(
   node: NodeInfo,
   candidate: PreemptCandidate,
   budgets: BudgetIndex,
+  spent: Work,
 ): Found | null {
-  const trial = new NodeTrial(node, pod, shape);
+  const trial = new NodeTrial(node, pod, shape, spent);
   const eligible = boundPods(picture, node).filter((other) => mayBeVictim(other, pod));
   const victims = eligible.map((other) => asVictim(other, node, budgets));
   const claimWithout = (set: VictimSet): Claim | null => {
@@ -125,7 +147,7 @@ function search(
     return { set, claim: claimWithout(set) };
   }
   const set = searchVictims(victims, budgets.allowed, trial);
-  return set === null ? null : { set, claim: claimWithout(set) };
+  return set === null || trial.exhausted ? null : { set, claim: claimWithout(set) };
 }
 
 /** One node's books to remove victims from and put them back. The preemptor's own hold is out of the way. */
@@ -133,21 +155,30 @@ class NodeTrial implements Trial {
   readonly #node: NodeInfo;
   readonly #pod: PodFacts;
   readonly #shape: Shape;
+  readonly #spent: Work;
   readonly #removed = new Map<string, Occupant>();
 
-  constructor(node: NodeInfo, pod: PodFacts, shape: Shape) {
+  constructor(node: NodeInfo, pod: PodFacts, shape: Shape, spent: Work) {
+    this.#spent = spent;
     this.#node = node.copy();
     this.#node.remove(pod.uid);
     this.#pod = pod;
     this.#shape = shape;
   }
 
+  /** The work is spent: `fits` has said no without looking. */
+  get exhausted(): boolean {
+    return this.#spent.work >= LAST_CANDIDATE_WORK;
+  }
+
   remove(uid: string): void {
+    this.#spent.work += MOVE_WORK;
     const occupant = this.#node.remove(uid);
     if (occupant !== undefined) this.#removed.set(uid, occupant);
   }
 
   restore(uid: string): void {
+    this.#spent.work += MOVE_WORK;
     const occupant = this.#removed.get(uid);
     if (occupant === undefined) return;
     this.#removed.delete(uid);
@@ -155,7 +186,8 @@ class NodeTrial implements Trial {
   }
 
   fits(): boolean {
-    return judge(this.#shape, this.#node) >= 0 && this.#node.lacks(this.#pod.needs) === null;
+    if (this.exhausted) return false;
+    return allows(this.#shape, this.#node, this.#spent) && this.#node.lacks(this.#pod.needs) === null;
   }
 
   claim(): Claim | null {

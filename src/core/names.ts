@@ -28,6 +28,8 @@ export const POD_GROUP_LABEL = `${GROUP}/pod-group`;
 
 // written by Muster only (the guard policy refuses everyone else)
 export const CLAIM = `${GROUP}/claim`;
+/** when the extender woke a waiting pod last; its only meaning is that the pod changed */
+export const WOKEN = `${GROUP}/woken`;
 export const PLAN = `${GROUP}/plan`;
 export const VISIBLE_DEVICES_PREFIX = `${GROUP}/visible-devices.`;
 export const visibleDevices = (slot: ContainerSlot): string => `${VISIBLE_DEVICES_PREFIX}${slot}`;

@@ -11,6 +11,7 @@ import { HAMI_RESOURCES } from './hami.ts';
 import { DIALECT_RESOURCES } from './normalise.ts';
 import { migLine } from './plain.ts';
 import { type ContainerView, type EnvView, type PodLike, type PodView, viewPod } from './pod-like.ts';
+import { annotationLine, quote } from './words.ts';
 
 const SEES_NOTHING: readonly string[] = [ENV_VOID, ENV_NONE];
 
@@ -74,9 +75,20 @@ function fieldPathOf(slot: ContainerSlot): string {
   return `metadata.annotations['${visibleDevices(slot)}']`;
 }
 
-function namesDevices(pod: PodView): boolean {
+const namesDevices = (pod: PodView): boolean => deviceLine(pod) !== null;
+
+/** The first line of the pod that chooses GPUs past Muster by the other two doors of the NVIDIA runtime; null without one. */
+export function pastMusterLine(pod: PodLike): string | null {
+  return deviceLine(viewPod(pod));
+}
+
+function deviceLine(pod: PodView): string | null {
   for (const [key, value] of pod.annotations) {
-    if (key.startsWith(CDI_PREFIX) && value.includes('nvidia.com/')) return true;
+    if (key.startsWith(CDI_PREFIX) && value.includes('nvidia.com/')) return annotationLine(key, value);
   }
-  return pod.containers.some((container) => container.mountPaths.some((path) => path.startsWith(DEVICE_MOUNTS)));
+  for (const container of pod.containers) {
+    const path = container.mountPaths.find((mount) => mount.startsWith(DEVICE_MOUNTS));
+    if (path !== undefined) return `container ${quote(container.name)} volumeMount: ${quote(path)}`;
+  }
+  return null;
 }

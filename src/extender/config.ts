@@ -24,9 +24,9 @@ const listen = z.strictObject({
     .int()
     .min(1)
     .max(1024)
-    .default(8)
+    .default(32)
     .describe(
-      'a pod and 100,000 names fit; raise it for a scheduler that is not nodeCacheCapable: it sends whole nodes',
+      'a pod and 100,000 names fit, or some 2,000 whole nodes (a scheduler that is not nodeCacheCapable sends those)',
     ),
 });
 

@@ -30,6 +30,8 @@ export type PictureParts = {
   sweep(): void;
   /** landed Bindings that no informer shows */
   overdue(): readonly PodFacts[];
+  /** refused pods that fit by now and that kube-scheduler does not try by itself */
+  toWake(): readonly PodFacts[];
   /** this extender began to decide, or ceased to */
   onDeciding(deciding: boolean): void;
   holdsByCause(): Readonly<Record<string, number>>;
@@ -104,6 +106,7 @@ export const makePicture: MakePicture = (options) => {
     devices: (node) => picture.nodes.get(node)?.facts?.devices ?? [],
     sweep: () => books.sweep(),
     overdue: () => books.overdue(),
+    toWake: () => books.toWake(),
     onDeciding(deciding) {
       if (deciding) capacity.touchAll();
     },

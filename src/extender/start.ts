@@ -18,6 +18,7 @@ import { makeHealthServer, makeServer } from './server.ts';
 import { readTls, watchTls } from './tls.ts';
 import { Binder } from './verbs/bind.ts';
 import type { VerbContext } from './verbs/verb.ts';
+import { wake } from './waker.ts';
 
 const SWEEP_MS = 1_000;
 /** beyond what a bind can take (its call, then a GET), something hangs */
@@ -149,7 +150,7 @@ export function makeExtender(config: ExtenderConfig, ports: ExtenderPorts): Exte
   });
   const context = {
     decider: parts.decider,
-    lists: new NameLists(),
+    lists: new NameLists(parts.decider),
     projectPod: parts.projectPod,
     shortList: config.shortList,
     deciding,
@@ -158,6 +159,7 @@ export function makeExtender(config: ExtenderConfig, ports: ExtenderPorts): Exte
   const sweep = (): void => {
     parts.sweep();
     for (const { uid, namespace, name } of parts.overdue()) binder.readBack({ uid, namespace, name });
+    if (deciding()) for (const pod of parts.toWake()) void wake(pod, { transport, clock });
     sweepTimer = clock.after(SWEEP_MS, sweep);
   };
   return {

@@ -1,6 +1,6 @@
 /**
  * Pods that a hostile, careless or unlucky user could write: a seed gives the same pods again. Each starts from a dialect and gets
- * one to four twists. They are JSON as a client sends it; an API server refuses some of them itself.
+ * one to three twists. They are JSON as a client sends it; an API server refuses some of them itself.
  */
 import type { Rng } from '../../src/kube/ports.ts';
 import { seededRng } from '../../src/sim/seeded-rng.ts';
@@ -139,8 +139,8 @@ function hostilePod(rng: Rng, at: number, options: HostileOptions): Hostile {
         name: 'NVIDIA_VISIBLE_DEVICES',
         valueFrom: { fieldRef: { fieldPath: "metadata.annotations['muster.dev/visible-devices.c7']" } },
       }),
-    'annotations of 200 KiB': () => annotate({ 'example.com/large': 'x'.repeat(200 * 1024) }),
-    'annotations beyond the limit': () => annotate({ 'example.com/large': 'x'.repeat(300 * 1024) }),
+    'annotations of 200 KiB': () => annotate({ 'example.com/large': 'q'.repeat(200 * 1024) }),
+    'annotations beyond the limit': () => annotate({ 'example.com/large': 'q'.repeat(300 * 1024) }),
     'a forged claim': () =>
       annotate({ 'muster.dev/claim': '{"containers":[{"name":"main","slot":"c0","devices":[]}]}' }),
     'forged devices': () => annotate({ 'muster.dev/visible-devices.c0': 'all' }),
@@ -211,7 +211,7 @@ function hostilePod(rng: Rng, at: number, options: HostileOptions): Hostile {
   };
   const chosen = [pick(Object.keys(asks))];
   asks[chosen[0]!]!();
-  for (let left = 1 + Math.floor(rng.next() * 3.99); left > 0; left--) {
+  for (let left = 1 + Math.floor(rng.next() * 2.2); left > 0; left--) {
     const twist = pick(Object.keys(twists));
     if (chosen.includes(twist)) continue;
     twists[twist]!();

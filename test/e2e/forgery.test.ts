@@ -104,7 +104,7 @@ test('a pod that was created while the webhook was away gets no device afterward
   await mallory.create(fraction('unprepared', '0.5'));
   const unseen = await tryDebug('unseen');
   expect(unseen.status, messageOf(unseen.body)).toBe(403);
-  expect(messageOf(unseen.body)).toMatch(/unseen; set env NVIDIA_VISIBLE_DEVICES to "void"/);
+  expect(messageOf(unseen.body)).toMatch(/unseen; set env NVIDIA_VISIBLE_DEVICES to void/);
   await stand.muster.killAndRestart();
   await stand.muster.ready();
   const waiting = await stand.admin.waitForPod(

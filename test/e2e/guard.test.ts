@@ -79,7 +79,7 @@ describe('a container added to a running pod that the webhook had prepared', () 
   ] as const)('and %s: refused, with what to do', async ([_, fields]) => {
     const answer = await add('prepared', fields);
     expect(answer.status, messageOf(answer.body)).toBe(403);
-    expect(messageOf(answer.body)).toContain(`d-${added}; set env NVIDIA_VISIBLE_DEVICES to "void"`);
+    expect(messageOf(answer.body)).toContain(`d-${added}; set env NVIDIA_VISIBLE_DEVICES to void`);
   });
 
   test.for([

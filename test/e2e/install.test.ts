@@ -11,7 +11,7 @@ import { readConfig } from '../../src/extender/config.ts';
 import { binary } from './harness/binaries.ts';
 import { ControlPlane, type Scheduler, type SchedulerConfiguration } from './harness/control-plane.ts';
 import { type Step, stepsOf, UserShell } from './harness/fenced.ts';
-import type { KubeObject, Node, Pod } from './harness/kube.ts';
+import { type KubeObject, messageOf, type Node, type Pod } from './harness/kube.ts';
 import { Kubelet } from './harness/kubelet.ts';
 import { Muster } from './harness/muster.ts';
 import { createNode, devicesOf, setStatus } from './harness/nodes.ts';
@@ -135,6 +135,14 @@ test('1. the manifests are applied, everything starts with what they hold, and t
     user: account,
   });
   expect(await run(1)).toContain('"containers":{"main":{"count":1,"fraction":"0.5"}}');
+  const forged = pod('forged', { annotations: { 'muster.dev/claim': '{"containers":[]}' } });
+  await waitFor(
+    async () => {
+      const { status, body } = await plane.admin.call('POST', '/api/v1/namespaces/default/pods?dryRun=All', forged);
+      return status === 403 && messageOf(body).includes('muster-guard');
+    },
+    { for: 'the guard to refuse a forged claim' },
+  );
 });
 
 test('2. a node that runs pods is taken over; pods without GPUs stay', async () => {

@@ -39,7 +39,7 @@ export async function startExtenderProcess(
   writeFileSync(
     config,
     JSON.stringify({
-      listen: { port },
+      listen: { port, bodyLimitMib: 8 },
       webhook,
       leadership: 'always',
       callDeadlineMs: 300,

@@ -41,7 +41,7 @@ test.for([1, 2, 3])(
       if (mutation.kind === 'refused') {
         outcomes.refused++;
         expect(mutation.message, what).toMatch(/^pod .*(annotation|container|label) /);
-        expect(mutation.message, what).toMatch(/; |must|write|name one|more than one device|no node has/);
+        expect(mutation.message, what).toMatch(/; |must|write|name one|needs|at most|more than one device|no node has/);
         expect(mutation.message.length, what).toBeLessThan(2_000);
         expect(printable(mutation.message), what).toBe(true);
         continue;

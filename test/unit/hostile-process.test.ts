@@ -194,6 +194,8 @@ describe('a request that is', () => {
   };
   test.for(Object.keys(requests))('%s gets a 4xx', async (what) => {
     const answer = await requests[what]!();
+    // while a client still writes, the reset may overtake the 413
+    if (what === 'larger than the limit, in chunks' && answer === '') return await honest();
     expect(statusOf(answer), answer.slice(0, 300)).toBeGreaterThanOrEqual(400);
     expect(statusOf(answer)).toBeLessThan(500);
     expect(answer.length).toBeLessThan(2_000);
@@ -384,7 +386,9 @@ describe('the webhook’s port', () => {
   test.for(Object.keys(bodies))('a review that is %s gets a 4xx, or the pod is let through untouched', async (what) => {
     const answer = await mutate(bodies[what]!());
     const untouched = statusOf(answer) === 200 && bodyOf(answer).includes('"allowed":true}');
-    expect(untouched || (statusOf(answer) >= 400 && statusOf(answer) < 500), answer.slice(0, 300)).toBe(true);
+    // a server that has said 413 closes, and what is still under way to it may reset the connection before that is read
+    const cut = what === 'larger than any pod' && answer === '';
+    expect(untouched || cut || (statusOf(answer) >= 400 && statusOf(answer) < 500), answer.slice(0, 300)).toBe(true);
     expect(answer.length).toBeLessThan(2_000);
     await good();
   });

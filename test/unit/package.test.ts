@@ -50,7 +50,7 @@ beforeAll(async () => {
   await online(() => exec('npm', install, { cwd: installed }));
 }, NPM_MS);
 
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+afterAll(() => rmSync(folder, { recursive: true, force: true }), NPM_MS);
 
 describe('the packed package', () => {
   it('holds compiled code, manifests and docs, and no test or source', () => {

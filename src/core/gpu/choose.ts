@@ -5,12 +5,14 @@ import { spreadRank } from './policies/spread.ts';
 import type { ContainerNeed, DevicePolicy } from './request.ts';
 import { mibOn } from './share.ts';
 import type { View } from './view.ts';
+import type { Work } from './work.ts';
 
 /** `numa` limits where a search looks; within that it packs. `link` packs among devices whose links hurt equally. */
 export const rankOf = (policy: DevicePolicy): typeof packRank => (policy === 'spread' ? spreadRank : packRank);
 
 /**
  * Positions, ascending. `fitting`: ascending positions on which the container's share fits now.
+ * `linkSteps` bounds the search for the best linked set, `spent` counts.
  * null: fewer than `count`, or no set of them is connected pairwise although `linked` demands it.
  */
 export function choose(
@@ -19,10 +21,13 @@ export function choose(
   need: ContainerNeed,
   policy: DevicePolicy,
   linked: boolean,
+  spent: Work,
+  linkSteps?: number,
 ): readonly number[] | null {
   const { count, share } = need;
+  spent.work += 2 * view.positions.length;
   if (fitting.length < count) return null;
-  if (policy === 'link' && count > 1) return bestLinkedSet(view.devices, fitting, count, linked);
+  if (policy === 'link' && count > 1) return bestLinkedSet(view.devices, fitting, count, linked, spent, linkSteps);
   if (fitting.length === count) return fitting;
 
   const rank = rankOf(policy);

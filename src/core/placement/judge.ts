@@ -1,7 +1,8 @@
 /** One shape on one node: a score if it fits, a reason if not, in one integer so that thousands of them cost nothing to keep. */
-import { verdict } from '../gpu/fit.ts';
+import { fits, verdict } from '../gpu/fit.ts';
 import type { DeviceLedger } from '../gpu/ledger.ts';
 import { newVerdict } from '../gpu/verdict.ts';
+import type { Work } from '../gpu/work.ts';
 import { REASON_CODES, type ReasonCode } from '../reasons.ts';
 import type { NodeInfo } from './node-info.ts';
 import type { NodeFit } from './policies/node-fit.ts';
@@ -30,20 +31,33 @@ export function reasonOf(value: number): ReasonCode | null {
 const out = newVerdict();
 const fit: NodeFit = { openedIdle: 0, leftover: 0, nodeFill: 0 };
 
-/** ≥ 0: fits, higher is better (policy score × 1024 + preference); < 0: `reasonOf` it. Looks at GPUs and constraints, not at CPU and memory. */
-export function judge(shape: Shape, node: NodeInfo): number {
+/** What it cost is added to `spent`. ≥ 0: fits, higher is better (policy score × 1024 + preference); < 0: `reasonOf` it. Looks at GPUs and constraints, not at CPU and memory. */
+export function judge(shape: Shape, node: NodeInfo, spent: Work): number {
+  spent.work++;
   const { facts, ledger } = node;
   if (facts === null) return refusal('node-unknown');
   if (!facts.managed) return refusal('node-unmanaged');
   const barred = shape.constraints.admits(facts);
   if (barred !== null) return refusal(barred);
   if (node.useUnknown) return refusal('gpu-unknown-use');
-  if (!verdict(ledger, shape.request, shape.devicePolicy, shape.devicePolicyRequired, out)) return refusal(out.reason!);
+  const found = verdict(ledger, shape.request, shape.devicePolicy, shape.devicePolicyRequired, out);
+  spent.work += out.work;
+  if (!found) return refusal(out.reason!);
   fit.openedIdle = out.opened;
   fit.leftover = Math.floor(out.leftover / out.touched);
   fit.nodeFill = fillAfter(ledger);
   const preference = Math.min(PREFERENCE_LIMIT - 1, Math.max(0, shape.constraints.preference(facts)));
   return POLICIES[shape.nodePolicy](fit) * PREFERENCE_LIMIT + preference;
+}
+
+/** The same answer without a score or a reason. */
+export function allows(shape: Shape, node: NodeInfo, spent: Work): boolean {
+  const { facts, ledger } = node;
+  spent.work++;
+  if (facts === null || !facts.managed || shape.constraints.admits(facts) !== null || node.useUnknown) return false;
+  const found = fits(ledger, shape.request, shape.devicePolicy, shape.devicePolicyRequired, out);
+  spent.work += out.work;
+  return found;
 }
 
 /** Fill of the node with `out` on it, 0…1000: each device counts by the fuller of memory and compute, averaged over the healthy ones. */

@@ -3,6 +3,8 @@
  * changed when. A reader remembers the generation it has seen and asks for the slots changed since: that is what keeps a
  * decision from walking all nodes.
  */
+
+import { NameIndex } from './name-index.ts';
 import type { NodeFacts } from './node-facts.ts';
 import { NodeInfo, type Occupant } from './node-info.ts';
 
@@ -18,6 +20,8 @@ export class NodeTable {
   #version = 0;
   #ranks = new Int32Array(0);
   #ranksOf = 0;
+  readonly #names = new NameIndex();
+  #namesOf = 0;
 
   /** Grows with every change that can alter a GPU verdict. */
   get generation(): number {
@@ -43,6 +47,15 @@ export class NodeTable {
       for (let rank = 0; rank < names.length; rank++) this.#ranks[this.#byName.get(names[rank]!)!.slot] = rank;
     }
     return this.#ranks;
+  }
+
+  /** Node names as bytes → slots. Built when asked after names came or went. */
+  get names(): NameIndex {
+    if (this.#namesOf !== this.#version) {
+      this.#namesOf = this.#version;
+      this.#names.rebuild(this.#slots.map((node) => node?.name ?? null));
+    }
+    return this.#names;
   }
 
   get(name: string): NodeInfo | undefined {

@@ -3,7 +3,7 @@ import type { PreemptCandidate } from '../../cluster/decider.ts';
 import type { PodFacts } from '../../core/placement/pod-facts.ts';
 import { ExtenderError, malformed } from '../errors.ts';
 import { anyCase, isObject, parseObject } from './json.ts';
-import { listOfValues, type NameList, type NameLists } from './name-lists.ts';
+import type { NameList, NameLists } from './name-lists.ts';
 
 /** Beside the names there is little but the pod, and etcd keeps no object above 1.5 MiB. Reading more would stop everybody else. */
 const MOST_POD_BYTES = 2 * 1024 * 1024;
@@ -35,16 +35,16 @@ export function decodeNodes(body: Buffer, lists: NameLists, projectPod: ProjectP
     const head = tryParse(body, region.keyAt);
     if (head !== null) return { pod: podOf(head, projectPod), list: region.list, items: null };
   }
-  return decodeNodesSlowly(body, projectPod);
+  return decodeNodesSlowly(body, lists, projectPod);
 }
 
 /** The same without looking at bytes; also what `decodeNodes` is compared with in tests. */
-export function decodeNodesSlowly(body: Buffer, projectPod: ProjectPod): NodesRequest {
+export function decodeNodesSlowly(body: Buffer, lists: NameLists, projectPod: ProjectPod): NodesRequest {
   const args = parseObject(body);
   const names = anyCase(args, 'NodeNames') ?? null;
   if (names !== null) {
     if (!Array.isArray(names)) throw malformed('NodeNames is not a list');
-    const list = listOfValues(names, 'NodeNames');
+    const list = lists.ofValues(names, 'NodeNames');
     refuseLarge(body.length - list.bytes.length);
     return { list, pod: podOf(args, projectPod), items: null };
   }
@@ -52,7 +52,7 @@ export function decodeNodesSlowly(body: Buffer, projectPod: ProjectPod): NodesRe
   if (nodes === null) throw malformed('neither NodeNames nor Nodes is given');
   const items = isObject(nodes) ? (anyCase(nodes, 'items') ?? []) : null;
   if (!Array.isArray(items)) throw malformed('Nodes is not a list of nodes');
-  const list = listOfValues(items.map(nodeName), 'Nodes.items');
+  const list = lists.ofValues(items.map(nodeName), 'Nodes.items');
   return { list, pod: podOf(args, projectPod), items };
 }
 

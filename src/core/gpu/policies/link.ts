@@ -3,6 +3,7 @@
  * one whose taking hurts the links among the still idle devices least.
  */
 import type { Device } from '../device.ts';
+import type { Work } from '../work.ts';
 
 /** Link weight between two positions, 0 when unknown. Sources may report only one direction. */
 export function linkWeight(devices: readonly Device[], a: number, b: number): number {
@@ -17,22 +18,26 @@ export function linkLoss(devices: readonly Device[], idle: readonly number[], po
   return loss;
 }
 
-/** Sets looked at before the best one so far is taken. All sets of 16 devices (at most 12,870) are within it. */
-const LINK_STEPS = 60_000;
+/** Steps before the best set so far is taken. All sets of 16 devices (at most 12,870) are within it. */
+export const LINK_STEPS = 60_000;
 
 /**
  * The best `count` of `candidates` (ascending positions), null when there are too few or, with `required`, when no set is
  * connected pairwise. Exact for up to 16 candidates; branches that cannot beat the best set are cut, so a uniform fabric
- * ends after its first set. Equal sums go to the lowest positions.
+ * ends after its first set. Equal sums go to the lowest positions. Takes at most `limit` steps (but goes on to a first set unless
+ * `required`) and adds them to `spent`.
  */
 export function bestLinkedSet(
   devices: readonly Device[],
   candidates: readonly number[],
   count: number,
   required: boolean,
+  spent: Work = { work: 0 },
+  limit: number = LINK_STEPS,
 ): readonly number[] | null {
   const n = candidates.length;
   if (n < count) return null;
+  const most = Math.max(limit, count);
   const weights = new Float64Array(n * n);
   let top = 0;
   for (let a = 0; a < n; a++) {
@@ -58,7 +63,7 @@ export function bestLinkedSet(
     }
     const pairsLeft = allPairs - (picked.length * (picked.length - 1)) / 2;
     for (let next = from; next <= n - (count - picked.length); next++) {
-      if (sum + pairsLeft * top <= bestSum || ++steps > LINK_STEPS) return;
+      if (sum + pairsLeft * top <= bestSum || ++steps > most) return;
       let gain = 0;
       let connected = true;
       for (const earlier of picked) {
@@ -73,5 +78,6 @@ export function bestLinkedSet(
     }
   };
   descend(0, 0);
+  spent.work += n * n + steps * count;
   return best;
 }
