@@ -128,8 +128,11 @@ export class Books implements Decider {
     // its Binding may be on its way, or have landed: nothing of what it holds may be given up for another place
     const held = this.picture.holds.get(pod.uid);
     if ((held !== undefined && held.state !== 'open') || this.picture.pod(pod.uid)?.nodeName) return [];
+    // Its victims are still there, by a watch that may be late: what was freed for it stays its own, and nobody is evicted elsewhere.
+    const settled = held?.victims.some((uid) => this.picture.pod(uid)?.nodeName === held.node) ?? false;
+    const where = settled ? candidates.filter(({ node }) => node === held?.node) : candidates;
     const index = pod.ask.kind === 'request' ? this.#index(pod, pod.ask.request) : null;
-    const { best, next } = correctVictims(this.picture, pod, index?.shape ?? null, candidates, this.#preemptFrom);
+    const { best, next } = correctVictims(this.picture, pod, index?.shape ?? null, where, this.#preemptFrom);
     this.#preemptFrom = next;
     if (best === null) return [];
     if (best.claim !== null) {
