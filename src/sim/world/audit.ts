@@ -11,12 +11,14 @@ export type AuditOptions = {
   /** whether to look at this answer */
   readonly wanted: () => boolean;
   readonly onChecked: (difference: string | null) => void;
+  /** a bind of this pod began */
+  readonly onBind: (uid: string) => void;
 };
 
 export function audited(
   parts: PictureParts,
   { config, clock }: Parameters<MakePicture>[0],
-  { wanted, onChecked }: AuditOptions,
+  { wanted, onChecked, onBind }: AuditOptions,
 ): PictureParts {
   const { decider, picture } = parts;
   const filter: typeof decider.filter = (pod, offered, shortList) => {
@@ -33,9 +35,14 @@ export function audited(
     onChecked(given === fresh ? null : `${pod.name}: answered ${given}, the same books without a past say ${fresh}`);
     return answer;
   };
+  const beginBind: typeof decider.beginBind = (ref, node) => {
+    onBind(ref.uid);
+    return decider.beginBind(ref, node);
+  };
   const proxy = new Proxy(decider, {
     get(target, key) {
       if (key === 'filter') return filter;
+      if (key === 'beginBind') return beginBind;
       const value = Reflect.get(target, key) as unknown;
       return typeof value === 'function' ? value.bind(target) : value;
     },
@@ -43,11 +50,12 @@ export function audited(
   return { ...parts, decider: proxy };
 }
 
+/** Facts last: a device that changed under a promise may hold more than it has. */
 function copyOf(picture: Picture): Picture {
   const copy = new Picture();
-  for (const node of picture.nodes.values()) if (node.facts !== null) copy.nodes.setFacts(node.name, node.facts);
-  for (const pod of picture.pods()) copy.upsertPod(pod);
   for (const hold of picture.holds.values()) copy.putHold({ ...hold });
+  for (const pod of picture.pods()) copy.upsertPod(pod);
+  for (const node of picture.nodes.values()) if (node.facts !== null) copy.nodes.setFacts(node.name, node.facts);
   return copy;
 }
 

@@ -62,7 +62,7 @@ export type Invariant = (typeof INVARIANTS)[number];
 export type Violation = { readonly invariant: Invariant; readonly detail: string };
 
 /** A preemptor's nomination as its object shows it. */
-type Nomination = { readonly node: string; readonly since: number };
+type Nomination = { readonly node: string; readonly since: number; came: boolean };
 
 type Inventory = { readonly from: number; until: number; readonly gpus: readonly Gpu[] };
 
@@ -114,6 +114,12 @@ export class Oracle {
       this.report('bind-without-lease', `extender-${pair} bound while the Lease is held by ${holder || 'nobody'}`);
   }
 
+  /** The preemptor came back: from here on it is a pod like others, whose Binding may be refused or lost. */
+  bindTried(uid: string): void {
+    const nomination = this.#nominated.get(uid);
+    if (nomination !== undefined) nomination.came = true;
+  }
+
   /** After every step: cheap, and only what time alone can break. */
   afterStep(): void {
     let deciding = 0;
@@ -158,9 +164,21 @@ export class Oracle {
     for (const pod of this.#objects(PODS)) {
       if (textAt(pod.spec, 'nodeName') !== '' || pod.metadata.deletionTimestamp !== undefined) continue;
       const node = this.#objects(NODES).find((one) => this.#fits(pod, one));
-      if (node !== undefined) found.push(`${pod.metadata.name} fits ${node.metadata.name}`);
+      if (node === undefined) continue;
+      const said = arrayAt(pod.status, 'conditions').find((one) => textAt(one, 'type') === 'PodScheduled');
+      const { name } = node.metadata;
+      const nominated = this.#objects(PODS).filter((one) => this.#nominated.get(one.metadata.uid)?.node === name);
+      const others = nominated.map((one) => `${one.metadata.name} is nominated there`);
+      found.push([`${pod.metadata.name} fits ${name}`, ...others, `it says ${textAt(said, 'message')}`].join('; '));
     }
     return found;
+  }
+
+  /** What is not yet as it must be once quiet; nothing of it is reported. */
+  unsettled(): boolean {
+    const before = this.violations.length;
+    this.quiet();
+    return this.violations.splice(before).length > 0;
   }
 
   /** Everything that must hold when nothing has gone wrong for a while and nothing is on its way. */
@@ -234,7 +252,7 @@ export class Oracle {
     const nominated = change.type === 'DELETED' ? '' : textAt(pod.status, 'nominatedNodeName');
     if (nominated === '' || textAt(pod.spec, 'nodeName') !== '') this.#nominated.delete(uid);
     else if (this.#nominated.get(uid)?.node !== nominated)
-      this.#nominated.set(uid, { node: nominated, since: this.#now() });
+      this.#nominated.set(uid, { node: nominated, since: this.#now(), came: false });
     if (change.type === 'DELETED') {
       this.#wanted.delete(uid);
       return;
@@ -298,8 +316,8 @@ export class Oracle {
       const nomination = this.#nominated.get(waits.metadata.uid);
       const wants = wantsOf(waits);
       if (nomination?.node !== node || wants === null || waits.metadata.deletionTimestamp !== undefined) continue;
-      const { since } = nomination;
-      if (priorityOf(waits) <= priorityOf(pod) || this.#now() - since > KEPT_MS) continue;
+      const { since, came } = nomination;
+      if (came || priorityOf(waits) <= priorityOf(pod) || this.#now() - since > KEPT_MS) continue;
       if (gpus === undefined || gpus.from > since || this.#deciderSince > since) continue;
       if ((this.#wanted.get(waits.metadata.uid) ?? []).length > 1 || this.#placedElsewhere(waits)) continue;
       this.checks['awaited-given-away']++;
@@ -351,6 +369,12 @@ export class Oracle {
     )
       return false;
     const pods = [...this.#podsOn(node.metadata.name)];
+    // kube-scheduler counts whoever is nominated there, of equal or higher priority
+    for (const other of this.#objects(PODS)) {
+      const { uid } = other.metadata;
+      if (uid === pod.metadata.uid || this.#nominated.get(uid)?.node !== node.metadata.name) continue;
+      if (priorityOf(other) >= priorityOf(pod)) pods.push(other);
+    }
     const allocatable = objectAt(node.status, 'allocatable');
     for (const [resource, amount] of Object.entries(requestsOf(pod))) {
       const used = pods.reduce((sum, one) => sum + (requestsOf(one)[resource] ?? 0), 0);

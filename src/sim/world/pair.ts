@@ -36,6 +36,7 @@ export type PairOptions = {
   readonly bug: Bug | null;
   readonly onThrow: (where: string, error: unknown) => void;
   readonly onAudit: (difference: string | null) => void;
+  readonly onBind: (uid: string) => void;
 };
 
 export class Pair {
@@ -105,6 +106,7 @@ export class Pair {
       return audited(bug?.picture?.(real, ports) ?? real, ports, {
         wanted: () => chance.draw(`audit ${process.name}`) < AUDITED,
         onChecked: this.#options.onAudit,
+        onBind: this.#options.onBind,
       });
     };
     const core = makeExtender(config, {

@@ -141,8 +141,9 @@ class World {
       this.#oracle.checks['answer-differs']++;
       if (difference !== null) this.#oracle.report('answer-differs', difference);
     };
+    const onBind = (uid: string): void => this.#oracle.bindTried(uid);
     this.#pairs = (two ? ['a', 'b'] : ['a']).map(
-      (name) => new Pair({ name, elects, time, chance, trace, rates, network, bug, onThrow, onAudit }),
+      (name) => new Pair({ name, elects, time, chance, trace, rates, network, bug, onThrow, onAudit, onBind }),
     );
     this.#oracle = new Oracle(
       api.store,
@@ -218,10 +219,7 @@ class World {
   #look(): void {
     const late = this.#time.now > SPAN_MS + SETTLE_MS;
     const still = this.#time.now - this.#oracle.changedAt >= STILL_MS;
-    const holds = this.#pairs.some(
-      (pair) => (pair.extender?.core.parts.picture.holds.values().next().done ?? true) === false,
-    );
-    if (late || (still && !holds && this.#oracle.waitingThatFit().length === 0)) {
+    if (late || (still && !this.#oracle.unsettled())) {
       this.#oracle.quiet();
       this.#settledAt = this.#time.now;
       this.#done = true;
