@@ -5,6 +5,7 @@ import { demoCommand } from './demo.ts';
 import { failureText } from './errors.ts';
 import { explainCommand } from './explain.ts';
 import { extenderCommand } from './extender.ts';
+import { simCommand } from './sim.ts';
 
 /** Sets the exit status of the process. */
 export async function runProgram(): Promise<void> {
@@ -16,6 +17,7 @@ export async function runProgram(): Promise<void> {
     .version(version)
     .showHelpAfterError('(muster --help, or muster <command> --help, shows what there is)')
     .addCommand(demoCommand())
+    .addCommand(simCommand())
     .addCommand(extenderCommand(version))
     .addCommand(explainCommand())
     .addCommand(

@@ -224,6 +224,20 @@ describe('waking', () => {
   });
 });
 
+describe('a preemptor that asks again', () => {
+  it('keeps its node while its victims are still there, by a watch that may be late', () => {
+    addNode(node('a', 1), node('b', 1));
+    expect([run(pod('on-a', whole)), run(pod('on-b', whole))]).toEqual(['a', 'b']);
+    const high = pod('high', whole, { priority: 10 });
+    picture.upsertPod(high);
+    expect(books.preempt(high, [{ node: 'a', victims: null }])).toMatchObject([{ node: 'a' }]);
+    expect(books.preempt(high, [{ node: 'b', victims: null }])).toEqual([]);
+    picture.removePod('uid-on-a');
+    expect(filter(pod('thief', whole)).fits).toEqual([]);
+    expect(filter(high).fits).toEqual(['a']);
+  });
+});
+
 describe('bind', () => {
   it('refuses a second bind while the first is on its way', () => {
     addNode(node('a', 1));

@@ -130,8 +130,11 @@ export class Books implements Decider {
     if ((held !== undefined && held.state !== 'open') || this.picture.pod(pod.uid)?.nodeName) return [];
     const guarded = this.#guarded(pod);
     if (guarded !== null || pod.ask.kind !== 'request') return this.#passVictims(pod, candidates, guarded);
+    // Its victims are still there, by a watch that may be late: what was freed for it stays its own, and nobody is evicted elsewhere.
+    const settled = held?.victims.some((uid) => this.picture.pod(uid)?.nodeName === held.node) ?? false;
+    const where = settled ? candidates.filter(({ node }) => node === held?.node) : candidates;
     const { shape } = this.#index(pod, pod.ask.request);
-    const { best, next } = correctVictims(this.picture, pod, shape, candidates, this.#preemptFrom);
+    const { best, next } = correctVictims(this.picture, pod, shape, where, this.#preemptFrom);
     this.#preemptFrom = next;
     if (best === null) return [];
     if (best.claim !== null) {

@@ -16,6 +16,8 @@ import { NodeCapacity } from './node-capacity.ts';
 
 export type PictureParts = {
   readonly decider: Decider;
+  /** what the decider rests on, for audits */
+  readonly picture: Picture;
   readonly projectPod: ProjectPod;
   /** resolves when everything was listed once and what must be restored from it is restored */
   start(): Promise<void>;
@@ -85,6 +87,7 @@ export const makePicture: MakePicture = (options) => {
   let restored = false;
   return {
     decider: books,
+    picture,
     projectPod: config.aliyunUnit === 'MiB' ? projectPodAliyunMib : projectPod,
     async start() {
       await informers.start();

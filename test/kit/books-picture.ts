@@ -26,6 +26,7 @@ export function booksPicture(
     });
     return {
       decider: books,
+      picture,
       projectPod,
       start: async () => {},
       refresh: async () => {},
