@@ -328,9 +328,10 @@ describe('preempt', () => {
   it.each([
     ['pods of equal priority', { priority: 1 }],
     ['a pod that never preempts', { priority: 10, neverPreempts: true }],
+    ['a member of the victim’s own gang', { priority: 10, gang: 'team/g' }],
   ])('helps nobody against or for %s', (_, over) => {
     addNode(node('a', 1));
-    run(low('v', 1000));
+    run(low('v', 1000, { gang: 'team/g' }));
     expect(books.preempt(pod('high', whole, over), [{ node: 'a', victims: ['uid-v'] }])).toEqual([]);
   });
 
@@ -346,6 +347,29 @@ describe('preempt', () => {
     expect(books.preempt(pod('high', whole, { priority: 10 }), [{ node: 'a', victims: null }])).toEqual([
       { node: 'a', victims: ['uid-v'], pdbViolations: 0 },
     ]);
+  });
+
+  it('lets kube-scheduler’s victims stand where they suffice and nobody is cheaper', () => {
+    addNode(node('a', 2));
+    run(low('v1', 1000));
+    run(low('v2', 1000));
+    const high = pod('high', whole, { priority: 10 });
+    for (const uid of ['uid-v1', 'uid-v2'])
+      expect(books.preempt(high, [{ node: 'a', victims: [uid] }])).toMatchObject([{ victims: [uid] }]);
+    expect(books.preempt(high, [{ node: 'a', victims: ['uid-v1', 'uid-v2'] }])[0]!.victims).toHaveLength(1);
+  });
+
+  it('lets a pod without GPUs have every victim that kube-scheduler names, known to us or not, where it may be', () => {
+    addNode(node('a', 1), node('cpu', 0, { managed: false }));
+    const candidates = [
+      { node: 'a', victims: ['stranger', 'other'], pdbViolations: 1 },
+      { node: 'cpu', victims: ['third'], pdbViolations: 0 },
+      { node: 'new', victims: null },
+    ];
+    const plain = pod('plain', null, { priority: 10 });
+    expect(books.preempt(plain, candidates)).toEqual(candidates.slice(0, 2));
+    expect(books.preempt({ ...plain, envSafe: false }, candidates)).toEqual([candidates[1]]);
+    expect(books.preempt({ ...plain, neverPreempts: true }, candidates)).toEqual([]);
   });
 
   it('rebuilds the reservation after a restart from the nomination and the disrupted victims', () => {

@@ -124,15 +124,17 @@ export class Books implements Decider {
   }
 
   preempt(pod: PodFacts, candidates: readonly PreemptCandidate[]): readonly PreemptAnswer[] {
-    if (pod.neverPreempts || this.#guarded(pod) !== null) return [];
+    if (pod.neverPreempts) return [];
     // its Binding may be on its way, or have landed: nothing of what it holds may be given up for another place
     const held = this.picture.holds.get(pod.uid);
     if ((held !== undefined && held.state !== 'open') || this.picture.pod(pod.uid)?.nodeName) return [];
+    const guarded = this.#guarded(pod);
+    if (guarded !== null || pod.ask.kind !== 'request') return this.#passVictims(pod, candidates, guarded);
     // Its victims are still there, by a watch that may be late: what was freed for it stays its own, and nobody is evicted elsewhere.
     const settled = held?.victims.some((uid) => this.picture.pod(uid)?.nodeName === held.node) ?? false;
     const where = settled ? candidates.filter(({ node }) => node === held?.node) : candidates;
-    const index = pod.ask.kind === 'request' ? this.#index(pod, pod.ask.request) : null;
-    const { best, next } = correctVictims(this.picture, pod, index?.shape ?? null, where, this.#preemptFrom);
+    const { shape } = this.#index(pod, pod.ask.request);
+    const { best, next } = correctVictims(this.picture, pod, shape, where, this.#preemptFrom);
     this.#preemptFrom = next;
     if (best === null) return [];
     if (best.claim !== null) {
@@ -142,6 +144,20 @@ export class Books implements Decider {
       });
     }
     return [{ node: best.node, victims: best.victims, pdbViolations: best.pdbViolations }];
+  }
+
+  /** kube-scheduler's own victims: it knows everything about them that counts here. */
+  #passVictims(
+    pod: PodFacts,
+    candidates: readonly PreemptCandidate[],
+    guarded: ReasonCode | null,
+  ): readonly PreemptAnswer[] {
+    const offered = this.resolve(candidates.map(({ node }) => node));
+    const { refused } = passThrough(pod, offered, this.picture.nodes, guarded);
+    const barred = new Set(refused.map(({ node }) => node));
+    return candidates.flatMap(({ node, victims, pdbViolations = 0 }) =>
+      victims === null || victims.length === 0 || barred.has(node) ? [] : [{ node, victims, pdbViolations }],
+    );
   }
 
   beginBind(ref: { uid: string; namespace: string; name: string }, nodeName: string): BindPlan {

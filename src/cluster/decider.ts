@@ -39,7 +39,12 @@ export type BindPlan =
   | { readonly kind: 'refuse'; readonly code: ReasonCode | 'pod-unknown' | 'pod-terminating' | 'bind-in-flight' };
 
 /** A candidate of the preempt verb. victims null: kube-scheduler named none (1.38) and we search ourselves. */
-export type PreemptCandidate = { readonly node: string; readonly victims: readonly string[] | null };
+export type PreemptCandidate = {
+  readonly node: string;
+  readonly victims: readonly string[] | null;
+  /** as kube-scheduler counted them for its victims; 0 when left out */
+  readonly pdbViolations?: number;
+};
 export type PreemptAnswer = {
   readonly node: string;
   /** pod uids, bound on that node, never empty */
@@ -64,7 +69,10 @@ export interface Decider {
   filter(pod: PodFacts, offered: OfferedNodes, shortList: number): FilterAnswer;
   /** 0…10 per offered node: the winner of the last filter 10, the others less. */
   prioritize(pod: PodFacts, offered: OfferedNodes): readonly { node: string; score: number }[];
-  /** Corrected victims, at most one node (the best), and an `awaiting` hold for it. [] when eviction cannot help. */
+  /**
+   * Corrected victims, at most one node (the best), and an `awaiting` hold for it. [] when eviction cannot help. For a pod that we do not
+   * place: kube-scheduler's candidates as they are, without the nodes where the pod may not be.
+   */
   preempt(pod: PodFacts, candidates: readonly PreemptCandidate[]): readonly PreemptAnswer[];
   /** Re-checks and marks the hold as being bound, so that nothing takes it over until one of the three calls below. */
   beginBind(ref: { uid: string; namespace: string; name: string }, node: string): BindPlan;

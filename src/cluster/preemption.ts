@@ -26,7 +26,7 @@ export type Preemption = {
   readonly node: string;
   readonly victims: readonly string[];
   readonly pdbViolations: number;
-  /** what the preemptor will take once they are gone; null for a pod without GPUs */
+  /** what the preemptor will take once they are gone */
   readonly claim: Claim | null;
 };
 
@@ -41,29 +41,26 @@ const LAST_CANDIDATE_WORK = 2 * PREEMPT_WORK;
 const MOVE_WORK = 8;
 
 /**
- * The cheapest preemption over the candidates, null when eviction cannot help. `shape` null: the pod wants no GPUs of ours.
+ * The cheapest preemption over the candidates for a pod that we place, null when eviction cannot help.
  * `from`: at which candidate, in the order of names, to begin. `next`: where to go on another time, 0 when all were looked at.
  */
 export function correctVictims(
   picture: Picture,
   pod: PodFacts,
-  shape: Shape | null,
+  shape: Shape,
   candidates: readonly PreemptCandidate[],
   from: number,
 ): { readonly best: Preemption | null; readonly next: number } {
   const budgets = budgetIndex(picture);
   const spent: Work = { work: 0 };
-  let best: { node: string; set: VictimSet; claim: Claim | null } | null = null;
+  let best: ({ node: string } & Found) | null = null;
   const sorted = [...candidates].sort((a, b) => (a.node < b.node ? -1 : 1));
   let looked = 0;
   for (; looked < sorted.length && spent.work < PREEMPT_WORK; looked++) {
     const candidate = sorted[(from + looked) % sorted.length]!;
     const node = picture.nodes.get(candidate.node);
     if (node?.facts == null) continue;
-    const found =
-      shape === null
-        ? offeredVictims(picture, pod, node, candidate, budgets)
-        : search(picture, pod, shape, node, candidate, budgets, spent);
+    const found = search(picture, pod, shape, node, candidate, budgets, spent);
     if (found === null) continue;
     const cheaper = best === null ? -1 : compareCost(found.set.cost, best.set.cost);
     if (cheaper < 0 || (cheaper === 0 && node.name < best!.node)) best = { node: node.name, ...found };
@@ -97,29 +94,6 @@ export function reservedClaim(
 
 type Found = { set: VictimSet; claim: Claim | null };
 
-/** kube-scheduler's own choice, for pods that we do not place: only who may be a victim at all is checked. */
-function offeredVictims(
-  picture: Picture,
-  pod: PodFacts,
-  node: NodeInfo,
-  candidate: PreemptCandidate,
-  budgets: BudgetIndex,
-): Found | null {
-  if (candidate.victims === null || candidate.victims.length === 0) return null;
-  if (pod.ask.kind === 'unmanaged' && node.facts?.managed) return null;
-  if (pod.ask.kind === 'invalid' && (node.facts?.managed || !pod.ask.mig)) return null;
-  const victims = candidate.victims.map((uid) => picture.pod(uid));
-  if (!victims.every((victim) => victim !== undefined && mayBeVictim(victim, pod) && victim.nodeName === node.name))
-    return null;
-  return {
-    set: victimSet(
-      victims.map((victim) => asVictim(victim!, node, budgets)),
-      budgets.allowed,
-    ),
-    claim: null,
-  };
-}
-
 function search(
   picture: Picture,
   pod: PodFacts,
@@ -138,16 +112,19 @@ function search(
     for (const uid of set.victims) trial.restore(uid);
     return claim;
   };
-  // by our books it fits already: kube-scheduler evicts for a rule that we do not model, and its victims stand
   const wanted = candidate.victims ?? [];
-  if (trial.fits()) {
-    const named = victims.filter((victim) => wanted.includes(victim.uid));
-    if (named.length === 0 || named.length !== wanted.length) return null;
-    const set = victimSet(named, budgets.allowed);
-    return { set, claim: claimWithout(set) };
-  }
+  const named = victims.filter((victim) => wanted.includes(victim.uid));
+  const offered = named.length > 0 && named.length === wanted.length ? victimSet(named, budgets.allowed) : null;
+  const claim = offered === null ? null : claimWithout(offered);
+  // by our books it fits already: kube-scheduler evicts for a rule that we do not model, and its victims stand
+  if (trial.fits()) return offered === null ? null : { set: offered, claim };
   const set = searchVictims(victims, budgets.allowed, trial);
-  return set === null || trial.exhausted ? null : { set, claim: claimWithout(set) };
+  // its victims stand as well where they suffice and nobody is known to be cheaper: only devices are ours to correct
+  const found = trial.exhausted ? null : set;
+  if (offered !== null && claim !== null && (found === null || compareCost(offered.cost, found.cost) <= 0)) {
+    return { set: offered, claim };
+  }
+  return found === null ? null : { set: found, claim: claimWithout(found) };
 }
 
 /** One node's books to remove victims from and put them back. The preemptor's own hold is out of the way. */
@@ -213,7 +190,12 @@ function boundPods(picture: Picture, node: NodeInfo): PodFacts[] {
 
 function mayBeVictim(victim: PodFacts, preemptor: PodFacts): boolean {
   return (
-    victim.uid !== preemptor.uid && victim.nodeName !== null && !victim.terminal && victim.priority < preemptor.priority
+    victim.uid !== preemptor.uid &&
+    victim.nodeName !== null &&
+    !victim.terminal &&
+    victim.priority < preemptor.priority &&
+    // whoever evicts a member of its own gang gains nothing
+    (victim.gang === null || victim.gang !== preemptor.gang)
   );
 }
 

@@ -13,7 +13,7 @@
  *    case there is, it finds more than 99.9 %; at 20 containers the bound is felt.
  */
 import { choose } from './choose.ts';
-import { LINK_STEPS, linkWeight } from './policies/link.ts';
+import { isIsland, LINK_STEPS } from './policies/link.ts';
 import { numaGroups } from './policies/numa.ts';
 import type { ContainerNeed, DevicePolicy, GpuRequest } from './request.ts';
 import { mibOn } from './share.ts';
@@ -41,7 +41,7 @@ export function search(
   spent: Work,
 ): Choice | null {
   if (policy !== 'numa') return searchIn(view, request, policy, required && policy === 'link', spent);
-  for (const group of numaGroups(view.devices, view.positions, view.freeMilli)) {
+  for (const group of numaGroups(view.devices, view.positions, view.freeMib, view.freeMilli)) {
     const choice = searchIn(within(view, group), request, policy, false, spent);
     if (choice !== null) return choice;
   }
@@ -145,11 +145,14 @@ class Search {
   #combine(depth: number, least: number): boolean {
     const container = this.#steady[depth]!;
     const picked = this.#picked[container]!;
-    if (picked.length === this.#containers[container]!.count) return this.#backtrack(depth + 1);
+    if (picked.length === this.#containers[container]!.count) {
+      if (this.#linked) this.#steps += (picked.length * picked.length) >> 3;
+      if (this.#linked && !isIsland(this.#view.devices, picked)) return false;
+      return this.#backtrack(depth + 1);
+    }
     const failed: number[] = [];
     for (const position of this.#view.positions) {
       if (position < least || !this.#fits(container, position)) continue;
-      if (this.#linked && !picked.every((other) => linkWeight(this.#view.devices, other, position) > 0)) continue;
       if (failed.some((other) => this.#alike(other, position))) continue;
       if (++this.#steps > SEARCH_STEPS) return false;
       this.#apply(container, position);

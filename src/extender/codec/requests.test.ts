@@ -188,7 +188,18 @@ describe('preempt arguments', () => {
     ['null victims', `"NodeNameToMetaVictims":{"n1":null}`, null],
   ])('are read with %s', (_name, members, victims) => {
     const { candidates } = decodePreempt(bytes(`{"Pod":${POD},${members}}`), projectPod);
-    expect(candidates).toEqual([{ node: 'n1', victims }]);
+    expect(candidates).toEqual([{ node: 'n1', victims, pdbViolations: 0 }]);
+  });
+
+  it.each([
+    ['3', 3],
+    ['-1', 0],
+    ['"2"', 0],
+    ['1e30', 0],
+  ])('hold %s violated budgets: read as %d', (count, pdbViolations) => {
+    const members = `"NodeNameToMetaVictims":{"n1":{"Pods":[{"UID":"v1"}],"NumPDBViolations":${count}}}`;
+    const { candidates } = decodePreempt(bytes(`{"Pod":${POD},${members}}`), projectPod);
+    expect(candidates).toEqual([{ node: 'n1', victims: ['v1'], pdbViolations }]);
   });
 
   it.each([

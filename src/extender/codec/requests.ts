@@ -66,8 +66,14 @@ export function decodePreempt(body: Buffer, projectPod: ProjectPod): PreemptRequ
   const candidates = Object.entries(byNode).map(([node, victims]) => ({
     node,
     victims: victimUids(victims, key, meta !== null),
+    pdbViolations: violationsOf(victims),
   }));
   return { pod: podOf(args, projectPod), candidates };
+}
+
+function violationsOf(victims: unknown): number {
+  const count = isObject(victims) ? anyCase(victims, 'NumPDBViolations') : 0;
+  return typeof count === 'number' && Number.isSafeInteger(count) && count > 0 ? count : 0;
 }
 
 export function decodeBind(body: Buffer): BindRequest {
