@@ -13,12 +13,14 @@ export type AuditOptions = {
   readonly onChecked: (difference: string | null) => void;
   /** a bind of this pod began */
   readonly onBind: (uid: string) => void;
+  /** a node was answered to preempt: from now on its devices are promised to this pod */
+  readonly onPromise: (uid: string, node: string) => void;
 };
 
 export function audited(
   parts: PictureParts,
   { config, clock }: Parameters<MakePicture>[0],
-  { wanted, onChecked, onBind }: AuditOptions,
+  { wanted, onChecked, onBind, onPromise }: AuditOptions,
 ): PictureParts {
   const { decider, picture } = parts;
   const filter: typeof decider.filter = (pod, offered, shortList) => {
@@ -39,10 +41,16 @@ export function audited(
     onBind(ref.uid);
     return decider.beginBind(ref, node);
   };
+  const preempt: typeof decider.preempt = (pod, candidates) => {
+    const answers = decider.preempt(pod, candidates);
+    for (const { node } of answers) onPromise(pod.uid, node);
+    return answers;
+  };
   const proxy = new Proxy(decider, {
     get(target, key) {
       if (key === 'filter') return filter;
       if (key === 'beginBind') return beginBind;
+      if (key === 'preempt') return preempt;
       const value = Reflect.get(target, key) as unknown;
       return typeof value === 'function' ? value.bind(target) : value;
     },

@@ -85,6 +85,7 @@ export class Oracle {
 
   /** uid → nomination of a pod that waits */
   readonly #nominated = new Map<string, Nomination>();
+  readonly #promises = new Map<string, Nomination>();
   /** who decides, and since when */
   #decider: unknown = null;
   #deciderSince = 0;
@@ -112,6 +113,11 @@ export class Oracle {
     const holder = textAt(this.#object(LEASES, LEASE.namespace, LEASE.name)?.spec, 'holderIdentity');
     if (!holder.startsWith(`host-${pair}_`))
       this.report('bind-without-lease', `extender-${pair} bound while the Lease is held by ${holder || 'nobody'}`);
+  }
+
+  /** An extender answered this node to preempt; kube-scheduler may write the nomination much later. */
+  promised(uid: string, node: string): void {
+    this.#promises.set(uid, { node, since: this.#now(), came: false });
   }
 
   /** The preemptor came back: from here on it is a pod like others, whose Binding may be refused or lost. */
@@ -252,7 +258,11 @@ export class Oracle {
     const nominated = change.type === 'DELETED' ? '' : textAt(pod.status, 'nominatedNodeName');
     if (nominated === '' || textAt(pod.spec, 'nodeName') !== '') this.#nominated.delete(uid);
     else if (this.#nominated.get(uid)?.node !== nominated)
-      this.#nominated.set(uid, { node: nominated, since: this.#now(), came: false });
+      this.#nominated.set(uid, {
+        node: nominated,
+        since: this.#promises.get(uid)?.node === nominated ? this.#promises.get(uid)!.since : this.#now(),
+        came: false,
+      });
     if (change.type === 'DELETED') {
       this.#wanted.delete(uid);
       return;

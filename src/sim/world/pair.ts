@@ -37,6 +37,7 @@ export type PairOptions = {
   readonly onThrow: (where: string, error: unknown) => void;
   readonly onAudit: (difference: string | null) => void;
   readonly onBind: (uid: string) => void;
+  readonly onPromise: (uid: string, node: string) => void;
 };
 
 export class Pair {
@@ -107,6 +108,7 @@ export class Pair {
         wanted: () => chance.draw(`audit ${process.name}`) < AUDITED,
         onChecked: this.#options.onAudit,
         onBind: this.#options.onBind,
+        onPromise: this.#options.onPromise,
       });
     };
     const core = makeExtender(config, {

@@ -141,9 +141,11 @@ class World {
       this.#oracle.checks['answer-differs']++;
       if (difference !== null) this.#oracle.report('answer-differs', difference);
     };
+    const onPromise = (uid: string, node: string): void => this.#oracle.promised(uid, node);
     const onBind = (uid: string): void => this.#oracle.bindTried(uid);
     this.#pairs = (two ? ['a', 'b'] : ['a']).map(
-      (name) => new Pair({ name, elects, time, chance, trace, rates, network, bug, onThrow, onAudit, onBind }),
+      (name) =>
+        new Pair({ name, elects, time, chance, trace, rates, network, bug, onThrow, onAudit, onBind, onPromise }),
     );
     this.#oracle = new Oracle(
       api.store,
