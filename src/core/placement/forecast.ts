@@ -1,0 +1,110 @@
+/**
+ * Makes outlooks while the cluster lives: counts what arrives, walks the nodes a few at a time, and publishes a new outlook when
+ * it has seen them all. Nothing here takes long: an arrival pays for a handful of nodes, however large the cluster.
+ */
+
+import { Demand } from './demand.ts';
+import type { NodeInfo } from './node-info.ts';
+import type { NodeTable } from './node-table.ts';
+import { Outlook } from './outlook.ts';
+import type { PodFacts } from './pod-facts.ts';
+import { usable } from './policies/muster.ts';
+import { fillRoom, newRoom } from './policies/room.ts';
+import type { Typical } from './policies/typical.ts';
+import { residuesOf, weightsOf } from './prices.ts';
+
+/** Nodes looked at per arrival. */
+const STEP = 4;
+/** Arrivals between two outlooks at least: a small cluster is walked in no time. */
+const MIN_ARRIVALS = 64;
+
+const room = newRoom();
+
+export class Forecast {
+  readonly #table: NodeTable;
+  readonly #demand: Demand | null;
+  #outlook: Outlook;
+  #survey: Survey;
+  #arrivals = 0;
+
+  /** `given`: the typical shapes, for those who know them beforehand; they then never change. */
+  constructor(table: NodeTable, given: Typical | null = null) {
+    this.#table = table;
+    this.#demand = given === null ? new Demand() : null;
+    const typical = given ?? this.#demand!.typical();
+    this.#outlook = new Outlook(typical, null, new Int32Array(1001));
+    this.#survey = new Survey(typical);
+  }
+
+  get outlook(): Outlook {
+    return this.#outlook;
+  }
+
+  /** Call once for every pod that arrives. */
+  arrived(pod: PodFacts): void {
+    this.#demand?.arrived(pod);
+    this.#arrivals++;
+    if (this.#survey.at < this.#table.slots) this.#survey.walk(this.#table, STEP);
+    else if (this.#arrivals >= MIN_ARRIVALS) this.#publish();
+  }
+
+  #publish(): void {
+    this.#outlook = this.#survey.outlook();
+    this.#survey = new Survey(this.#demand?.typical() ?? this.#outlook.typical);
+    this.#arrivals = 0;
+  }
+}
+
+/** One walk over all nodes. */
+class Survey {
+  at = 0;
+  readonly #typical: Typical;
+  /** the typical shapes as nodes see them, without prices */
+  readonly #bare: Outlook;
+  /** twice the thousandths that each typical shape could use */
+  readonly #usable: Float64Array;
+  readonly #gpusWithFree = new Int32Array(1001);
+
+  constructor(typical: Typical) {
+    this.#typical = typical;
+    this.#bare = new Outlook(typical, null, new Int32Array(0));
+    this.#usable = new Float64Array(typical.shapes.length);
+  }
+
+  walk(table: NodeTable, nodes: number): void {
+    const end = Math.min(table.slots, this.at + nodes);
+    for (; this.at < end; this.at++) {
+      const node = table.at(this.at);
+      if (node?.facts?.managed) this.#count(node);
+    }
+  }
+
+  outlook(): Outlook {
+    return new Outlook(
+      this.#typical,
+      weightsOf(this.#typical, this.#usable, this.#gpusWithFree),
+      residuesOf(this.#gpusWithFree),
+    );
+  }
+
+  #count(node: NodeInfo): void {
+    const lens = this.#bare.lens(node.ledger.devices);
+    fillRoom(node, room);
+    for (let gpu = 0; gpu < room.gpus; gpu++) this.#gpusWithFree[room.free[gpu]!]!++;
+    for (let group = 0; group < lens.groups; group++) {
+      const milli = lens.milli[group]!;
+      const allowed = lens.allowed[group]!;
+      let sum = 0;
+      let gpus = 0;
+      for (let gpu = 0; gpu < room.gpus; gpu++) {
+        if (room.free[gpu]! < milli || allowed?.[gpu] === 0) continue;
+        sum += room.free[gpu]!;
+        gpus++;
+      }
+      for (let entry = lens.from[group]!; entry < lens.from[group + 1]!; entry++) {
+        if (lens.count[entry]! > gpus || lens.cpu[entry]! > room.cpu) continue;
+        this.#usable[lens.id[entry]!]! += usable(sum, room.cpu, lens.cpu[entry]!, lens.count[entry]! * milli);
+      }
+    }
+  }
+}
