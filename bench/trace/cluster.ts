@@ -8,8 +8,8 @@ import { Picture } from '../../src/cluster/picture.ts';
 import type { NodePolicy } from '../../src/core/gpu/request.ts';
 import { Demand } from '../../src/core/placement/demand.ts';
 import type { NodeFacts } from '../../src/core/placement/node-facts.ts';
-import type { Typical } from '../../src/core/placement/policies/typical.ts';
 import type { PodFacts } from '../../src/core/placement/pod-facts.ts';
+import type { Typical } from '../../src/core/placement/policies/typical.ts';
 import type { Clock } from '../../src/kube/ports.ts';
 import type { TracePod } from './trace.ts';
 
@@ -24,10 +24,8 @@ export class TraceCluster {
   /** thousandths of all GPUs */
   readonly gpuMilli: number;
   usedGpuMilli = 0;
-  decisions = 0;
-  decisionNs = 0;
-  /** one per decision, ns */
-  readonly times: number[] = [];
+  /** CPU that each decision took on this thread, µs: on a shared machine wall time says little */
+  readonly cpuUs: number[] = [];
 
   constructor(nodes: readonly NodeFacts[], policy: NodePolicy, typical: Typical | null) {
     for (const node of nodes) this.#picture.nodes.setFacts(node.name, node);
@@ -40,12 +38,10 @@ export class TraceCluster {
   /** Places the pod and binds it. Returns its node, null when it fits nowhere. `only`: the one node that is offered. */
   place(pod: TracePod, facts: PodFacts = pod.facts, only: string | null = null): string | null {
     const offered = only === null ? this.#all : this.#offeredAlone(only);
-    const start = process.hrtime.bigint();
+    const cpu = process.threadCpuUsage();
     const node = this.#decide(facts, offered);
-    const took = Number(process.hrtime.bigint() - start);
-    this.decisions++;
-    this.decisionNs += took;
-    this.times.push(took);
+    const took = process.threadCpuUsage(cpu);
+    this.cpuUs.push(took.user + took.system);
     if (node === null) {
       this.#picture.removePod(facts.uid);
       return null;

@@ -4,6 +4,7 @@
  */
 
 import { Demand } from './demand.ts';
+import { Leftovers } from './leftovers.ts';
 import type { NodeInfo } from './node-info.ts';
 import type { NodeTable } from './node-table.ts';
 import { Outlook } from './outlook.ts';
@@ -11,7 +12,7 @@ import type { PodFacts } from './pod-facts.ts';
 import { usable } from './policies/muster.ts';
 import { fillRoom, newRoom } from './policies/room.ts';
 import type { Typical } from './policies/typical.ts';
-import { residuesOf, weightsOf } from './prices.ts';
+import { weightsOf } from './prices.ts';
 
 /** Nodes looked at per arrival. */
 const STEP = 4;
@@ -23,6 +24,7 @@ const room = newRoom();
 export class Forecast {
   readonly #table: NodeTable;
   readonly #demand: Demand | null;
+  readonly #leftovers = new Leftovers();
   #outlook: Outlook;
   #survey: Survey;
   #arrivals = 0;
@@ -32,7 +34,7 @@ export class Forecast {
     this.#table = table;
     this.#demand = given === null ? new Demand() : null;
     const typical = given ?? this.#demand!.typical();
-    this.#outlook = new Outlook(typical, null, new Int32Array(1001));
+    this.#outlook = new Outlook(typical, null, this.#leftovers.cost);
     this.#survey = new Survey(typical);
   }
 
@@ -44,12 +46,13 @@ export class Forecast {
   arrived(pod: PodFacts): void {
     this.#demand?.arrived(pod);
     this.#arrivals++;
+    this.#leftovers.refresh(this.#table);
     if (this.#survey.at < this.#table.slots) this.#survey.walk(this.#table, STEP);
     else if (this.#arrivals >= MIN_ARRIVALS) this.#publish();
   }
 
   #publish(): void {
-    this.#outlook = this.#survey.outlook();
+    this.#outlook = this.#survey.outlook(this.#leftovers.cost, this.#leftovers.freeMilli());
     this.#survey = new Survey(this.#demand?.typical() ?? this.#outlook.typical);
     this.#arrivals = 0;
   }
@@ -63,7 +66,6 @@ class Survey {
   readonly #bare: Outlook;
   /** twice the thousandths that each typical shape could use */
   readonly #usable: Float64Array;
-  readonly #gpusWithFree = new Int32Array(1001);
 
   constructor(typical: Typical) {
     this.#typical = typical;
@@ -79,18 +81,13 @@ class Survey {
     }
   }
 
-  outlook(): Outlook {
-    return new Outlook(
-      this.#typical,
-      weightsOf(this.#typical, this.#usable, this.#gpusWithFree),
-      residuesOf(this.#gpusWithFree),
-    );
+  outlook(leftoverCost: Int32Array, freeMilli: number): Outlook {
+    return new Outlook(this.#typical, weightsOf(this.#typical, this.#usable, freeMilli), leftoverCost);
   }
 
   #count(node: NodeInfo): void {
     const lens = this.#bare.lens(node.ledger.devices);
     fillRoom(node, room);
-    for (let gpu = 0; gpu < room.gpus; gpu++) this.#gpusWithFree[room.free[gpu]!]!++;
     for (let group = 0; group < lens.groups; group++) {
       const milli = lens.milli[group]!;
       const allowed = lens.allowed[group]!;

@@ -1,6 +1,7 @@
 /**
  * What a policy with foresight knows of the cluster at one moment: what is typically asked, what each of that is worth, and
- * which leftovers of GPUs are common. Never changed once made: a new moment is a new outlook (forecast.ts makes them).
+ * which leftovers of GPUs are common. Made anew by forecast.ts every few hundred arrivals and never changed then, but for the
+ * costs of leftovers: they follow the cluster, and a score stands on those of the moment it was made.
  */
 import type { Device } from '../gpu/device.ts';
 import { type Lens, Typical } from './policies/typical.ts';
