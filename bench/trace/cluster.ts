@@ -24,7 +24,7 @@ export class TraceCluster {
   /** thousandths of all GPUs */
   readonly gpuMilli: number;
   usedGpuMilli = 0;
-  /** CPU that each decision took on this thread, µs: on a shared machine wall time says little */
+  /** CPU that each decision over all nodes took on this thread, µs: on a shared machine wall time says little */
   readonly cpuUs: number[] = [];
 
   constructor(nodes: readonly NodeFacts[], policy: NodePolicy, typical: Typical | null) {
@@ -41,7 +41,7 @@ export class TraceCluster {
     const cpu = process.threadCpuUsage();
     const node = this.#decide(facts, offered);
     const took = process.threadCpuUsage(cpu);
-    this.cpuUs.push(took.user + took.system);
+    if (only === null) this.cpuUs.push(took.user + took.system);
     if (node === null) {
       this.#picture.removePod(facts.uid);
       return null;

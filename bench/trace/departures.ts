@@ -43,8 +43,10 @@ export function staysOf(pods: readonly TracePod[], seed: number, gpuMilli: numbe
     const end = Math.min(SPAN_S, created + pod.deleted! - pod.created!);
     return pod.gpuMilli * Math.max(0, end - Math.max(created, MEASURED_FROM_S));
   };
-  const once = sorted.reduce((sum, pod, rank) => sum + demand(at(rank), pod), 0);
-  const copies = (loadPercent * gpuMilli * (SPAN_S - MEASURED_FROM_S)) / (100 * once);
+  const wanted = (loadPercent * gpuMilli * (SPAN_S - MEASURED_FROM_S)) / 100;
+  const first = sorted.reduce((sum, pod, rank) => sum + demand(at(rank), pod), 0);
+  const copied = sorted.reduce((sum, pod) => sum + meanOverMoments((moment) => demand(moment, pod)), 0);
+  const copies = 1 + Math.max(0, wanted - first) / copied;
   const stays: Stay[] = [];
   sorted.forEach((pod, rank) => {
     for (let copy = 0; copy < copies; copy++) {
@@ -58,12 +60,21 @@ export function staysOf(pods: readonly TracePod[], seed: number, gpuMilli: numbe
   return stays.sort((a, b) => a.created - b.created || (a.facts.uid < b.facts.uid ? -1 : 1));
 }
 
+/** A copy comes at any moment: what it asks for on average. */
+function meanOverMoments(of: (moment: number) => number): number {
+  const moments = 72;
+  let sum = 0;
+  for (let at = 0; at < moments; at++) sum += of(((at + 0.5) * SPAN_S) / moments);
+  return sum / moments;
+}
+
 type Waiting = { readonly stay: Stay; readonly age: number };
 
 export function replayDepartures(cluster: TraceCluster, stays: readonly Stay[]): Lived {
   const leaving = new Departures();
   /** by kind (request and needs), oldest first: if the oldest of a kind does not fit, none of it does */
   const waiting = new Map<string, Waiting[]>();
+  const kinds = new Map<TracePod, string>();
   let waitingPods = 0;
   let now = 0;
   let allocatedArea = 0;
@@ -111,7 +122,8 @@ export function replayDepartures(cluster: TraceCluster, stays: readonly Stay[]):
     }
     advance(stay.created);
     wanted += stay.pod.gpuMilli * Math.max(0, Math.min(SPAN_S, now + stay.lifeS) - Math.max(now, MEASURED_FROM_S));
-    const kind = JSON.stringify([stay.facts.ask, stay.facts.needs]);
+    const kind = kinds.get(stay.pod) ?? JSON.stringify([stay.facts.ask, stay.facts.needs]);
+    kinds.set(stay.pod, kind);
     const before = waiting.get(kind);
     if (before === undefined && tryPlace(stay, null)) return;
     waiting.set(kind, [...(before ?? []), { stay, age }]);

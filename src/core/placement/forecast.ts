@@ -91,16 +91,17 @@ class Survey {
     for (let group = 0; group < lens.groups; group++) {
       const milli = lens.milli[group]!;
       const allowed = lens.allowed[group]!;
-      let sum = 0;
+      let slots = 0;
       let gpus = 0;
       for (let gpu = 0; gpu < room.gpus; gpu++) {
-        if (room.free[gpu]! < milli || allowed?.[gpu] === 0) continue;
-        sum += room.free[gpu]!;
+        const free = room.free[gpu]!;
+        if (free < milli || allowed?.[gpu] === 0) continue;
+        slots += free - (free % milli);
         gpus++;
       }
       for (let entry = lens.from[group]!; entry < lens.from[group + 1]!; entry++) {
         if (lens.count[entry]! > gpus || lens.cpu[entry]! > room.cpu) continue;
-        this.#usable[lens.id[entry]!]! += usable(sum, room.cpu, lens.cpu[entry]!, lens.count[entry]! * milli);
+        this.#usable[lens.id[entry]!]! += usable(slots, room.cpu, lens.cpu[entry]!, lens.count[entry]! * milli);
       }
     }
   }

@@ -1,8 +1,8 @@
 /**
  * muster: put the pod where it takes least of what is scarce.
  *
- * A typical pod m can use u(m) thousandths of a node: what is free on the GPUs that can host it, but (to one half) no more than
- * the CPU left there can feed. Its price W(m) is high where the cluster has little for it (prices.ts): the gradient of
+ * A typical pod m can use u(m) thousandths of a node: as many of its shares as the GPUs hold, but (to one half) no more than the
+ * CPU left there can feed. Its price W(m) is high where the cluster has little for it (prices.ts): the gradient of
  * Σ popularity · log usable, so that every kind of pod keeps its part of what is left. A pod costs what it takes of all u(m) at
  * these prices, less its own size. GPUs with a little left that nothing fills cost extra, a filled or opened one gives that back:
  * sum-of-squares bin packing (Csirik et al.), with a cap. Scores are coarse on purpose, see fgd.ts.
@@ -19,10 +19,12 @@ const MILLI = 2 ** 17;
 const LEVEL_MILLI = 160;
 const MIDDLE = SCORE_LIMIT / 2;
 
-/** Twice the thousandths of this room that pods of `count` GPUs with `milli` each and `cpu` milli-cores can use. */
-export function usable(sum: number, roomCpu: number, cpu: number, size: number): number {
-  const fed = cpu === 0 ? sum : Math.floor((roomCpu * size) / cpu);
-  return sum + Math.min(sum, fed);
+/**
+ * Twice the thousandths that pods of `size` thousandths and `cpu` milli-cores can use of a room: `slots` is how much of it their
+ * shares fill, and half of the answer is no more than its CPU can feed.
+ */
+export function usable(slots: number, roomCpu: number, cpu: number, size: number): number {
+  return slots + (cpu === 0 ? slots : Math.min(slots, Math.floor((roomCpu * size) / cpu)));
 }
 
 function worth(room: Room, lens: Lens): number {
@@ -30,12 +32,12 @@ function worth(room: Room, lens: Lens): number {
   for (let group = 0; group < lens.groups; group++) {
     const milli = lens.milli[group]!;
     const allowed = lens.allowed[group]!;
-    let sum = 0;
+    let slots = 0;
     let gpus = 0;
     for (let at = 0; at < room.gpus; at++) {
       const free = room.free[at]!;
       if (free < milli || (allowed !== null && allowed[at] === 0)) continue;
-      sum += free;
+      slots += free - (free % milli);
       gpus++;
     }
     if (gpus === 0) continue;
@@ -43,7 +45,7 @@ function worth(room: Room, lens: Lens): number {
     for (let entry = lens.from[group]!; entry < end; entry++) {
       const cpu = lens.cpu[entry]!;
       const count = lens.count[entry]!;
-      if (count <= gpus && cpu <= room.cpu) total += lens.weight[entry]! * usable(sum, room.cpu, cpu, count * milli);
+      if (count <= gpus && cpu <= room.cpu) total += lens.weight[entry]! * usable(slots, room.cpu, cpu, count * milli);
     }
   }
   return total;
