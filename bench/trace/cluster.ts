@@ -24,8 +24,10 @@ export class TraceCluster {
   /** thousandths of all GPUs */
   readonly gpuMilli: number;
   usedGpuMilli = 0;
-  /** CPU that each decision over all nodes took on this thread, µs: on a shared machine wall time says little */
-  readonly cpuUs: number[] = [];
+  /** CPU of all decisions over all nodes on this thread, µs: on a shared machine wall time says little */
+  cpuUs = 0;
+  /** wall time of each of them, ns (the CPU of one is below the resolution of many kernels) */
+  readonly wallNs: number[] = [];
 
   constructor(nodes: readonly NodeFacts[], policy: NodePolicy, typical: Typical | null) {
     for (const node of nodes) this.#picture.nodes.setFacts(node.name, node);
@@ -39,9 +41,13 @@ export class TraceCluster {
   place(pod: TracePod, facts: PodFacts = pod.facts, only: string | null = null): string | null {
     const offered = only === null ? this.#all : this.#offeredAlone(only);
     const cpu = process.threadCpuUsage();
+    const start = process.hrtime.bigint();
     const node = this.#decide(facts, offered);
-    const took = process.threadCpuUsage(cpu);
-    if (only === null) this.cpuUs.push(took.user + took.system);
+    if (only === null) {
+      this.wallNs.push(Number(process.hrtime.bigint() - start));
+      const { user, system } = process.threadCpuUsage(cpu);
+      this.cpuUs += user + system;
+    }
     if (node === null) {
       this.#picture.removePod(facts.uid);
       return null;

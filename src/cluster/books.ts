@@ -41,8 +41,10 @@ export type BooksConfig = {
   readonly envGuard: boolean;
 };
 
-/** Shapes kept: each costs about 12 bytes a node. */
-const SHAPES = 256;
+/** Memory for shapes, bytes. Policies that look at CPU have many: hundreds on a real trace of a thousand nodes. */
+const SHAPES_BYTES = 32 * 2 ** 20;
+/** What a shape keeps per node: score, ranking (up to twice that with the slack of both). */
+const SHAPE_BYTES_PER_NODE = 24;
 /** Pods without GPUs are not held; their last filter is remembered for bind, this many of them. */
 const SEEN_PODS = 10_000;
 /** What an `awaiting` hold waits beyond its victims' grace period, ms. */
@@ -55,7 +57,8 @@ export class Books implements Decider {
   readonly #clock: Clock;
   readonly #config: BooksConfig;
   readonly #forecast: Forecast;
-  readonly #shapes = new LRUCache<string, ShapeIndex>({ max: SHAPES });
+  #started = false;
+  readonly #shapes = new LRUCache<string, ShapeIndex>({ maxSize: SHAPES_BYTES });
   readonly #seen = new LRUCache<string, PodFacts>({ max: SEEN_PODS });
   /** the last answer of a shape to a list of names where nothing fitted: hopeless pods ask again and again */
   readonly #hopeless = new WeakMap<
@@ -196,9 +199,11 @@ export class Books implements Decider {
 
   /**
    * After the first sync: a nomination made by kube-scheduler whose victims are still terminating becomes an `awaiting` hold
-   * again, before anything is decided.
+   * again, before anything is decided. The first time, what runs already teaches what is typical here.
    */
   restoreAwaiting(): void {
+    if (!this.#started) for (const pod of this.picture.pods()) if (!pod.terminal) this.#forecast.known(pod);
+    this.#started = true;
     const nominated = [...this.picture.pods()].filter((pod) => pod.nodeName === null && pod.nominatedNode !== null);
     nominated.sort((a, b) => b.priority - a.priority || a.createdMs - b.createdMs || (a.uid < b.uid ? -1 : 1));
     for (const pod of nominated) {
@@ -250,7 +255,8 @@ export class Books implements Decider {
     let index = this.#shapes.get(key);
     if (index === undefined) {
       index = new ShapeIndex(shapeOf(pod, request, this.#config, key), this.picture.nodes, this.#forecast);
-      this.#shapes.set(key, index);
+      const size = Math.min(SHAPES_BYTES, 1024 + SHAPE_BYTES_PER_NODE * this.picture.nodes.slots);
+      this.#shapes.set(key, index, { size });
     }
     index.refresh();
     return index;

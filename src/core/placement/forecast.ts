@@ -42,6 +42,11 @@ export class Forecast {
     return this.#outlook;
   }
 
+  /** Counts a pod that was there before: after a start, what runs is the best guess at what will come. */
+  known(pod: PodFacts): void {
+    this.#demand?.arrived(pod);
+  }
+
   /** Call once for every pod that arrives. */
   arrived(pod: PodFacts): void {
     this.#demand?.arrived(pod);
