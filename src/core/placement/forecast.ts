@@ -16,7 +16,7 @@ import { weightsOf } from './prices.ts';
 
 /** Nodes looked at per arrival. */
 const STEP = 4;
-/** Arrivals between two outlooks at least: a small cluster is walked in no time. */
+/** Arrivals from one walk to the next at least: a small cluster is walked in no time. */
 const MIN_ARRIVALS = 64;
 
 const room = newRoom();
@@ -26,7 +26,7 @@ export class Forecast {
   readonly #demand: Demand | null;
   readonly #leftovers = new Leftovers();
   #outlook: Outlook;
-  #survey: Survey;
+  #survey: Survey | null = null;
   #arrivals = 0;
 
   /** `given`: the typical shapes, for those who know them beforehand; they then never change. */
@@ -35,7 +35,6 @@ export class Forecast {
     this.#demand = given === null ? new Demand() : null;
     const typical = given ?? this.#demand!.typical();
     this.#outlook = new Outlook(typical, null, this.#leftovers.cost);
-    this.#survey = new Survey(typical);
   }
 
   get outlook(): Outlook {
@@ -52,12 +51,13 @@ export class Forecast {
     this.#demand?.arrived(pod);
     this.#arrivals++;
     this.#leftovers.refresh(this.#table);
-    if (this.#survey.at < this.#table.slots) this.#survey.walk(this.#table, STEP);
-    else if (this.#arrivals >= MIN_ARRIVALS) this.#publish();
-  }
-
-  #publish(): void {
-    this.#outlook = this.#survey.outlook(this.#leftovers.cost, this.#leftovers.freeMilli());
+    if (this.#survey !== null) {
+      this.#survey.walk(this.#table, STEP);
+      if (this.#survey.at < this.#table.slots) return;
+      this.#outlook = this.#survey.outlook(this.#leftovers.cost, this.#leftovers.freeMilli());
+      this.#survey = null;
+    }
+    if (this.#arrivals < MIN_ARRIVALS) return;
     this.#survey = new Survey(this.#demand?.typical() ?? this.#outlook.typical);
     this.#arrivals = 0;
   }

@@ -2,6 +2,7 @@
  * How many GPUs of the cluster have exactly so much free, kept up to date as nodes change, and what one more of a kind costs. A
  * leftover that many GPUs have is one that nothing fills.
  */
+import type { NodeInfo } from './node-info.ts';
 import type { NodeTable } from './node-table.ts';
 import { fillRoom, newRoom } from './policies/room.ts';
 
@@ -26,16 +27,22 @@ export class Leftovers {
   /** Cost: the nodes changed since the last call. */
   refresh(table: NodeTable): void {
     if (this.#seen === table.loads.generation) return;
+    const all = this.#all;
+    const touched = new Set<number>();
+    const count = (free: number, by: 1 | -1): void => {
+      this.gpus[free]! += by;
+      this.#all += by;
+      touched.add(free);
+    };
     table.loads.changedSince(this.#seen, (slot) => {
-      for (const free of this.#counted[slot] ?? NONE) this.#count(free, -1);
+      for (const free of this.#counted[slot] ?? NONE) count(free, -1);
       const node = table.at(slot);
-      if (node?.facts?.managed) {
-        fillRoom(node, room);
-        this.#counted[slot] = room.free.slice(0, room.gpus);
-      } else this.#counted[slot] = NONE;
-      for (const free of this.#counted[slot]) this.#count(free, 1);
+      this.#counted[slot] = node?.facts?.managed ? freeOf(node) : NONE;
+      for (const free of this.#counted[slot]) count(free, 1);
     });
     this.#seen = table.loads.generation;
+    if (all === this.#all) for (const free of touched) this.#price(free);
+    else for (let free = 1; free < 1000; free++) this.#price(free);
   }
 
   /** Thousandths free on all GPUs. */
@@ -45,11 +52,14 @@ export class Leftovers {
     return sum;
   }
 
-  #count(free: number, by: 1 | -1): void {
-    this.#all += by;
-    const gpus = this.gpus[free]! + by;
-    this.gpus[free] = gpus;
-    if (free === 0 || free === 1000 || this.#all === 0) return;
-    this.cost[free] = Math.min(MOST_PER_MILLI * free, Math.floor((100 * PER_PER_CENT * gpus) / this.#all));
+  #price(free: number): void {
+    if (free === 0 || free === 1000) return;
+    const common = Math.floor((100 * PER_PER_CENT * this.gpus[free]!) / Math.max(1, this.#all));
+    this.cost[free] = Math.min(MOST_PER_MILLI * free, common);
   }
+}
+
+function freeOf(node: NodeInfo): Int32Array {
+  fillRoom(node, room);
+  return room.free.slice(0, room.gpus);
 }
