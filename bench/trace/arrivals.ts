@@ -36,7 +36,8 @@ export function replayArrivals(cluster: TraceCluster, arrivals: readonly TracePo
   const curve: number[] = [0];
   let arrived = 0;
   for (const pod of arrivals) {
-    cluster.place(pod);
+    cluster.create(pod.facts);
+    if (cluster.place(pod) === null) cluster.drop(pod);
     arrived += pod.gpuMilli;
     const percent = Math.floor((100 * arrived) / cluster.gpuMilli);
     while (curve.length <= percent) curve.push((100 * cluster.usedGpuMilli) / cluster.gpuMilli);

@@ -37,6 +37,11 @@ export class TraceCluster {
     this.#all = this.#books.resolve(nodes.map((node) => node.name).sort());
   }
 
+  /** The pod exists and wants a node. */
+  create(facts: PodFacts): void {
+    this.#picture.upsertPod(facts);
+  }
+
   /** Places the pod and binds it. Returns its node, null when it fits nowhere. `only`: the one node that is offered. */
   place(pod: TracePod, facts: PodFacts = pod.facts, only: string | null = null): string | null {
     const offered = only === null ? this.#all : this.#offeredAlone(only);
@@ -48,10 +53,7 @@ export class TraceCluster {
       const { user, system } = process.threadCpuUsage(cpu);
       this.cpuUs += user + system;
     }
-    if (node === null) {
-      this.#picture.removePod(facts.uid);
-      return null;
-    }
+    if (node === null) return null;
     const plan = this.#books.beginBind(facts, node);
     if (plan.kind !== 'bind') throw new Error(`${facts.uid} was answered ${node} and may not bind: ${plan.kind}`);
     this.#books.bindLanded(facts.uid);
@@ -60,6 +62,12 @@ export class TraceCluster {
     return node;
   }
 
+  /** A pod that is not placed goes away. */
+  drop({ facts }: TracePod): void {
+    this.#picture.removePod(facts.uid);
+  }
+
+  /** A pod that is placed ends. */
   remove(pod: TracePod, uid: string): void {
     this.#picture.removePod(uid);
     this.usedGpuMilli -= pod.gpuMilli;

@@ -125,6 +125,7 @@ export function replayDepartures(cluster: TraceCluster, stays: readonly Stay[]):
     const kind = kinds.get(stay.pod) ?? JSON.stringify([stay.facts.ask, stay.facts.needs]);
     kinds.set(stay.pod, kind);
     const before = waiting.get(kind);
+    cluster.create(stay.facts);
     if (before === undefined && tryPlace(stay, null)) return;
     waiting.set(kind, [...(before ?? []), { stay, age }]);
     waitingPods++;

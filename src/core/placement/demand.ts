@@ -28,9 +28,7 @@ export class Demand {
   arrived(pod: PodFacts): void {
     const shape = shapeOfPod(pod);
     if (shape === null) return;
-    const { allow, deny } = shape.models;
-    const models = allow.length + deny.length === 0 ? '' : JSON.stringify(shape.models);
-    const key = `${shape.cpu}|${shape.count}x${shape.milli}|${models}`;
+    const key = keyOf(shape);
     const known = this.#shapes.get(key);
     if (known === undefined) this.#shapes.set(key, { shape, pods: 1 });
     else known.pods++;
@@ -38,16 +36,19 @@ export class Demand {
     if (this.#pods >= FADE_PODS || this.#shapes.size > MAX_SHAPES) this.#fade();
   }
 
-  typical(): Typical {
+  /**
+   * `churn`: pods leave about as fast as they come. Then room for the rare large ones comes back, if it is left whole, and the
+   * shapes that make up most of the GPUs asked are typical too. Where nothing leaves, looking after them only costs.
+   */
+  typical(churn = false): Typical {
     // equal counts keep the order of arrival: sorting is stable
-    const popular = [...this.#shapes.values()].sort((a, b) => b.pods - a.pods);
-    const shapes: TypicalShape[] = [];
-    let covered = 0;
-    for (const { shape, pods } of popular) {
-      if (covered * 100 >= this.#pods * COVERAGE) break;
-      covered += pods;
-      shapes.push({ ...shape, pods });
+    const popular = [...this.#shapes].sort(([, a], [, b]) => b.pods - a.pods);
+    const covering = new Set(covered(popular, ({ pods }) => pods));
+    if (churn) {
+      const bySize = popular.toSorted(([, a], [, b]) => milliOf(b) - milliOf(a));
+      for (const key of covered(bySize, milliOf)) covering.add(key);
     }
+    const shapes = popular.filter(([key]) => covering.has(key)).map(([, { shape, pods }]) => ({ ...shape, pods }));
     return new Typical(shapes);
   }
 
@@ -59,6 +60,27 @@ export class Demand {
       this.#pods += counted.pods;
     }
   }
+}
+
+function keyOf(shape: Counted['shape']): string {
+  const { allow, deny } = shape.models;
+  const models = allow.length + deny.length === 0 ? '' : JSON.stringify(shape.models);
+  return `${shape.cpu}|${shape.count}x${shape.milli}|${models}`;
+}
+
+const milliOf = ({ shape, pods }: Counted): number => pods * shape.count * shape.milli;
+
+/** Keys of the first ones that make up COVERAGE of all, by `size`. */
+function covered(sorted: readonly (readonly [string, Counted])[], size: (counted: Counted) => number): string[] {
+  const all = sorted.reduce((sum, [, counted]) => sum + size(counted), 0);
+  const keys: string[] = [];
+  let sum = 0;
+  for (const [key, counted] of sorted) {
+    if (sum * 100 >= all * COVERAGE) break;
+    sum += size(counted);
+    keys.push(key);
+  }
+  return keys;
 }
 
 const ANY: TextFilter = { allow: [], deny: [] };

@@ -17,7 +17,7 @@ import { weightsOf } from './prices.ts';
 /** Nodes looked at per arrival. */
 const STEP = 4;
 /** Arrivals from one walk to the next at least: a small cluster is walked in no time. */
-const MIN_ARRIVALS = 64;
+const MIN_ARRIVALS = 256;
 
 const room = newRoom();
 
@@ -27,7 +27,10 @@ export class Forecast {
   readonly #leftovers = new Leftovers();
   #outlook: Outlook;
   #survey: Survey | null = null;
+  /** since the last walk began */
   #arrivals = 0;
+  /** by then */
+  #departed = 0;
 
   /** `given`: the typical shapes, for those who know them beforehand; they then never change. */
   constructor(table: NodeTable, given: Typical | null = null) {
@@ -58,7 +61,10 @@ export class Forecast {
       this.#survey = null;
     }
     if (this.#arrivals < MIN_ARRIVALS) return;
-    this.#survey = new Survey(this.#demand?.typical() ?? this.#outlook.typical);
+    const departed = this.#table.departed - this.#departed;
+    const churn = 2 * departed >= this.#arrivals;
+    this.#survey = new Survey(this.#demand?.typical(churn) ?? this.#outlook.typical);
+    this.#departed += departed;
     this.#arrivals = 0;
   }
 }

@@ -12,6 +12,8 @@ export class NodeTable {
   readonly verdicts = new Journal();
   /** these, and every change of what is free of other resources: for policies that look at CPU */
   readonly loads = new Journal();
+  /** bound pods that left their node so far */
+  departed = 0;
   #version = 0;
   #ranks = new Int32Array(0);
   #ranksOf = 0;
@@ -74,6 +76,7 @@ export class NodeTable {
     const node = this.#byName.get(name);
     const occupant = node?.remove(uid);
     if (node === undefined || occupant === undefined) return undefined;
+    if (occupant.kind === 'bound') this.departed++;
     if (occupant.claim !== null || occupant.unclaimed) this.#changed(node);
     else this.loads.changed(node.slot);
     this.#dropIfVacant(node);
