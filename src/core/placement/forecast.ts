@@ -15,9 +15,9 @@ import type { Typical } from './policies/typical.ts';
 import { weightsOf } from './prices.ts';
 
 /** Nodes looked at per arrival. */
-const STEP = 4;
+const STEP = 8;
 /** Arrivals from one walk to the next at least: a small cluster is walked in no time. */
-const MIN_ARRIVALS = 256;
+const MIN_ARRIVALS = 64;
 
 const room = newRoom();
 
