@@ -1,4 +1,4 @@
-# The image runs what `npm pack` packs: compiled code and locked dependencies, nothing else.
+# The image runs what `npm pack` packs: compiled code and locked dependencies, nothing else. test/unit/package.test.ts runs these steps.
 # Base images are pinned by tag; pin them by digest where your registry mirrors them (`docker buildx imagetools inspect <tag>`).
 FROM node:26.10.0-slim AS build
 WORKDIR /src
@@ -19,6 +19,8 @@ FROM node:26.10.0-slim
 ENV NODE_ENV=production
 WORKDIR /app
 COPY --from=dependencies --chown=0:0 /app/ /app/
+# for `kubectl exec … -- muster explain`
+RUN ln -s /app/dist/cli/main.js /usr/local/bin/muster
 # nobody's files, nobody's user: the container needs to write nowhere
 USER 65532:65532
 ENTRYPOINT ["node", "/app/dist/cli/main.js"]

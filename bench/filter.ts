@@ -1,102 +1,92 @@
 /**
- * Requests per second of filter against a bare node:http echo of the same body and reply, in one run: `node bench/filter.ts`.
- * The aim is the floor: what it costs to read the body and write the reply. Real books over 1,000 and 5,000 nodes; a second
- * row offers another list every time, so that nothing seen before helps. The pods come again and again: after the first round
- * their holds are confirmed, so what a first decision costs is not in these numbers.
+ * The verbs that decide, over HTTP, against a bare echo of the same body and reply. 8 devices and 10 bound pods a node, mixed
+ * shapes; 100 claims a second come and go, and what filter promised is dropped all the time, so that every call decides anew.
  */
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import autocannon from 'autocannon';
-import { readConfig } from '../src/extender/config.ts';
-import { startExtender } from '../src/extender/start.ts';
-import { nodeClock, nodeRng } from '../src/kube/node-adapter.ts';
-import type { Transport } from '../src/kube/ports.ts';
-import { node } from '../test/build/facts.ts';
-import { booksPicture } from '../test/kit/books-picture.ts';
+import { BODIES, filterBodies, fullNodeBodies } from './bodies.ts';
+import { start } from './child.ts';
+import { type Compared, compare } from './load.ts';
+import { atLeast, atMost, type Measured } from './row.ts';
+import { nodeNames } from './world.ts';
 
-const SECONDS = 1.5;
-/** kube-scheduler asks for one pod after the other */
-const CONNECTIONS = 1;
-const transport: Transport = {
-  request: async () => ({ status: 500, body: Buffer.alloc(0), retryAfterSeconds: null }),
-  stream: async () => {
-    throw new Error('not used');
-  },
-  close: async () => {},
-};
+const PODS_PER_NODE = 10;
+const DECISIONS = 3_000;
 
-async function measure(url: string, requests: autocannon.Request[]): Promise<number> {
-  const result = await autocannon({ url, connections: CONNECTIONS, duration: SECONDS, requests, workers: 1 });
-  if (result.non2xx > 0 || result.errors > 0)
-    throw new Error(`${url}: ${result.non2xx} refused, ${result.errors} errors`);
-  return result.requests.total / result.duration;
-}
+const rows = (name: string, { value, floor, ratio, cpu, floorCpu }: Compared, target?: number): Measured[] => [
+  { name, unit: 'req/s', value, floor, ratio, ...(target !== undefined && atLeast('ratio', ratio, target)) },
+  { name: `${name}, server CPU each`, unit: 'µs', value: cpu, floor: floorCpu, ratio: floorCpu / cpu },
+];
 
-const post = (path: string, body: string): autocannon.Request => ({
-  method: 'POST',
-  path,
-  headers: { 'content-type': 'application/json' },
-  body,
-});
-
-async function compare(count: number): Promise<void> {
-  const names = Array.from({ length: count }, (_, at) => `gpu-node-${String(at).padStart(5, '0')}.example.internal`);
-  const { makePicture } = booksPicture(names.map((name) => node(name, 8)));
-  const config = readConfig({ leadership: 'always', callDeadlineMs: 100, listen: { port: 0 }, logLevel: 'silent' });
-  const extender = await startExtender(config, { transport, clock: nodeClock, rng: nodeRng, makePicture });
-  await new Promise((resolve) => setTimeout(resolve, 150));
-  const body = (list: readonly string[], uid: string) =>
-    JSON.stringify({
-      Pod: {
-        metadata: {
-          name: uid,
-          namespace: 'bench',
-          uid,
-          annotations: { 'muster.dev/gpu-fraction': '0.5', note: 'x'.repeat(5_000) },
-        },
-        spec: { schedulerName: 'muster-scheduler', containers: [{ name: 'main' }] },
-      },
-      Nodes: null,
-      NodeNames: list,
-    });
-  // the guard is off in this picture, so every pod is placed; its hold is confirmed by the next call of the same uid
-  const same = Array.from({ length: 16 }, (_, at) => post('/filter', body(names, `pod-${at}`)));
-  // more lists than are remembered
-  const others = Array.from({ length: 40 }, (_, at) =>
-    post('/filter', body([...names.slice(at), ...names.slice(0, at)], `pod-${at}`)),
-  );
-  const reply = Buffer.from(
-    await (await fetch(`${extender.url}/filter`, { method: 'POST', body: body(names, 'pod-0') })).bytes(),
-  );
-  if (!reply.includes('"Error":""') || reply.includes('"NodeNames":[]'))
-    throw new Error(`not a placement: ${reply.subarray(0, 300)}`);
-  const echo = createServer((request, response) => {
-    const chunks: Buffer[] = [];
-    request.on('data', (chunk) => chunks.push(chunk));
-    request.on('end', () => {
-      Buffer.concat(chunks);
-      response.writeHead(200, { 'content-type': 'application/json', 'content-length': reply.length }).end(reply);
-    });
-  });
-  await new Promise<void>((resolve) => echo.listen(0, '127.0.0.1', resolve));
-  const echoUrl = `http://127.0.0.1:${(echo.address() as AddressInfo).port}`;
-  // the first rounds compile the code of both
-  await measure(echoUrl, same);
-  await measure(extender.url, same);
-  const floor = await measure(echoUrl, same);
-  for (const [title, requests] of [
-    ['same list', same],
-    ['new lists', others],
-  ] as const) {
-    const rate = await measure(extender.url, requests);
-    const ratio = (rate / floor).toFixed(2);
-    process.stdout.write(
-      `filter-${count} ${title}: ${rate.toFixed(0)}/s, echo ${floor.toFixed(0)}/s, ratio ${ratio} (body ${same[0]!.body!.length} B)\n`,
-    );
+async function withServers(
+  nodes: number,
+  use: (
+    url: string,
+    echo: Awaited<ReturnType<typeof start>>,
+    extender: Awaited<ReturnType<typeof start>>,
+  ) => Promise<Measured[]>,
+): Promise<Measured[]> {
+  const extender = await start('serve-extender.ts', { nodes, pods: PODS_PER_NODE * nodes });
+  const echo = await start('serve-echo.ts');
+  try {
+    return await use(await extender.ask<string>('url'), echo, extender);
+  } finally {
+    await echo.close();
+    await extender.close();
   }
-  echo.closeAllConnections();
-  await new Promise((resolve) => echo.close(resolve));
-  await extender.close();
 }
 
-for (const count of [1_000, 5_000]) await compare(count);
+/** `target`: the least ratio to the echo, for one caller and lists in another order each time. */
+export const filterAt = (nodes: number, target: number) => (): Promise<Measured[]> =>
+  withServers(nodes, async (url, echo, extender) => {
+    const names = nodeNames(nodes);
+    const name = `filter-${nodes}`;
+    const shuffled = { url, path: '/filter', bodies: filterBodies(names, 'shuffled') };
+    const same = { url, path: '/filter', bodies: filterBodies(names, 'same') };
+    const all = [
+      ...rows(name, await compare(shuffled, extender, echo, 1), target),
+      ...rows(`${name}, the same list every time`, await compare(same, extender, echo, 1, 4)),
+      ...rows(
+        `${name}, 16 callers`,
+        await compare({ ...shuffled, bodies: shuffled.bodies.slice(0, 32) }, extender, echo, 16, 4),
+      ),
+    ];
+    const [half, most] = await extender.ask<[number, number]>('decisions', {
+      order: 'shuffled',
+      rounds: DECISIONS,
+      quantiles: [0.5, 0.99],
+    });
+    all.push({ name: `${name}, CPU over the body, median`, value: half, unit: 'µs' });
+    all.push({ name: `${name}, CPU over the body, p99`, value: most, unit: 'µs', ...atMost('µs', most, 1000) });
+    return all;
+  });
+
+export const filterNominated = (): Promise<Measured[]> =>
+  withServers(1_000, async (url, echo, extender) => {
+    const names = nodeNames(1_000);
+    const bodies = Array.from(
+      { length: BODIES },
+      (_, at) => filterBodies([names[(at * 13) % names.length]!], 'same', true, at + 1)[at]!,
+    );
+    return [...rows('filter-nominated', await compare({ url, path: '/filter', bodies }, extender, echo, 1, 9), 0.85)];
+  });
+
+/** A pod without GPUs: every node passes filter and gets a score. */
+export const prioritize = (): Promise<Measured[]> =>
+  withServers(1_000, async (url, echo, extender) => {
+    const bodies = filterBodies(nodeNames(1_000), 'shuffled', false);
+    return [
+      ...rows('filter-1000, a pod without GPUs', await compare({ url, path: '/filter', bodies }, extender, echo, 1, 4)),
+      ...rows('prioritize-1000', await compare({ url, path: '/prioritize', bodies }, extender, echo, 1, 4)),
+    ];
+  });
+
+/** A scheduler that is not nodeCacheCapable sends whole Node objects. */
+export const fullNodes = (): Promise<Measured[]> =>
+  withServers(1_000, async (url, echo, extender) => {
+    const bodies = fullNodeBodies(nodeNames(1_000), 4);
+    return [
+      ...rows(
+        'filter-1000, nodeCacheCapable false',
+        await compare({ url, path: '/filter', bodies }, extender, echo, 1, 5),
+      ),
+    ];
+  });

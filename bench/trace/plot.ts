@@ -36,6 +36,8 @@ export function plotCurves(title: string, curves: readonly Curve[]): string {
       Plot.text(ends, { x: 'arrived', y: 'allocated', text: 'name', fill: 'name', textAnchor: 'start', dx: 6 }),
     ],
   });
+  // it only says how a page lays the figure out
+  figure.querySelector('style')?.remove();
   figure.setAttribute('xmlns', 'http://www.w3.org/2000/svg');
   return `${figure.outerHTML}\n`;
 }

@@ -3,7 +3,7 @@
  * extender moves it on (certificate-state.ts says how) and publishes the caBundle; all others read. Every write carries the
  * resourceVersion it saw, so a deposed one's late write is refused. Keys go into the Secret and the TLS context, nowhere else.
  */
-import type { Clock, KubeResponse, Timer, Transport } from '../kube/ports.ts';
+import type { Clock, KubeResponse, Transport } from '../kube/ports.ts';
 import { readStatus } from '../kube/status-error.ts';
 import { publishBundle } from './ca-bundle.ts';
 import {
@@ -17,6 +17,7 @@ import {
 } from './certificate-state.ts';
 import { AdmissionError } from './errors.ts';
 import { bagOf, fieldOf } from './json-value.ts';
+import { Rounds } from './rounds.ts';
 import { CertificateSlot } from './serving-certificates.ts';
 
 export type SelfMadeOptions = {
@@ -53,43 +54,31 @@ type Stored = { readonly state: CertificateState | null; readonly resourceVersio
 export class SelfMadeCertificates {
   readonly serving = new CertificateSlot();
   readonly #options: SelfMadeOptions;
-  #timer: Timer | null = null;
-  #stopped = false;
+  readonly #rounds: Rounds;
 
   constructor(options: SelfMadeOptions) {
     this.#options = options;
+    this.#rounds = new Rounds({
+      clock: options.clock,
+      round: () => this.round(),
+      pauseMs: () => (this.serving.current === null ? EAGER_MS : ROUND_MS),
+      onError: options.onError,
+    });
   }
 
   /** Starts the rounds; `serving.first()` tells when there is a certificate. */
   start(): void {
-    void this.#run();
+    void this.#rounds.start();
   }
 
   /** This process began to decide: what only it may publish is published now, not a round later. */
   soon(): void {
-    if (this.#timer === null || this.#stopped) return;
-    this.#timer.cancel();
-    this.#timer = null;
-    void this.#run();
+    this.#rounds.soon();
   }
 
   stop(): void {
-    this.#stopped = true;
-    this.#timer?.cancel();
+    this.#rounds.stop();
     this.serving.close();
-  }
-
-  async #run(): Promise<void> {
-    try {
-      await this.round();
-    } catch (error) {
-      this.#options.onError(error);
-    }
-    if (this.#stopped) return;
-    this.#timer = this.#options.clock.after(
-      this.serving.current === null ? EAGER_MS : ROUND_MS,
-      () => void this.#run(),
-    );
   }
 
   /** One pass: read or create, serve, and where this process decides, publish and take at most one step. Throws. */

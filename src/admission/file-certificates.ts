@@ -1,7 +1,8 @@
 /** Certificates that somebody else makes and mounts (cert-manager): read again and again, served when they changed. */
 import { readFile } from 'node:fs/promises';
-import type { Clock, Timer } from '../kube/ports.ts';
+import type { Clock } from '../kube/ports.ts';
 import { AdmissionError } from './errors.ts';
+import { Rounds } from './rounds.ts';
 import { CertificateSlot, isPair } from './serving-certificates.ts';
 
 export type FileCertificateOptions = {
@@ -19,34 +20,25 @@ const EAGER_MS = 2_000;
 export class FileCertificates {
   readonly serving = new CertificateSlot();
   readonly #options: FileCertificateOptions;
-  #timer: Timer | null = null;
-  #stopped = false;
+  readonly #rounds: Rounds;
 
   constructor(options: FileCertificateOptions) {
     this.#options = options;
+    this.#rounds = new Rounds({
+      clock: options.clock,
+      round: () => this.round(),
+      pauseMs: () => (this.serving.current === null ? EAGER_MS : ROUND_MS),
+      onError: options.onError,
+    });
   }
 
   start(): void {
-    void this.#run();
+    void this.#rounds.start();
   }
 
   stop(): void {
-    this.#stopped = true;
-    this.#timer?.cancel();
+    this.#rounds.stop();
     this.serving.close();
-  }
-
-  async #run(): Promise<void> {
-    try {
-      await this.round();
-    } catch (error) {
-      this.#options.onError(error);
-    }
-    if (this.#stopped) return;
-    this.#timer = this.#options.clock.after(
-      this.serving.current === null ? EAGER_MS : ROUND_MS,
-      () => void this.#run(),
-    );
   }
 
   /** Reads both files once. Throws when one is missing or they do not belong together (the mount was just changing). */

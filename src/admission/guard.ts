@@ -5,8 +5,20 @@
  *
  * One rule serves every door: what is in `metadata.annotations` after the request is compared with what was there before. A
  * new Pod and a Binding have no before (a Binding's annotations are merged into the pod), so for them it means "none at all".
+ *
+ * Ephemeral containers come after admission and filter have looked at the pod. On a pod whose own containers all see nothing or
+ * what a claim gives them (as the webhook writes it), a new one has to say the same; the webhook adds `void` where nothing is said,
+ * so people notice only while it is away. Pods that the webhook did not prepare are left alone.
  */
-import { GUARDED_KEYS, GUARDED_PREFIXES } from '../core/names.ts';
+import {
+  DEVICE_MOUNTS,
+  ENV_NONE,
+  ENV_VISIBLE,
+  ENV_VOID,
+  GUARDED_KEYS,
+  GUARDED_PREFIXES,
+  VISIBLE_DEVICES_PREFIX,
+} from '../core/names.ts';
 
 export type GuardOptions = {
   /** user name of the service account that may write them, `system:serviceaccount:<namespace>:<name>` */
@@ -23,6 +35,22 @@ const isGuarded = `(k in [${GUARDED_KEYS.map(text).join(', ')}] || ${GUARDED_PRE
 
 const annotationsOf = (object: string): string =>
   `${object} != null && has(${object}.metadata) && has(${object}.metadata.annotations) ? ${object}.metadata.annotations : {}`;
+
+/** \x27 is the single quote: the shipped YAML stays readable without two kinds of them */
+const honestEntry = (e: string): string =>
+  `(has(${e}.value) && ${e}.value in [${text(ENV_VOID)}, ${text(ENV_NONE)}]) || (has(${e}.valueFrom) && has(${e}.valueFrom.fieldRef) && ${e}.valueFrom.fieldRef.fieldPath.startsWith('metadata.annotations[\\x27${VISIBLE_DEVICES_PREFIX}'))`;
+
+/** every entry of the variable, and at least one: the last one counts, and none leaves it to the image */
+const isHonest = (c: string): string =>
+  `has(${c}.env) && ${c}.env.exists(e, e.name == ${text(ENV_VISIBLE)}) && ${c}.env.all(e, e.name != ${text(ENV_VISIBLE)} || ${honestEntry('e')})`;
+
+const mountsDevices = (c: string): string =>
+  `has(${c}.volumeMounts) && ${c}.volumeMounts.exists(m, m.mountPath.startsWith(${text(DEVICE_MOUNTS)}))`;
+
+/** an absent subresource is no empty text to CEL but an error, and an error refuses the request */
+const isPrepared = `has(request.subResource) && request.subResource == 'ephemeralcontainers' && object.spec.containers.all(c, ${isHonest('c')})`;
+const wasThere =
+  'has(oldObject.spec.ephemeralContainers) && oldObject.spec.ephemeralContainers.exists(o, o.name == c.name)';
 
 /** The policy and its binding, as objects to write out as YAML. */
 export function guardPolicy({ writer }: GuardOptions): readonly object[] {
@@ -50,6 +78,10 @@ export function guardPolicy({ writer }: GuardOptions): readonly object[] {
             expression: `variables.after.filter(k, ${isGuarded} && !(k in variables.before && variables.before[k] == variables.after[k]))`,
           },
           { name: 'removed', expression: `variables.before.filter(k, ${isGuarded} && !(k in variables.after))` },
+          {
+            name: 'seeing',
+            expression: `${isPrepared} && has(object.spec.ephemeralContainers) ? object.spec.ephemeralContainers.filter(c, !(${wasThere}) && (!(${isHonest('c')}) || (${mountsDevices('c')}))).map(c, c.name) : []`,
+          },
         ],
         validations: [
           {
@@ -63,6 +95,12 @@ export function guardPolicy({ writer }: GuardOptions): readonly object[] {
             reason: 'Forbidden',
             message: `claim and plan annotations of muster.dev are removed by ${writer} only; leave them as they are`,
             messageExpression: `'annotations written by ${writer} only must not be removed by others: ' + variables.removed.join(', ')`,
+          },
+          {
+            expression: 'size(variables.seeing) == 0',
+            reason: 'Forbidden',
+            message: `ephemeral containers may see no GPU but those of the pod; set ${ENV_VISIBLE}=${ENV_VOID} in them`,
+            messageExpression: `'ephemeral containers that could see every GPU of the node: ' + variables.seeing.join(', ') + '; set env ${ENV_VISIBLE} to ${ENV_VOID} (kubectl debug --env=${ENV_VISIBLE}=${ENV_VOID}), or to a fieldRef of an annotation ${VISIBLE_DEVICES_PREFIX}*, and mount nothing below ${DEVICE_MOUNTS}'`,
           },
         ],
       },

@@ -254,7 +254,7 @@ describe('refused with what is wrong and what to do', () => {
     {
       name: 'devices chosen by CDI annotation',
       before: pod({ 'muster.dev/gpu-fraction': '0.5', 'cdi.k8s.io/x': 'nvidia.com/gpu=all' }),
-      says: /cdi\.k8s\.io.*remove them/,
+      says: /annotation cdi\.k8s\.io.*remove it/,
     },
     {
       name: 'devices chosen by mount',
@@ -266,7 +266,7 @@ describe('refused with what is wrong and what to do', () => {
           ],
         },
       ),
-      says: /containers main.*volumeMounts.*remove them/,
+      says: /container "main" volumeMount.*remove it/,
     },
   ];
   for (const { name, before, says } of CASES) {

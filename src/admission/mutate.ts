@@ -7,15 +7,17 @@
  */
 import type { ContainerSlot, GpuRequest } from '../core/gpu/request.ts';
 import { GPU_MILLI, ORIGINAL, REQUEST } from '../core/names.ts';
+import { printable } from '../core/printable.ts';
 import { readAsk } from '../dialects/ask.ts';
-import { isEnvSafe } from '../dialects/env-safe.ts';
+import { isEnvSafe, pastMusterLine } from '../dialects/env-safe.ts';
 import { type ContainerChange, type Normalisation, normalise } from '../dialects/normalise.ts';
-import type { PodLike } from '../dialects/pod-like.ts';
+import { type PodLike, viewPod } from '../dialects/pod-like.ts';
 import type { DialectOptions } from '../dialects/reading.ts';
+import { quote } from '../dialects/words.ts';
 import type { JsonPatchOperation } from '../kube/patch.ts';
 import { NO_DEVICES, shareVariables, withVariables } from './environment.ts';
 import { diffJson } from './json-diff.ts';
-import { type Bag, fieldOf, isBag, listOf, mapShared, withField, withoutFields } from './json-value.ts';
+import { type Bag, fieldOf, isBag, mapShared, withField, withoutFields } from './json-value.ts';
 import { withManagedAffinity } from './managed-affinity.ts';
 
 export type MutateOptions = {
@@ -146,11 +148,17 @@ function withRuntimeClass(pod: Bag, { runtimeClassName, runtimeClassExists }: Mu
   return withSpec(pod, (spec) => withField(spec, 'runtimeClassName', runtimeClassName));
 }
 
-/** Everything isEnvSafe looks at was written by us, but for the two other doors of the NVIDIA runtime. */
+/**
+ * Everything isEnvSafe looks at was written by us, but for the two other doors of the NVIDIA runtime, and for ephemeral containers,
+ * which the API server refuses in new pods too, only later.
+ */
 function pastMuster(pod: PodLike): string {
-  const names = listOf(fieldOf(fieldOf(pod, 'spec'), 'containers')).map((container) => fieldOf(container, 'name'));
-  return (
-    `pod with containers ${names.slice(0, 8).join(', ')}: annotations cdi.k8s.io/* that name nvidia.com devices, and ` +
-    'volumeMounts below /var/run/nvidia-container-devices, choose GPUs past Muster; remove them'
-  );
+  const { namespace, name, containers } = viewPod(pod);
+  const early = containers.find(({ role }) => role === 'ephemeral');
+  const line = pastMusterLine(pod);
+  const what =
+    line === null && early !== undefined
+      ? `container ${quote(early.name)} in ephemeralContainers: it cannot be there from the start; add it later, with kubectl debug`
+      : `${line}: it chooses GPUs past Muster; remove it`;
+  return `pod ${printable(`${namespace}/${name}`.slice(0, 130))}: ${what}`;
 }

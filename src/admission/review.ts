@@ -1,4 +1,6 @@
 /** The AdmissionReview envelope (admission.k8s.io/v1): a request read from anything, and the answer to it. */
+
+import { mutateEphemeral } from './ephemeral.ts';
 import { AdmissionError } from './errors.ts';
 import { fieldOf, isBag } from './json-value.ts';
 import { type MutateOptions, type Mutation, mutatePod } from './mutate.ts';
@@ -14,18 +16,25 @@ export type ReviewAnswer = {
 };
 
 /**
- * `body`: the request as sent. Everything that is a well-formed review of anything but a new pod is allowed untouched.
+ * `body`: the request as sent. A well-formed review of anything but a new pod or new ephemeral containers is allowed untouched.
  * Throws AdmissionError `malformed` when it is no AdmissionReview request.
  */
 export function answerReview(body: Uint8Array, options: MutateOptions): ReviewAnswer {
   const { uid, request } = readReview(body);
-  const mutation: Mutation = isNewPod(request)
-    ? mutatePod(fieldOf(request, 'object'), textOf(fieldOf(request, 'namespace')), options)
-    : { kind: 'untouched' };
+  const mutation = mutate(request, options);
   return {
     outcome: mutation.kind,
     review: { apiVersion: API_VERSION, kind: 'AdmissionReview', response: respond(uid, mutation) },
   };
+}
+
+function mutate(request: unknown, options: MutateOptions): Mutation {
+  const object = fieldOf(request, 'object');
+  if (isAboutPod(request, 'CREATE', '')) return mutatePod(object, textOf(fieldOf(request, 'namespace')), options);
+  if (isAboutPod(request, 'UPDATE', 'ephemeralcontainers')) {
+    return mutateEphemeral(object, fieldOf(request, 'oldObject'), options);
+  }
+  return { kind: 'untouched' };
 }
 
 function respond(uid: string, mutation: Mutation): object {
@@ -55,11 +64,11 @@ function readReview(body: Uint8Array): { uid: string; request: unknown } {
   return { uid, request };
 }
 
-function isNewPod(request: unknown): boolean {
+function isAboutPod(request: unknown, operation: string, subresource: string): boolean {
   const kind = fieldOf(request, 'kind');
   return (
-    fieldOf(request, 'operation') === 'CREATE' &&
-    textOf(fieldOf(request, 'subResource')) === '' &&
+    fieldOf(request, 'operation') === operation &&
+    textOf(fieldOf(request, 'subResource')) === subresource &&
     textOf(fieldOf(kind, 'group')) === '' &&
     fieldOf(kind, 'version') === 'v1' &&
     fieldOf(kind, 'kind') === 'Pod'

@@ -1,8 +1,9 @@
 /** Which RuntimeClasses exist, from a list taken every so often: the API server refuses pods that name a missing one. */
-import type { Clock, Timer, Transport } from '../kube/ports.ts';
+import type { Clock, Transport } from '../kube/ports.ts';
 import { readStatus } from '../kube/status-error.ts';
 import { AdmissionError } from './errors.ts';
 import { fieldOf, listOf } from './json-value.ts';
+import { Rounds } from './rounds.ts';
 
 export type RuntimeClassesOptions = {
   readonly transport: Transport;
@@ -19,30 +20,24 @@ const ROUND_MS = 30_000;
 export class RuntimeClasses {
   readonly #options: RuntimeClassesOptions;
   #names: ReadonlySet<string> = new Set();
-  #timer: Timer | null = null;
-  #stopped = false;
+  readonly #rounds: Rounds;
 
   constructor(options: RuntimeClassesOptions) {
     this.#options = options;
+    const { clock, onError } = options;
+    this.#rounds = new Rounds({ clock, round: () => this.round(), pauseMs: () => ROUND_MS, onError });
   }
 
   /** false until the first list came in */
   readonly has = (name: string): boolean => this.#names.has(name);
 
   /** Resolves after the first list, good or not. */
-  async start(): Promise<void> {
-    try {
-      await this.round();
-    } catch (error) {
-      this.#options.onError(error);
-    }
-    if (this.#stopped) return;
-    this.#timer = this.#options.clock.after(ROUND_MS, () => void this.start());
+  start(): Promise<void> {
+    return this.#rounds.start();
   }
 
   stop(): void {
-    this.#stopped = true;
-    this.#timer?.cancel();
+    this.#rounds.stop();
   }
 
   /** Lists once. Throws AdmissionError `api` and TransportError. */

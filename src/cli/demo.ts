@@ -1,8 +1,6 @@
-/** The command `muster demo`. */
+/** The command `muster demo`. What it runs is loaded only then. */
 import { Command, InvalidArgumentError } from 'commander';
-import type { StartExtender } from './demo/extender-process.ts';
 import { DEFAULTS } from './demo/options.ts';
-import { runDemo } from './demo/run.ts';
 
 function number(least: number, most: number, whole: boolean): (text: string) => number {
   return (text) => {
@@ -14,7 +12,7 @@ function number(least: number, most: number, whole: boolean): (text: string) => 
   };
 }
 
-export function demoCommand(startExtender: StartExtender): Command {
+export function demoCommand(): Command {
   return new Command('demo')
     .description('an embedded cluster on this machine: pods arrive, the real extender places them')
     .option('--for <seconds>', 'end after so many seconds (default: when interrupted)', number(1, 86_400, false))
@@ -27,6 +25,10 @@ export function demoCommand(startExtender: StartExtender): Command {
       process.once('SIGTERM', end);
       const { seed, nodes, rate } = given;
       const options = { forSeconds: given.for ?? null, seed, nodes, rate };
-      process.exitCode = await runDemo(options, startExtender, process.stdout, ended);
+      const [{ runDemo }, { startDemoExtender }] = await Promise.all([
+        import('./demo/run.ts'),
+        import('./demo/extender-process.ts'),
+      ]);
+      process.exitCode = await runDemo(options, startDemoExtender, process.stdout, ended);
     });
 }

@@ -1,15 +1,6 @@
-/** `muster extender`: runs the extender until SIGTERM or SIGINT, then drains. */
-import { hostname } from 'node:os';
+/** The command `muster extender`. What it runs is loaded only then: help and small commands need not wait for it. */
 import { Command } from 'commander';
-import { readConfigFile } from '../extender/config.ts';
-import { startExtender } from '../extender/start.ts';
-import { nodeClock, nodeRng } from '../kube/node-adapter.ts';
-import { connect } from '../kube/undici-adapter.ts';
-import { DecodeThread } from '../kube/worker-decoder.ts';
-import { startWebhookBeside } from './webhook.ts';
-
-/** beyond this a drain is given up; kubelet kills after terminationGracePeriodSeconds, 30 by default */
-const DRAIN_MS = 20_000;
+import type { ExtenderOptions } from './extender-process.ts';
 
 const HELP = `
 The configuration is YAML or JSON and every key has a default; schedulerIdentity is the environment's POD_NAME,
@@ -21,8 +12,8 @@ else the host name. The least that runs on one machine beside a scheduler withou
 Examples:
   $ muster extender --config extender.yaml
   $ muster extender --config extender.yaml --kubeconfig ~/.kube/config --context staging
-  $ curl 127.0.0.1:8888/readyz
-  $ curl '127.0.0.1:8888/explain?pod=team/train-0'
+  $ curl '127.0.0.1:8888/readyz?verbose'
+  $ muster explain team/train-0
 
 SIGTERM: no new connection or decision; binds in flight get their answers, then exit with status 0.
 `;
@@ -34,55 +25,8 @@ export function extenderCommand(version: string): Command {
     .option('--kubeconfig <file>', 'overrides the configuration; default: $KUBECONFIG, ~/.kube/config, service account')
     .option('--context <name>', "context of the kubeconfig; default: the file's current one")
     .addHelpText('after', HELP)
-    .action(async (options: { config: string; kubeconfig?: string; context?: string }) => {
-      await run(version, options);
+    .action(async (options: ExtenderOptions) => {
+      const { runExtender } = await import('./extender-process.ts');
+      await runExtender(version, options);
     });
-}
-
-async function run(version: string, options: { config: string; kubeconfig?: string; context?: string }): Promise<void> {
-  const config = readConfigFile(options.config, { POD_NAME: process.env.POD_NAME ?? hostname() });
-  const kubeconfig = options.kubeconfig ?? config.kubeconfig;
-  const transport = await connect({
-    component: 'extender',
-    ...(kubeconfig !== undefined && { kubeconfig }),
-    ...(options.context !== undefined && { context: options.context }),
-  });
-  const thread = new DecodeThread();
-  let webhook: ReturnType<typeof startWebhookBeside> | null = null;
-  const extender = await startExtender(config, {
-    transport,
-    clock: nodeClock,
-    rng: nodeRng,
-    thread,
-    version,
-    onDeciding: () => webhook?.onDeciding(),
-  });
-  process.stderr.write(`muster extender listens on ${extender.url}\n`);
-  webhook = config.webhook.enabled ? startWebhookBeside(extender, config, transport, nodeClock) : null;
-  let ending = false;
-  const end = (status: number, why: string): void => {
-    if (ending) return;
-    ending = true;
-    process.stderr.write(`muster extender ends: ${why}\n`);
-    nodeClock.after(DRAIN_MS, () => process.exit(status || 1));
-    void (async () => {
-      try {
-        await Promise.all([extender.close(), webhook?.close()]);
-        await thread.close();
-        await transport.close();
-      } finally {
-        process.exit(status);
-      }
-    })();
-  };
-  process.on('SIGTERM', () => end(0, 'SIGTERM'));
-  process.on('SIGINT', () => end(0, 'SIGINT'));
-  // Only a programming error comes here: what requests and the network do is caught where it happens. The books may be wrong
-  // then, and they are rebuilt from the cluster by the next process; so drain what was promised, and end.
-  const fault = (error: unknown): void => {
-    process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
-    end(1, 'a programming error');
-  };
-  process.on('uncaughtException', fault);
-  process.on('unhandledRejection', fault);
 }

@@ -1,31 +1,18 @@
 #!/usr/bin/env node
-/** The command `muster`. */
-import { readFileSync } from 'node:fs';
-import { Command } from 'commander';
-import { ExtenderError } from '../extender/errors.ts';
-import { ConnectError } from '../kube/errors.ts';
-import { startDemoExtender } from './demo/extender-process.ts';
-import { demoCommand } from './demo.ts';
-import { extenderCommand } from './extender.ts';
+/**
+ * The command `muster`. Installed globally it runs on whatever Node the shell has, so that is checked before anything is loaded that
+ * an older one cannot load.
+ */
+const LEAST_NODE = 26;
 
-const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
-  version: string;
-};
-
-const program = new Command('muster')
-  .description('GPU fractions and gangs on the stock kube-scheduler')
-  .version(version)
-  .showHelpAfterError('(muster --help, or muster <command> --help, shows what there is)')
-  .addCommand(extenderCommand(version))
-  .addCommand(demoCommand(startDemoExtender));
-
-try {
-  await program.parseAsync();
-} catch (error) {
-  // what the user can mend is one text; anything else is ours and shows where
-  const mendable = error instanceof ExtenderError || error instanceof ConnectError;
+if (Number.parseInt(process.versions.node, 10) < LEAST_NODE) {
   process.stderr.write(
-    `muster: ${mendable || !(error instanceof Error) ? String((error as Error).message ?? error) : error.stack}\n`,
+    `muster needs Node.js ${LEAST_NODE} or newer and runs on ${process.versions.node}: install it, or install muster in a folder and run \`npx muster\` there (it brings its own)\n`,
   );
   process.exitCode = 1;
+} else {
+  const { runProgram } = await import('./program.ts');
+  await runProgram();
 }
+
+export {};

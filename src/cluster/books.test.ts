@@ -160,6 +160,84 @@ describe('filter', () => {
   });
 });
 
+describe('waking', () => {
+  const refusedThenFreed = (): PodFacts => {
+    addNode(node('a', 1));
+    const first = pod('first', whole);
+    run(first);
+    const waits = pod('waits', whole);
+    picture.upsertPod(waits);
+    expect(filter(waits).fits).toEqual([]);
+    picture.removePod('uid-first');
+    return waits;
+  };
+  const woken = (): string[] => books.toWake().map(({ name }) => name);
+
+  it('names a pod that was refused before our watch showed that it fits', () => {
+    refusedThenFreed();
+    expect(woken()).toEqual([]);
+    clock.advance(1_500);
+    expect(woken()).toEqual(['waits']);
+  });
+
+  it('names it ever more rarely, at most once a minute, while it is refused for other reasons', () => {
+    const waits = refusedThenFreed();
+    let wakes = 0;
+    for (let second = 0; second < 600; second++) {
+      clock.advance(1_000);
+      wakes += woken().length;
+      if (second % 3 === 0) filter(waits, ['elsewhere']);
+    }
+    expect(wakes).toBeGreaterThan(5);
+    expect(wakes).toBeLessThan(20);
+  });
+
+  it('names nobody who still fits nowhere, is bound, gone or being deleted', () => {
+    addNode(node('a', 1));
+    run(pod('first', whole));
+    for (const name of ['full', 'bound', 'gone', 'ending']) {
+      picture.upsertPod(pod(name, whole));
+      filter(pod(name, whole));
+    }
+    clock.advance(10_000);
+    expect(woken()).toEqual([]);
+    picture.removePod('uid-first');
+    picture.removePod('uid-gone');
+    picture.upsertPod(pod('ending', whole, { terminating: true }));
+    picture.upsertPod(bound(pod('bound', whole), 'b', null));
+    expect(woken()).toEqual(['full']);
+  });
+
+  it('wakes a preemptor whose victims are gone, and keeps its devices for it', () => {
+    addNode(node('a', 1));
+    run(pod('victim', whole, { priority: 1 }));
+    const high = pod('high', whole, { priority: 9, nominatedNode: 'a' });
+    picture.upsertPod(high);
+    books.preempt(high, [{ node: 'a', victims: null }]);
+    filter(high);
+    clock.advance(1_500);
+    expect(woken()).toEqual([]);
+    picture.removePod('uid-victim');
+    expect(woken()).toEqual(['high']);
+    expect(filter(pod('thief', whole)).fits).toEqual([]);
+    expect(filter(high).fits).toEqual(['a']);
+  });
+});
+
+describe('a preemptor that asks again', () => {
+  it('keeps its node while its victims are still there, by a watch that may be late', () => {
+    addNode(node('a', 1), node('b', 1));
+    expect([run(pod('on-a', whole)), run(pod('on-b', whole))]).toEqual(['a', 'b']);
+    const high = pod('high', whole, { priority: 10 });
+    picture.upsertPod(high);
+    expect(books.preempt(high, [{ node: 'a', victims: null }])).toMatchObject([{ node: 'a' }]);
+    expect(books.preempt(high, [{ node: 'b', victims: null }])).toEqual([]);
+    picture.removePod('uid-on-a');
+    expect(filter(pod('thief', whole)).fits).toEqual([]);
+    expect(filter(high).fits).toEqual(['a']);
+  });
+});
+
 describe('bind', () => {
   it('refuses a second bind while the first is on its way', () => {
     addNode(node('a', 1));
@@ -250,9 +328,10 @@ describe('preempt', () => {
   it.each([
     ['pods of equal priority', { priority: 1 }],
     ['a pod that never preempts', { priority: 10, neverPreempts: true }],
+    ['a member of the victim’s own gang', { priority: 10, gang: 'team/g' }],
   ])('helps nobody against or for %s', (_, over) => {
     addNode(node('a', 1));
-    run(low('v', 1000));
+    run(low('v', 1000, { gang: 'team/g' }));
     expect(books.preempt(pod('high', whole, over), [{ node: 'a', victims: ['uid-v'] }])).toEqual([]);
   });
 
@@ -268,6 +347,29 @@ describe('preempt', () => {
     expect(books.preempt(pod('high', whole, { priority: 10 }), [{ node: 'a', victims: null }])).toEqual([
       { node: 'a', victims: ['uid-v'], pdbViolations: 0 },
     ]);
+  });
+
+  it('lets kube-scheduler’s victims stand where they suffice and nobody is cheaper', () => {
+    addNode(node('a', 2));
+    run(low('v1', 1000));
+    run(low('v2', 1000));
+    const high = pod('high', whole, { priority: 10 });
+    for (const uid of ['uid-v1', 'uid-v2'])
+      expect(books.preempt(high, [{ node: 'a', victims: [uid] }])).toMatchObject([{ victims: [uid] }]);
+    expect(books.preempt(high, [{ node: 'a', victims: ['uid-v1', 'uid-v2'] }])[0]!.victims).toHaveLength(1);
+  });
+
+  it('lets a pod without GPUs have every victim that kube-scheduler names, known to us or not, where it may be', () => {
+    addNode(node('a', 1), node('cpu', 0, { managed: false }));
+    const candidates = [
+      { node: 'a', victims: ['stranger', 'other'], pdbViolations: 1 },
+      { node: 'cpu', victims: ['third'], pdbViolations: 0 },
+      { node: 'new', victims: null },
+    ];
+    const plain = pod('plain', null, { priority: 10 });
+    expect(books.preempt(plain, candidates)).toEqual(candidates.slice(0, 2));
+    expect(books.preempt({ ...plain, envSafe: false }, candidates)).toEqual([candidates[1]]);
+    expect(books.preempt({ ...plain, neverPreempts: true }, candidates)).toEqual([]);
   });
 
   it('rebuilds the reservation after a restart from the nomination and the disrupted victims', () => {

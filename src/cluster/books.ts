@@ -5,6 +5,7 @@
 import { LRUCache } from 'lru-cache';
 import { gpuMilliOf } from '../core/gpu/gpu-milli.ts';
 import type { DevicePolicy, GpuRequest, NodePolicy } from '../core/gpu/request.ts';
+import { claimStands } from '../core/gpu/stands.ts';
 import { GPU_MILLI } from '../core/names.ts';
 import { Forecast } from '../core/placement/forecast.ts';
 import { judge, placeOn, reasonOf } from '../core/placement/judge.ts';
@@ -47,8 +48,20 @@ const SHAPES_BYTES = 32 * 2 ** 20;
 const SHAPE_BYTES_PER_NODE = 24;
 /** Pods without GPUs are not held; their last filter is remembered for bind, this many of them. */
 const SEEN_PODS = 10_000;
-/** What an `awaiting` hold waits beyond its victims' grace period, ms. */
-const AWAIT_MARGIN_MS = 30_000;
+/**
+ * How long an `awaiting` hold waits for its victims to begin to end, and for its preemptor to come once they are gone, ms. While
+ * they are ending it goes on by itself, whatever their grace period.
+ */
+const AWAIT_MS = 30_000;
+/** Refused pods that the informer does not know are counted as waiting for so long, ms. */
+const STRANGER_MS = 60_000;
+/** A refused pod that fits by now is woken if kube-scheduler has not asked again for so long, ms; then ever more rarely, up to the second. */
+const WAKE_AFTER_MS = 1_500;
+const WAKE_RAREST_MS = 60_000;
+/** Bounds of one round of waking: pods looked at, pods woken, nodes looked at for each. */
+const WAKE_LOOKS = 100;
+const WAKE_AT_ONCE = 20;
+const WAKE_VISITS = 32;
 /** A landed Binding that the informer does not show for so long is read back, ms. */
 const LANDED_OVERDUE_MS = 30_000;
 
@@ -59,6 +72,8 @@ export class Books implements Decider {
   readonly #forecast: Forecast;
   #started = false;
   readonly #shapes = new LRUCache<string, ShapeIndex>({ maxSize: SHAPES_BYTES });
+  /** candidate at which preempt begins: where it stopped when it could not look at all of them */
+  #preemptFrom = 0;
   readonly #seen = new LRUCache<string, PodFacts>({ max: SEEN_PODS });
   /** the last answer of a shape to a list of names where nothing fitted: hopeless pods ask again and again */
   readonly #hopeless = new WeakMap<
@@ -79,7 +94,11 @@ export class Books implements Decider {
   }
 
   resolve(names: readonly string[]): Offered {
-    return new Offered(names, this.picture.nodes);
+    return Offered.ofNames(names, this.picture.nodes);
+  }
+
+  resolveBytes(list: Uint8Array): Offered | null {
+    return Offered.ofBytes(list, this.picture.nodes);
   }
 
   filter(pod: PodFacts, offeredNodes: OfferedNodes, shortList: number): FilterAnswer {
@@ -87,7 +106,7 @@ export class Books implements Decider {
     if (!this.#seen.has(pod.uid)) this.#forecast.arrived(pod);
     this.#seen.set(pod.uid, pod);
     const bound = this.picture.pod(pod.uid)?.nodeName ?? null;
-    if (bound !== null) return answer(offered.names.includes(bound) ? [bound] : [], []);
+    if (bound !== null) return answer(offered.includes(bound) ? [bound] : [], []);
     const guarded = this.#guarded(pod);
     if (guarded !== null || pod.ask.kind !== 'request') return passThrough(pod, offered, this.picture.nodes, guarded);
 
@@ -95,7 +114,7 @@ export class Books implements Decider {
     if (hold !== undefined && hold.cause !== 'awaiting') {
       const confirmed = this.#confirm(hold, pod, offered);
       if (confirmed !== null) return confirmed;
-      if (hold.state !== 'open') return answer([], refuseAll(offered.names, 'bind-pending'));
+      if (hold.state !== 'open') return answer([], refuseAll(offered, 'bind-pending'));
       this.picture.dropHold(pod.uid);
     }
     return this.#decide(pod, pod.ask.request, offered, shortList, hold?.cause === 'awaiting' ? hold : null);
@@ -126,18 +145,40 @@ export class Books implements Decider {
   }
 
   preempt(pod: PodFacts, candidates: readonly PreemptCandidate[]): readonly PreemptAnswer[] {
-    if (pod.neverPreempts || this.#guarded(pod) !== null) return [];
-    const index = pod.ask.kind === 'request' ? this.#index(pod, pod.ask.request) : null;
-    const best = correctVictims(this.picture, pod, index?.shape ?? null, candidates);
+    if (pod.neverPreempts) return [];
+    // its Binding may be on its way, or have landed: nothing of what it holds may be given up for another place
+    const held = this.picture.holds.get(pod.uid);
+    if ((held !== undefined && held.state !== 'open') || this.picture.pod(pod.uid)?.nodeName) return [];
+    const guarded = this.#guarded(pod);
+    if (guarded !== null || pod.ask.kind !== 'request') return this.#passVictims(pod, candidates, guarded);
+    // Its victims are still there, by a watch that may be late: what was freed for it stays its own, and nobody is evicted elsewhere.
+    const settled = held?.victims.some((uid) => this.picture.pod(uid)?.nodeName === held.node) ?? false;
+    const where = settled ? candidates.filter(({ node }) => node === held?.node) : candidates;
+    const { shape } = this.#index(pod, pod.ask.request);
+    const { best, next } = correctVictims(this.picture, pod, shape, where, this.#preemptFrom);
+    this.#preemptFrom = next;
     if (best === null) return [];
     if (best.claim !== null) {
-      const grace = best.victims.reduce((most, uid) => Math.max(most, this.picture.pod(uid)?.graceSeconds ?? 0), 0);
       this.#hold(pod, best.node, best.claim, 'awaiting', {
         victims: best.victims,
-        deadline: this.#clock.monotonic() + grace * 1000 + AWAIT_MARGIN_MS,
+        deadline: this.#clock.monotonic() + AWAIT_MS,
       });
     }
     return [{ node: best.node, victims: best.victims, pdbViolations: best.pdbViolations }];
+  }
+
+  /** kube-scheduler's own victims: it knows everything about them that counts here. */
+  #passVictims(
+    pod: PodFacts,
+    candidates: readonly PreemptCandidate[],
+    guarded: ReasonCode | null,
+  ): readonly PreemptAnswer[] {
+    const offered = this.resolve(candidates.map(({ node }) => node));
+    const { refused } = passThrough(pod, offered, this.picture.nodes, guarded);
+    const barred = new Set(refused.map(({ node }) => node));
+    return candidates.flatMap(({ node, victims, pdbViolations = 0 }) =>
+      victims === null || victims.length === 0 || barred.has(node) ? [] : [{ node, victims, pdbViolations }],
+    );
   }
 
   beginBind(ref: { uid: string; namespace: string; name: string }, nodeName: string): BindPlan {
@@ -183,13 +224,67 @@ export class Books implements Decider {
     else this.picture.dropHold(uid);
   }
 
-  /** Ends holds past their deadline; an `awaiting` one goes on while a victim is still there. Call about once a second. */
+  /** Ends holds past their deadline; an `awaiting` one goes on while a victim is ending for it. Call about once a second. */
   sweep(): void {
     const now = this.#clock.monotonic();
     for (const hold of this.picture.holds.expired(now)) {
-      if (hold.victims.some((uid) => this.picture.pod(uid)?.terminating)) hold.deadline = now + AWAIT_MARGIN_MS;
+      if (this.#awaitsStill(hold)) hold.deadline = now + AWAIT_MS;
       else this.picture.dropHold(hold.pod.uid);
     }
+    this.picture.forgetStrangers(now - STRANGER_MS);
+  }
+
+  /** kube-scheduler took our word (the preemptor is nominated there and may still come) and a victim is on its way out. */
+  #awaitsStill(hold: Hold): boolean {
+    const pod = this.picture.pod(hold.pod.uid);
+    if (hold.cause !== 'awaiting' || pod === undefined || pod.nominatedNode !== hold.node) return false;
+    return hold.victims.some((uid) => this.picture.pod(uid)?.terminating);
+  }
+
+  /**
+   * Refused pods that would fit somewhere by now. kube-scheduler tries a waiting pod when it sees something freed; if it saw that
+   * before our watch did, we refused, and nothing would make it try again for minutes. Most often it has tried again by itself;
+   * so only pods that were not heard of for a while are named, each more and more rarely (in-tree rules may be in the way).
+   */
+  toWake(): readonly PodFacts[] {
+    const now = this.#clock.monotonic();
+    const woken: PodFacts[] = [];
+    let looked = 0;
+    for (const [uid, refusal] of this.picture.refused()) {
+      if (looked >= WAKE_LOOKS || woken.length >= WAKE_AT_ONCE || now - refusal.since < WAKE_AFTER_MS) break;
+      const pod = this.picture.pod(uid);
+      if (pod === undefined || now - refusal.wokenAt < Math.min(WAKE_AFTER_MS * 2 ** refusal.wakes, WAKE_RAREST_MS))
+        continue;
+      looked++;
+      if (!this.#fitsSomewhere(pod)) continue;
+      refusal.wakes++;
+      refusal.wokenAt = now;
+      woken.push(pod);
+    }
+    return woken;
+  }
+
+  #fitsSomewhere(pod: PodFacts): boolean {
+    if (
+      pod.ask.kind !== 'request' ||
+      pod.nodeName !== null ||
+      pod.terminating ||
+      pod.gated ||
+      this.#guarded(pod) !== null
+    )
+      return false;
+    // its own reservation does not stand in its way
+    const awaiting = this.picture.holds.get(pod.uid);
+    if (awaiting !== undefined) this.picture.dropHold(pod.uid);
+    const index = this.#index(pod, pod.ask.request);
+    let fits = false;
+    let visits = 0;
+    index.ranking.walk((slot) => {
+      fits = this.picture.nodes.at(slot)?.lacks(pod.needs) === null;
+      return !fits && ++visits < WAKE_VISITS;
+    });
+    if (awaiting !== undefined) this.picture.putHold(awaiting);
+    return fits;
   }
 
   /** Pods whose Binding landed long ago by the API server's word, and that the informer still does not show bound. */
@@ -204,7 +299,9 @@ export class Books implements Decider {
   restoreAwaiting(): void {
     if (!this.#started) for (const pod of this.picture.pods()) if (!pod.terminal) this.#forecast.known(pod);
     this.#started = true;
-    const nominated = [...this.picture.pods()].filter((pod) => pod.nodeName === null && pod.nominatedNode !== null);
+    const nominated = [...this.picture.pods()].filter(
+      (pod) => pod.nodeName === null && pod.nominatedNode !== null && !pod.terminating && !pod.terminal,
+    );
     nominated.sort((a, b) => b.priority - a.priority || a.createdMs - b.createdMs || (a.uid < b.uid ? -1 : 1));
     for (const pod of nominated) {
       if (pod.ask.kind !== 'request' || this.picture.holds.get(pod.uid) !== undefined) continue;
@@ -212,7 +309,7 @@ export class Books implements Decider {
       if (reserved === null) continue;
       this.#hold(pod, pod.nominatedNode!, reserved.claim, 'awaiting', {
         victims: reserved.victims,
-        deadline: this.#clock.monotonic() + AWAIT_MARGIN_MS,
+        deadline: this.#clock.monotonic() + AWAIT_MS,
       });
     }
   }
@@ -220,6 +317,8 @@ export class Books implements Decider {
   explain(namespace: string, name: string): { pod: PodFacts; rows: readonly ExplainRow[]; hold: string | null } | null {
     const pod = this.picture.podNamed(namespace, name);
     if (pod === undefined) return null;
+    // where it might have gone is no question any more, and what it allowed is not kept
+    if (pod.nodeName !== null) return { pod, rows: [], hold: null };
     const hold = this.picture.holds.get(pod.uid);
     const guarded = this.#guarded(pod);
     const index = pod.ask.kind === 'request' && guarded === null ? this.#index(pod, pod.ask.request) : null;
@@ -227,11 +326,33 @@ export class Books implements Decider {
     const refused = index === null ? passThrough(pod, this.resolve(names), this.picture.nodes, guarded).refused : [];
     const passCode = new Map(refused.map((refusal) => [refusal.node, refusal.code]));
     const rows = names.map((node) => {
+      if (node === hold?.node) return this.#explainHeld(hold, pod);
       const info = this.picture.nodes.get(node)!;
-      const code = index === null ? (passCode.get(node) ?? null) : this.#fitCode(index, pod, info);
-      return { node, code, detail: explainNode(pod, info, code) };
+      const code = index === null ? (passCode.get(node) ?? null) : (index.reason(info.slot) ?? info.lacks(pod.needs));
+      return { node, code, detail: explainNode(pod, info, code, (uid) => this.#nameOf(uid)) };
     });
     return { pod, rows, hold: hold === undefined ? null : `${hold.cause} hold on ${hold.node} (${hold.state})` };
+  }
+
+  /** The node where its own hold is in the pod's way. */
+  #explainHeld(hold: Hold, pod: PodFacts): ExplainRow {
+    const { node } = hold;
+    if (hold.cause !== 'awaiting') {
+      const code = this.#stands(hold, pod);
+      return {
+        node,
+        code,
+        detail: code === null ? 'kept for this pod' : 'kept for this pod, but the node has changed',
+      };
+    }
+    const victims = hold.victims.filter((uid) => this.picture.pod(uid) !== undefined).map((uid) => this.#nameOf(uid));
+    if (victims.length > 0) return { node, code: 'victims-terminating', detail: victims.sort().join(', ') };
+    return { node, code: null, detail: 'kept for this pod, whose victims are gone' };
+  }
+
+  #nameOf(uid: string): string {
+    const pod = this.picture.pod(uid);
+    return pod === undefined ? `pod ${uid}` : `${pod.namespace}/${pod.name}`;
   }
 
   /** Why this pod may not go to managed nodes at all, null if it may. */
@@ -274,7 +395,11 @@ export class Books implements Decider {
       if (here !== null) return here;
     }
     const index = this.#index(pod, request);
-    const fits = this.#best(index, pod, offered, Math.max(1, shortList));
+    let fits = this.#best(index, pod, offered, Math.max(1, shortList));
+    if (fits.length === 0 && index.incomplete) {
+      index.compare(offered.slots);
+      fits = this.#best(index, pod, offered, Math.max(1, shortList));
+    }
     if (fits.length > 0) {
       const claim = this.#claimOn(index, fits[0]!);
       if (claim !== null) {
@@ -307,13 +432,13 @@ export class Books implements Decider {
   #refuse(index: ShapeIndex, pod: PodFacts, offered: Offered, awaiting: Hold | null): FilterAnswer {
     const generation = this.picture.nodes.generation;
     const last = this.#hopeless.get(index);
-    if (awaiting === null && last !== undefined && last.generation === generation && last.offered === offered) {
-      this.picture.setWaiting(pod.uid, last.fragmented);
+    if (awaiting === null && last !== undefined && last.generation === generation && last.offered.sameSet(offered)) {
+      this.picture.setWaiting(pod.uid, last.fragmented, this.#clock.monotonic());
       return last.answer;
     }
     const refused: Refusal[] = [];
-    let byShapeAlone = awaiting === null;
-    for (let at = 0; at < offered.names.length; at++) {
+    let byShapeAlone = awaiting === null && !index.incomplete;
+    for (let at = 0; at < offered.count; at++) {
       const node = this.picture.nodes.at(offered.slots[at]!);
       let code: ReasonCode = 'node-unknown';
       if (node !== null) {
@@ -322,12 +447,12 @@ export class Books implements Decider {
         code =
           node.name === awaiting?.node ? 'victims-terminating' : (shapeCode ?? node.lacks(pod.needs) ?? 'gpu-full');
       }
-      refused.push({ node: offered.names[at]!, code });
+      refused.push({ node: node?.name ?? offered.nameAt(at), code });
     }
     const result = answer([], refused);
     const fragmented = refused.some((refusal) => refusal.code === 'gpu-fragmented');
     if (byShapeAlone) this.#hopeless.set(index, { generation, offered, answer: result, fragmented });
-    this.picture.setWaiting(pod.uid, fragmented);
+    this.picture.setWaiting(pod.uid, fragmented, this.#clock.monotonic());
     return result;
   }
 
@@ -350,10 +475,15 @@ export class Books implements Decider {
 
   /** kube-scheduler chose another node than ours (shortList), or we were restarted after its filter: decide on that node now. */
   #moveAndBind(pod: PodFacts, request: GpuRequest, node: NodeInfo): BindPlan {
+    const before = this.picture.holds.get(pod.uid);
     this.picture.dropHold(pod.uid);
     const index = this.#index(pod, request);
     const code = this.#fitCode(index, pod, node);
-    if (code !== null) return { kind: 'refuse', code };
+    if (code !== null) {
+      // a bind that is refused ends a promise, not what victims are dying for
+      if (before?.cause === 'awaiting') this.picture.putHold(before);
+      return { kind: 'refuse', code };
+    }
     const claim = this.#claimOn(index, node);
     if (claim === null) return { kind: 'refuse', code: 'gpu-full' };
     const hold = this.#hold(pod, node.name, claim, 'tentative', { ranked: [node.name] });
@@ -362,6 +492,7 @@ export class Books implements Decider {
   }
 
   #fitCode(index: ShapeIndex, pod: PodFacts, node: NodeInfo): ReasonCode | null {
+    index.compare([node.slot]);
     return index.reason(node.slot) ?? node.lacks(pod.needs);
   }
 
@@ -398,8 +529,16 @@ export class Books implements Decider {
     const node = this.picture.nodes.get(hold.node);
     if (node === undefined || !offered.has(node.slot) || this.#stands(hold, pod) !== null) return null;
     if (hold.state === 'open') hold.deadline = this.#clock.monotonic() + this.#config.holdMs;
+    // the next-best ones were not held: others may have taken their room since
+    const index = pod.ask.kind === 'request' && hold.ranked.length > 1 ? this.#index(pod, pod.ask.request) : null;
+    const stillFits = (name: string): boolean => {
+      const other = this.picture.nodes.get(name);
+      return (
+        index !== null && other !== undefined && offered.has(other.slot) && this.#fitCode(index, pod, other) === null
+      );
+    };
     return answer(
-      hold.ranked.filter((name) => name === hold.node || offered.has(this.picture.nodes.get(name)?.slot ?? -1)),
+      hold.ranked.filter((name) => name === hold.node || stillFits(name)),
       [],
     );
   }
@@ -412,16 +551,11 @@ export class Books implements Decider {
     if (pod.ask.kind !== 'request' || hold.pod.ask.kind !== 'request') return 'request-invalid';
     const key = shapeKey(pod, pod.ask.request, this.#config);
     if (pod !== hold.pod && key !== shapeKey(hold.pod, hold.pod.ask.request, this.#config)) return 'request-invalid';
-    const code = reasonOf(judge(this.#index(pod, pod.ask.request).shape, node));
+    const code = reasonOf(judge(this.#index(pod, pod.ask.request).shape, node, { work: 0 }));
     // full is no objection: it is full because of this hold
     if (code !== null && !code.startsWith('gpu-')) return code;
     if (node.useUnknown) return 'gpu-unknown-use';
-    for (const container of hold.claim.containers)
-      for (const share of container.devices) {
-        const position = node.ledger.positionOf(share);
-        if (position < 0 || !node.ledger.devices[position]!.healthy) return 'gpu-too-few';
-      }
-    return null;
+    return claimStands(node.ledger, pod.ask.request, hold.claim) ? null : 'gpu-full';
   }
 }
 
@@ -429,6 +563,6 @@ function answer(fits: readonly string[], refused: readonly Refusal[]): FilterAns
   return { all: false, fits, refused };
 }
 
-function refuseAll(names: readonly string[], code: ReasonCode): Refusal[] {
-  return names.map((node) => ({ node, code }));
+function refuseAll(offered: Offered, code: ReasonCode): Refusal[] {
+  return offered.names.map((node) => ({ node, code }));
 }

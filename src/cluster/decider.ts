@@ -9,13 +9,18 @@ import type { ReasonCode } from '../core/reasons.ts';
 /** Node names of one request resolved against the picture. Reusable for any later request with the same names. */
 export type OfferedNodes = {
   readonly names: readonly string[];
+  /** number of names */
+  readonly count: number;
   /** version of the node set it was resolved against; `resolve` again when `nodesVersion()` differs */
   readonly version: number;
+  includes(name: string): boolean;
+  /** true only if both hold the same names, each once, in whatever order, and were resolved against the same set of nodes */
+  sameSet(other: OfferedNodes): boolean;
 };
 
 export type Refusal = { readonly node: string; readonly code: ReasonCode };
 
-/** The same object is returned while nothing changed, so that its encoded form can be cached under it. */
+/** The same object is returned to the same set of nodes while nothing changed, so that its encoded form can be cached under it. */
 export type FilterAnswer = {
   /** every offered node passes (pods that want no GPU and are safe anywhere) */
   readonly all: boolean;
@@ -34,7 +39,12 @@ export type BindPlan =
   | { readonly kind: 'refuse'; readonly code: ReasonCode | 'pod-unknown' | 'pod-terminating' | 'bind-in-flight' };
 
 /** A candidate of the preempt verb. victims null: kube-scheduler named none (1.38) and we search ourselves. */
-export type PreemptCandidate = { readonly node: string; readonly victims: readonly string[] | null };
+export type PreemptCandidate = {
+  readonly node: string;
+  readonly victims: readonly string[] | null;
+  /** as kube-scheduler counted them for its victims; 0 when left out */
+  readonly pdbViolations?: number;
+};
 export type PreemptAnswer = {
   readonly node: string;
   /** pod uids, bound on that node, never empty */
@@ -53,11 +63,16 @@ export type ExplainRow = {
 export interface Decider {
   nodesVersion(): number;
   resolve(names: readonly string[]): OfferedNodes;
+  /** The same from a JSON array of plain names as bytes, which is kept; null for anything else. */
+  resolveBytes(list: Uint8Array): OfferedNodes | null;
   /** Confirms the pod's hold or makes a tentative one on the best offered node. Idempotent per uid. */
   filter(pod: PodFacts, offered: OfferedNodes, shortList: number): FilterAnswer;
   /** 0…10 per offered node: the winner of the last filter 10, the others less. */
   prioritize(pod: PodFacts, offered: OfferedNodes): readonly { node: string; score: number }[];
-  /** Corrected victims, at most one node (the best), and an `awaiting` hold for it. [] when eviction cannot help. */
+  /**
+   * Corrected victims, at most one node (the best), and an `awaiting` hold for it. [] when eviction cannot help. For a pod that we do not
+   * place: kube-scheduler's candidates as they are, without the nodes where the pod may not be.
+   */
   preempt(pod: PodFacts, candidates: readonly PreemptCandidate[]): readonly PreemptAnswer[];
   /** Re-checks and marks the hold as being bound, so that nothing takes it over until one of the three calls below. */
   beginBind(ref: { uid: string; namespace: string; name: string }, node: string): BindPlan;

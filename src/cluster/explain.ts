@@ -1,46 +1,65 @@
-/** What is missing on a node and how much, for people. Amounts change all the time, so they are here and never in a reason's text. */
+/** How much is missing or free on a node, for people. Amounts change all the time, so they are here and never in a reason's text. */
+import { gpuMilliOf } from '../core/gpu/gpu-milli.ts';
+import type { DeviceLedger } from '../core/gpu/ledger.ts';
+import { GPU_MILLI } from '../core/names.ts';
 import type { NodeInfo } from '../core/placement/node-info.ts';
 import type { PodFacts } from '../core/placement/pod-facts.ts';
-import { REASONS, type ReasonCode } from '../core/reasons.ts';
+import { CPU } from '../core/placement/resources.ts';
+import type { ReasonCode } from '../core/reasons.ts';
 
-export function explainNode(pod: PodFacts, node: NodeInfo, code: ReasonCode | null): string {
-  if (code === 'resources-full' || code === 'resources-too-small')
-    return `${REASONS[code].text}: ${shortages(pod, node)}`;
-  const text = code === null ? 'fits' : REASONS[code].text;
-  if (code === 'request-invalid' && pod.ask.kind === 'invalid') return `${text}: ${pod.ask.message}`;
-  if (pod.ask.kind !== 'request' || node.facts === null || !node.facts.managed) return text;
-  return `${text}; wanted ${wanted(pod)}; free ${freeDevices(node)}`;
+const MIB = 1024 ** 2;
+
+/** '' where the reason says all there is. `nameOf`: a pod's uid → what people call it. */
+export function explainNode(
+  pod: PodFacts,
+  node: NodeInfo,
+  code: ReasonCode | null,
+  nameOf: (uid: string) => string,
+): string {
+  switch (code) {
+    case 'resources-full':
+    case 'resources-too-small':
+      return shortages(pod, node);
+    case 'gpu-unknown-use':
+      return [...node.occupants()]
+        .filter((occupant) => occupant.unclaimed)
+        .map((occupant) => nameOf(occupant.uid))
+        .sort()
+        .join(', ');
+    case 'gpu-milli-short':
+      return pod.ask.kind === 'request'
+        ? `says ${pod.needs[GPU_MILLI] ?? 0}, asks for ${gpuMilliOf(pod.ask.request, Number.MAX_SAFE_INTEGER)}`
+        : '';
+    default:
+      if (pod.ask.kind !== 'request' || node.facts === null || !node.facts.managed) return '';
+      return freeDevices(node.ledger);
+  }
 }
 
-function wanted(pod: PodFacts): string {
-  if (pod.ask.kind !== 'request') return 'nothing';
-  return pod.ask.request.containers
-    .map((need) => {
-      const memory =
-        'mib' in need.share.memory ? `${need.share.memory.mib} MiB` : `${need.share.memory.milli / 10} % memory`;
-      return `${need.count} × (${need.share.milli} milli, ${memory}) in ${need.name}`;
-    })
-    .join(', ');
-}
-
-function freeDevices(node: NodeInfo): string {
-  const { ledger } = node;
-  if (ledger.devices.length === 0) return 'nothing';
-  return ledger.devices
-    .map((device, at) => {
-      const health = device.healthy ? '' : ' unhealthy';
-      return `#${device.index} ${ledger.freeMilli(at)} milli ${ledger.freeMib(at)}/${device.mib} MiB${health}`;
-    })
-    .join(', ');
+function freeDevices(ledger: DeviceLedger): string {
+  if (ledger.devices.length === 0) return 'no devices';
+  const devices = ledger.devices.map((device, at) => {
+    const free = `${Math.max(0, ledger.freeMilli(at)) / 10} % ${Math.max(0, ledger.freeMib(at))}/${device.mib} MiB`;
+    const awaited = ledger.awaitedMib[at]! > 0 ? ' kept for a pod that preempted' : '';
+    return `#${device.index} ${free}${awaited}${ledger.isOver(at) ? ' over-allocated' : ''}${device.healthy ? '' : ' unhealthy'}`;
+  });
+  return `free ${devices.join(', ')}`;
 }
 
 function shortages(pod: PodFacts, node: NodeInfo): string {
-  const allocatable = node.facts?.allocatable ?? {};
-  return Object.entries(pod.needs)
-    .filter(([name, need]) => need > (allocatable[name] ?? 0) - node.used(name))
-    .map(
-      ([name, need]) =>
-        `${name}: wanted ${need}, free ${(allocatable[name] ?? 0) - node.used(name)} of ${allocatable[name] ?? 0}`,
-    )
-    .join('; ');
+  const short: string[] = [];
+  for (const [name, need] of Object.entries(pod.needs)) {
+    const capacity = node.capacity(name);
+    const free = Math.max(0, capacity - node.used(name));
+    if (need > free)
+      short.push(`${name}: wanted ${amount(name, need)}, free ${amount(name, free)} of ${amount(name, capacity)}`);
+  }
+  return short.join('; ');
+}
+
+/** Cores and MiB read better than milli-cores and bytes. Wanted amounts are never rounded down to what is free. */
+function amount(name: string, value: number): string {
+  if (name === CPU) return String(value / 1000);
+  if (!/^(memory|ephemeral-storage|hugepages-.*)$/.test(name)) return String(value);
+  return value % MIB === 0 ? `${value / MIB} MiB` : `${(value / MIB).toFixed(3)} MiB`;
 }

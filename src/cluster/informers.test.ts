@@ -36,8 +36,12 @@ async function send(
   if (answer.status >= 300) throw new Error(`${method} ${path}: ${answer.status} ${answer.body}`);
 }
 
-async function watching(url: string, onErrors: string[] = []): Promise<{ picture: Picture; informers: Informers }> {
-  const transport = await connect({ server: url, component: 'test' });
+async function watching(
+  url: string,
+  onErrors: string[] = [],
+  through: (transport: Transport) => Transport = (transport) => transport,
+): Promise<{ picture: Picture; informers: Informers }> {
+  const transport = through(await connect({ server: url, component: 'test' }));
   const thread = new DecodeThread();
   const picture = new Picture();
   const informers = new Informers(picture, {
@@ -110,6 +114,23 @@ const claimed = (name: string, node: string, milli: number) => ({
     },
   },
   spec: { nodeName: node, schedulerName: 'muster-scheduler', containers: [{ name: 'main', image: 'x' }] },
+});
+
+it('a 403 to the question whether slices are served does not switch them off for good', async () => {
+  const server = await listen(new Api({ clock: nodeClock, newUid: randomUUID }));
+  cleanup.push(() => server.close());
+  let refused = 0;
+  const errors: string[] = [];
+  const { informers } = await watching(server.url, errors, (transport) => ({
+    stream: (request) => transport.stream(request),
+    close: () => transport.close(),
+    async request(request) {
+      if (request.path !== '/apis/resource.k8s.io/v1' || refused++ > 0) return await transport.request(request);
+      return { status: 403, body: Buffer.from('{}'), retryAfterSeconds: null };
+    },
+  }));
+  expect([...informers.stats().keys()]).toContain('resourceslices');
+  expect(errors.join()).toContain('HTTP status 403');
 });
 
 describe('informers', () => {

@@ -6,7 +6,7 @@ import type { NodeFacts } from '../core/placement/node-facts.ts';
 import { backoffMs } from '../kube/backoff.ts';
 import { type Decoder, moduleBeside } from '../kube/decoder.ts';
 import type { Sink } from '../kube/delivered.ts';
-import type { ReflectorError } from '../kube/errors.ts';
+import { ReflectorError } from '../kube/errors.ts';
 import { inlineDecoder } from '../kube/inline-decoder.ts';
 import { type LeaseFacts, leaseSelector, leasesPath, projectLease } from '../kube/lease.ts';
 import type { Clock, Rng, Transport } from '../kube/ports.ts';
@@ -151,7 +151,10 @@ export class Informers {
           path: SLICES,
           timeoutMs: DISCOVERY_TIMEOUT_MS,
         });
-        if (status < 500 && status !== 429) return status === 200;
+        // 401 and 403 may pass (a token just renewed, a webhook away); devices must not be missed for good because of them
+        if (status === 200 || status === 404) return status === 200;
+        const message = `cannot tell whether ${SLICES} is served: HTTP status ${status}`;
+        this.#options.onError('resourceslices', new ReflectorError('status', message));
       } catch {
         // the reflectors report that the server cannot be reached; here only the answer counts
       }

@@ -1,27 +1,81 @@
-/** Node names of a request as slots and a bit per slot, so that a decision can ask "was this node offered?" without text. */
+/**
+ * Node names of a request as slots and a mark per slot, so that a decision can ask "was this node offered?" without text.
+ * Names are made into text only where somebody asks for a name that no node has.
+ */
 import type { NodeTable } from '../core/placement/node-table.ts';
 import type { OfferedNodes } from './decider.ts';
 
 export class Offered implements OfferedNodes {
-  readonly names: readonly string[];
   readonly version: number;
   /** slot per name, -1 where the name is not known */
   readonly slots: Int32Array;
+  readonly #table: NodeTable;
   readonly #member: Uint8Array;
+  /** every name is known and there once: the marks say everything but the order */
+  readonly #isSet: boolean;
+  readonly #source: readonly string[] | Uint8Array;
+  #names: readonly string[] | null = null;
 
-  constructor(names: readonly string[], table: NodeTable) {
-    this.names = names;
+  private constructor(source: readonly string[] | Uint8Array, slots: Int32Array, table: NodeTable) {
     this.version = table.version;
-    this.slots = new Int32Array(names.length);
+    this.slots = slots;
+    this.#source = source;
+    this.#table = table;
     this.#member = new Uint8Array(table.slots);
-    for (let at = 0; at < names.length; at++) {
-      const slot = table.get(names[at]!)?.slot ?? -1;
-      this.slots[at] = slot;
-      if (slot >= 0) this.#member[slot] = 1;
+    const member = this.#member;
+    let seen = 0;
+    for (let at = 0; at < slots.length; at++) {
+      const slot = slots[at]!;
+      if (slot < 0) continue;
+      seen += 1 - member[slot]!;
+      member[slot] = 1;
     }
+    this.#isSet = seen === slots.length;
+  }
+
+  static ofNames(names: readonly string[], table: NodeTable): Offered {
+    const slots = new Int32Array(names.length);
+    for (let at = 0; at < names.length; at++) slots[at] = table.get(names[at]!)?.slot ?? -1;
+    return new Offered(names, slots, table);
+  }
+
+  /** Hot. `list`: a JSON array; it is kept, not copied. null unless it holds nothing but plain names (`NameIndex.scan`). */
+  static ofBytes(list: Uint8Array, table: NodeTable): Offered | null {
+    const slots = table.names.scan(list, 0, list.length);
+    return slots === null ? null : new Offered(list, slots.slice(), table);
+  }
+
+  get names(): readonly string[] {
+    this.#names ??= this.#source instanceof Uint8Array ? textsOf(this.#source) : this.#source;
+    return this.#names;
+  }
+
+  get count(): number {
+    return this.slots.length;
   }
 
   has(slot: number): boolean {
     return this.#member[slot] === 1;
   }
+
+  nameAt(at: number): string {
+    const node = this.version === this.#table.version ? this.#table.at(this.slots[at]!) : null;
+    return node?.name ?? this.names[at]!;
+  }
+
+  includes(name: string): boolean {
+    const slot = this.version === this.#table.version ? this.#table.get(name)?.slot : undefined;
+    return slot === undefined ? this.names.includes(name) : this.has(slot);
+  }
+
+  sameSet(other: OfferedNodes): boolean {
+    if (this === other) return true;
+    if (!(other instanceof Offered) || other.version !== this.version || other.#table !== this.#table) return false;
+    return this.#isSet && other.#isSet && this.count === other.count && equalBytes(this.#member, other.#member);
+  }
 }
+
+const textsOf = (list: Uint8Array): readonly string[] =>
+  JSON.parse(Buffer.from(list.buffer, list.byteOffset, list.byteLength).toString('latin1')) as string[];
+
+const equalBytes = (a: Uint8Array, b: Uint8Array): boolean => Buffer.compare(a, b) === 0;

@@ -20,8 +20,8 @@ export function passThrough(
   if (managed === null && unmanaged === null) return { all: true, fits: [], refused: [] };
   const fits: string[] = [];
   const refused: Refusal[] = [];
-  for (let at = 0; at < offered.names.length; at++) {
-    const node = offered.names[at]!;
+  for (let at = 0; at < offered.count; at++) {
+    const node = offered.nameAt(at);
     const facts = nodes.at(offered.slots[at]!)?.facts;
     const code = facts == null ? 'node-unknown' : facts.managed ? managed : unmanaged;
     if (code === null) fits.push(node);

@@ -13,6 +13,15 @@ import { type Hold, Holds } from './holds.ts';
 import { PodInterner } from './project-interner.ts';
 import type { PdbObject } from './project-pdb.ts';
 
+export type Refused = {
+  readonly onlyFragmentation: boolean;
+  /** monotonic ms of the refusal */
+  readonly since: number;
+  /** how often the pod was woken while it waits, and when last (monotonic ms) */
+  wakes: number;
+  wokenAt: number;
+};
+
 export class Picture {
   readonly nodes = new NodeTable();
   readonly holds = new Holds();
@@ -22,7 +31,7 @@ export class Picture {
   readonly #interner = new PodInterner();
   readonly #budgets = new Map<string, PdbObject>();
   /** pods of ours without a node that were refused, and whether only fragmentation is in the way */
-  readonly #waiting = new Map<string, boolean>();
+  readonly #waiting = new Map<string, Refused>();
 
   pod(uid: string): PodFacts | undefined {
     return this.#pods.get(uid);
@@ -56,6 +65,8 @@ export class Picture {
       this.#waiting.delete(pod.uid);
       if (heldOn !== undefined) this.dropHold(pod.uid);
     }
+    // it will never be bound, so what it was promised (unless a Binding is on its way) goes to others
+    if (pod.terminating && this.holds.get(pod.uid)?.state === 'open') this.dropHold(pod.uid);
     if (before !== undefined && counts(before)) {
       if (counted && sameOccupancy(before, pod)) return;
       this.nodes.remove(before.nodeName!, pod.uid);
@@ -86,8 +97,6 @@ export class Picture {
   putHold(hold: Hold): void {
     const { uid } = hold.pod;
     this.dropHold(uid);
-    this.holds.set(hold);
-    this.#waiting.delete(uid);
     this.nodes.add(hold.node, {
       uid,
       kind: hold.cause === 'awaiting' ? 'awaiting' : 'held',
@@ -95,6 +104,9 @@ export class Picture {
       needs: hold.pod.needs,
       unclaimed: false,
     });
+    this.holds.set(hold);
+    // a preemptor goes on waiting until its victims are gone
+    if (hold.cause !== 'awaiting') this.#waiting.delete(uid);
   }
 
   dropHold(uid: string): void {
@@ -104,14 +116,26 @@ export class Picture {
     this.nodes.remove(hold.node, uid);
   }
 
-  /** Remembers that a pod was refused, for the gauge of pods that wait only because of fragmentation. */
-  setWaiting(uid: string, onlyFragmentation: boolean): void {
-    this.#waiting.set(uid, onlyFragmentation);
+  /** Remembers that a pod was refused. Pods refused longest ago come first in `refused`. */
+  setWaiting(uid: string, onlyFragmentation: boolean, now: number): void {
+    const before = this.#waiting.get(uid);
+    this.#waiting.delete(uid);
+    this.#waiting.set(uid, { onlyFragmentation, since: now, wakes: before?.wakes ?? 0, wokenAt: before?.wokenAt ?? 0 });
+  }
+
+  /** Pods of ours that were refused and have no hold since, least recently refused first. */
+  refused(): IterableIterator<[uid: string, refusal: Refused]> {
+    return this.#waiting.entries();
+  }
+
+  /** Pods refused before `then` that no informer shows were deleted before they were known: no event will ever end them. */
+  forgetStrangers(then: number): void {
+    for (const [uid, { since }] of this.#waiting) if (since < then && !this.#pods.has(uid)) this.#waiting.delete(uid);
   }
 
   waiting(): { pods: number; onlyFragmentation: number } {
     let onlyFragmentation = 0;
-    for (const fragmented of this.#waiting.values()) if (fragmented) onlyFragmentation++;
+    for (const refused of this.#waiting.values()) if (refused.onlyFragmentation) onlyFragmentation++;
     return { pods: this.#waiting.size, onlyFragmentation };
   }
 

@@ -4,7 +4,8 @@
  */
 import type { Claim } from '../core/gpu/claim.ts';
 import { peakOf } from '../core/gpu/peak.ts';
-import { judge, placeOn } from '../core/placement/judge.ts';
+import type { Work } from '../core/gpu/work.ts';
+import { allows, placeOn } from '../core/placement/judge.ts';
 import type { NodeInfo, Occupant } from '../core/placement/node-info.ts';
 import type { PodFacts } from '../core/placement/pod-facts.ts';
 import type { Shape } from '../core/placement/shape.ts';
@@ -24,32 +25,49 @@ export type Preemption = {
   readonly node: string;
   readonly victims: readonly string[];
   readonly pdbViolations: number;
-  /** what the preemptor will take once they are gone; null for a pod without GPUs */
+  /** what the preemptor will take once they are gone */
   readonly claim: Claim | null;
 };
 
-/** The cheapest preemption over the candidates, null when eviction cannot help. `shape` null: the pod wants no GPUs of ours. */
+/**
+ * Units of work (see work.ts) after which no further candidate is looked at: each tries its pods in and out, and everybody waits
+ * for the one thread. Enough for about a hundred nodes full of small pods.
+ */
+const PREEMPT_WORK = 350_000;
+/** A candidate that is not through by then is dropped: half a search would evict more than it must. */
+const LAST_CANDIDATE_WORK = 2 * PREEMPT_WORK;
+/** Putting a pod in or out of a node's books, in units. */
+const MOVE_WORK = 8;
+
+/**
+ * The cheapest preemption over the candidates for a pod that we place, null when eviction cannot help.
+ * `from`: at which candidate, in the order of names, to begin. `next`: where to go on another time, 0 when all were looked at.
+ */
 export function correctVictims(
   picture: Picture,
   pod: PodFacts,
-  shape: Shape | null,
+  shape: Shape,
   candidates: readonly PreemptCandidate[],
-): Preemption | null {
+  from: number,
+): { readonly best: Preemption | null; readonly next: number } {
   const budgets = budgetIndex(picture);
-  let best: { node: string; set: VictimSet; claim: Claim | null } | null = null;
-  for (const candidate of [...candidates].sort((a, b) => (a.node < b.node ? -1 : 1))) {
+  const spent: Work = { work: 0 };
+  let best: ({ node: string } & Found) | null = null;
+  const sorted = [...candidates].sort((a, b) => (a.node < b.node ? -1 : 1));
+  let looked = 0;
+  for (; looked < sorted.length && spent.work < PREEMPT_WORK; looked++) {
+    const candidate = sorted[(from + looked) % sorted.length]!;
     const node = picture.nodes.get(candidate.node);
     if (node?.facts == null) continue;
-    const found =
-      shape === null
-        ? offeredVictims(picture, pod, node, candidate, budgets)
-        : search(picture, pod, shape, node, candidate, budgets);
-    if (found !== null && (best === null || compareCost(found.set.cost, best.set.cost) < 0))
-      best = { node: node.name, ...found };
+    const found = search(picture, pod, shape, node, candidate, budgets, spent);
+    if (found === null) continue;
+    const cheaper = best === null ? -1 : compareCost(found.set.cost, best.set.cost);
+    if (cheaper < 0 || (cheaper === 0 && node.name < best!.node)) best = { node: node.name, ...found };
   }
-  if (best === null) return null;
+  const next = looked < sorted.length ? (from + looked) % sorted.length : 0;
+  if (best === null) return { best, next };
   const { node, set, claim } = best;
-  return { node, victims: set.victims, pdbViolations: set.pdbViolations, claim };
+  return { best: { node, victims: set.victims, pdbViolations: set.pdbViolations, claim }, next };
 }
 
 /**
@@ -67,36 +85,13 @@ export function reservedClaim(
     (other) => other.terminating && other.disrupted && other.priority < pod.priority,
   );
   if (victims.length === 0) return null;
-  const trial = new NodeTrial(node, pod, shape);
+  const trial = new NodeTrial(node, pod, shape, { work: 0 });
   for (const victim of victims) trial.remove(victim.uid);
   const claim = trial.claim();
   return claim === null ? null : { claim, victims: victims.map((victim) => victim.uid) };
 }
 
 type Found = { set: VictimSet; claim: Claim | null };
-
-/** kube-scheduler's own choice, for pods that we do not place: only who may be a victim at all is checked. */
-function offeredVictims(
-  picture: Picture,
-  pod: PodFacts,
-  node: NodeInfo,
-  candidate: PreemptCandidate,
-  budgets: BudgetIndex,
-): Found | null {
-  if (candidate.victims === null || candidate.victims.length === 0) return null;
-  if (pod.ask.kind === 'unmanaged' && node.facts?.managed) return null;
-  if (pod.ask.kind === 'invalid' && (node.facts?.managed || !pod.ask.mig)) return null;
-  const victims = candidate.victims.map((uid) => picture.pod(uid));
-  if (!victims.every((victim) => victim !== undefined && mayBeVictim(victim, pod) && victim.nodeName === node.name))
-    return null;
-  return {
-    set: victimSet(
-      victims.map((victim) => asVictim(victim!, node, budgets)),
-      budgets.allowed,
-    ),
-    claim: null,
-  };
-}
 
 function search(
   picture: Picture,
@@ -105,8 +100,9 @@ function search(
   node: NodeInfo,
   candidate: PreemptCandidate,
   budgets: BudgetIndex,
+  spent: Work,
 ): Found | null {
-  const trial = new NodeTrial(node, pod, shape);
+  const trial = new NodeTrial(node, pod, shape, spent);
   const eligible = boundPods(picture, node).filter((other) => mayBeVictim(other, pod));
   const victims = eligible.map((other) => asVictim(other, node, budgets));
   const claimWithout = (set: VictimSet): Claim | null => {
@@ -115,16 +111,19 @@ function search(
     for (const uid of set.victims) trial.restore(uid);
     return claim;
   };
-  // by our books it fits already: kube-scheduler evicts for a rule that we do not model, and its victims stand
   const wanted = candidate.victims ?? [];
-  if (trial.fits()) {
-    const named = victims.filter((victim) => wanted.includes(victim.uid));
-    if (named.length === 0 || named.length !== wanted.length) return null;
-    const set = victimSet(named, budgets.allowed);
-    return { set, claim: claimWithout(set) };
-  }
+  const named = victims.filter((victim) => wanted.includes(victim.uid));
+  const offered = named.length > 0 && named.length === wanted.length ? victimSet(named, budgets.allowed) : null;
+  const claim = offered === null ? null : claimWithout(offered);
+  // by our books it fits already: kube-scheduler evicts for a rule that we do not model, and its victims stand
+  if (trial.fits()) return offered === null ? null : { set: offered, claim };
   const set = searchVictims(victims, budgets.allowed, trial);
-  return set === null ? null : { set, claim: claimWithout(set) };
+  // its victims stand as well where they suffice and nobody is known to be cheaper: only devices are ours to correct
+  const found = trial.exhausted ? null : set;
+  if (offered !== null && claim !== null && (found === null || compareCost(offered.cost, found.cost) <= 0)) {
+    return { set: offered, claim };
+  }
+  return found === null ? null : { set: found, claim: claimWithout(found) };
 }
 
 /** One node's books to remove victims from and put them back. The preemptor's own hold is out of the way. */
@@ -132,21 +131,30 @@ class NodeTrial implements Trial {
   readonly #node: NodeInfo;
   readonly #pod: PodFacts;
   readonly #shape: Shape;
+  readonly #spent: Work;
   readonly #removed = new Map<string, Occupant>();
 
-  constructor(node: NodeInfo, pod: PodFacts, shape: Shape) {
+  constructor(node: NodeInfo, pod: PodFacts, shape: Shape, spent: Work) {
+    this.#spent = spent;
     this.#node = node.copy();
     this.#node.remove(pod.uid);
     this.#pod = pod;
     this.#shape = shape;
   }
 
+  /** The work is spent: `fits` has said no without looking. */
+  get exhausted(): boolean {
+    return this.#spent.work >= LAST_CANDIDATE_WORK;
+  }
+
   remove(uid: string): void {
+    this.#spent.work += MOVE_WORK;
     const occupant = this.#node.remove(uid);
     if (occupant !== undefined) this.#removed.set(uid, occupant);
   }
 
   restore(uid: string): void {
+    this.#spent.work += MOVE_WORK;
     const occupant = this.#removed.get(uid);
     if (occupant === undefined) return;
     this.#removed.delete(uid);
@@ -154,7 +162,8 @@ class NodeTrial implements Trial {
   }
 
   fits(): boolean {
-    return judge(this.#shape, this.#node) >= 0 && this.#node.lacks(this.#pod.needs) === null;
+    if (this.exhausted) return false;
+    return allows(this.#shape, this.#node, this.#spent) && this.#node.lacks(this.#pod.needs) === null;
   }
 
   claim(): Claim | null {
@@ -175,7 +184,12 @@ function boundPods(picture: Picture, node: NodeInfo): PodFacts[] {
 
 function mayBeVictim(victim: PodFacts, preemptor: PodFacts): boolean {
   return (
-    victim.uid !== preemptor.uid && victim.nodeName !== null && !victim.terminal && victim.priority < preemptor.priority
+    victim.uid !== preemptor.uid &&
+    victim.nodeName !== null &&
+    !victim.terminal &&
+    victim.priority < preemptor.priority &&
+    // whoever evicts a member of its own gang gains nothing
+    (victim.gang === null || victim.gang !== preemptor.gang)
   );
 }
 

@@ -24,20 +24,21 @@ export const NODE_POLICY = `${GROUP}/node-policy`;
 export const REQUEST = `${GROUP}/request`;
 /** what the webhook took away (resources of other dialects), as JSON */
 export const ORIGINAL = `${GROUP}/original-resources`;
-export const QUEUE_LABEL = `${GROUP}/queue`;
 export const POD_GROUP_LABEL = `${GROUP}/pod-group`;
-export const MIN_MEMBER = `${GROUP}/min-member`;
 
 // written by Muster only (the guard policy refuses everyone else)
 export const CLAIM = `${GROUP}/claim`;
+/** when the extender woke a waiting pod last; its only meaning is that the pod changed */
+export const WOKEN = `${GROUP}/woken`;
 export const PLAN = `${GROUP}/plan`;
-export const visibleDevices = (slot: ContainerSlot): string => `${GROUP}/visible-devices.${slot}`;
+export const VISIBLE_DEVICES_PREFIX = `${GROUP}/visible-devices.`;
+export const visibleDevices = (slot: ContainerSlot): string => `${VISIBLE_DEVICES_PREFIX}${slot}`;
 export const gpuMemoryLimit = (slot: ContainerSlot): string => `${GROUP}/gpu-memory-limit.${slot}`;
 export const gpuSmLimit = (slot: ContainerSlot): string => `${GROUP}/gpu-sm-limit.${slot}`;
 /** what every annotation written by Muster only starts with or is */
 export const GUARDED_KEYS = [CLAIM, PLAN] as const;
 export const GUARDED_PREFIXES = [
-  `${GROUP}/visible-devices.`,
+  VISIBLE_DEVICES_PREFIX,
   `${GROUP}/gpu-memory-limit.`,
   `${GROUP}/gpu-sm-limit.`,
 ] as const;
@@ -45,6 +46,10 @@ export const GUARDED_PREFIXES = [
 // env of containers
 export const ENV_VISIBLE = 'NVIDIA_VISIBLE_DEVICES';
 export const ENV_VOID = 'void';
+/** the driver's libraries, but no device */
+export const ENV_NONE = 'none';
+/** mounts below it name devices to the NVIDIA runtime */
+export const DEVICE_MOUNTS = '/var/run/nvidia-container-devices';
 /** per device position i of the container: `CUDA_DEVICE_MEMORY_LIMIT_<i>`; HAMi-core's names */
 export const ENV_MEMORY_LIMIT = 'CUDA_DEVICE_MEMORY_LIMIT';
 export const ENV_SM_LIMIT = 'CUDA_DEVICE_SM_LIMIT';

@@ -16,6 +16,7 @@ export const REASONS = {
   'gpu-topology': { text: 'no GPU devices in one required NUMA or link group', resolvable: true },
   'gpu-none': { text: 'node has no GPU devices known to Muster', resolvable: false },
   'gpu-unknown-use': { text: 'a pod without a claim uses the GPU devices of the node', resolvable: true },
+  'gpu-not-compared': { text: 'GPU request takes too long to compare all nodes at once', resolvable: false },
   'node-unmanaged': { text: 'node is not managed by Muster', resolvable: false },
   'node-managed': { text: 'pod opted out of nodes managed by Muster', resolvable: false },
   'pod-without-env': { text: 'pod was not prepared by the Muster webhook', resolvable: false },

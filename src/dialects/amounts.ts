@@ -31,7 +31,8 @@ export function wholeNumber(line: string, text: string): number {
   const read = quantity(text);
   if (read === null || read.over % read.under !== 0n) throw malformed(line, 'write a whole number, 0 or more');
   const value = read.over / read.under;
-  if (value > BigInt(Number.MAX_SAFE_INTEGER)) throw malformed(line, 'the number is absurdly large');
+  if (value > BigInt(Number.MAX_SAFE_INTEGER))
+    throw malformed(line, 'the number is absurdly large; write a smaller one');
   return Number(value);
 }
 
@@ -64,7 +65,7 @@ export function fractionMilli(line: string, text: string, countKey: string): num
 }
 
 function bounded(line: string, mib: number): number {
-  if (mib < 1) throw malformed(line, 'the least is 1 MiB');
+  if (mib < 1) throw malformed(line, 'the least is 1 MiB; write more');
   if (mib > MAX_MIB) throw malformed(line, `no GPU has that much memory (the most is ${MAX_MIB} MiB); check the unit`);
   return mib;
 }

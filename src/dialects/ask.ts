@@ -8,6 +8,7 @@ import type { ContainerNeed, ContainerSlot, GpuRequest, ShareNeed, TextFilter } 
 import { decodeRequest } from '../core/gpu/request-json.ts';
 import { GPU_COUNT, MANAGED, REQUEST } from '../core/names.ts';
 import type { GpuAsk } from '../core/placement/pod-facts.ts';
+import { printable } from '../core/printable.ts';
 import { readAliyun } from './aliyun.ts';
 import { AskError, contradiction, malformed } from './errors.ts';
 import { gangContradiction } from './gang.ts';
@@ -51,7 +52,11 @@ export function readAskOf(pod: PodView, options: DialectOptions): GpuAsk {
 
 function invalid(pod: PodView, message: string, mig: boolean): GpuAsk {
   const at = `${pod.namespace}/${pod.name}`;
-  return { kind: 'invalid', message: `pod ${at.length > 130 ? `${at.slice(0, 130)}…` : at}: ${message}`, mig };
+  return {
+    kind: 'invalid',
+    message: `pod ${printable(at.length > 130 ? `${at.slice(0, 130)}…` : at)}: ${message}`,
+    mig,
+  };
 }
 
 function ask(pod: PodView, options: DialectOptions): GpuAsk {

@@ -57,7 +57,9 @@ describe('a pod with shares is safe when', () => {
     ],
     ['an ephemeral container is void', withEphemeral([literal('void')]), true],
     ['not: an ephemeral container has no variable', withEphemeral([]), false],
-    ['not: an ephemeral container takes a slot', withEphemeral([slot('c0')]), false],
+    ['an ephemeral container takes the slot of a share', withEphemeral([slot('c0')]), true],
+    ['not: an ephemeral container takes a slot that has no share', withEphemeral([slot('c1')]), false],
+    ['not: an ephemeral container takes a slot, and then all', withEphemeral([slot('c0'), literal('all')]), false],
   ];
   it.each(cases)('%s', (_title, asked, safe) => {
     const ask = readAsk(asked);

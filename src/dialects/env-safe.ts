@@ -3,36 +3,39 @@
  * NVIDIA runtime obeys and which images set to `all`. The last variable of a name wins, and `envFrom` never overrides `env`
  * (Kubernetes' rules). The runtime also obeys CDI annotations and mounts below its volume-mount directory.
  */
-import { ENV_VISIBLE, ENV_VOID, visibleDevices } from '../core/names.ts';
+
+import type { ContainerSlot } from '../core/gpu/request.ts';
+import { DEVICE_MOUNTS, ENV_NONE, ENV_VISIBLE, ENV_VOID, visibleDevices } from '../core/names.ts';
 import type { GpuAsk } from '../core/placement/pod-facts.ts';
 import { HAMI_RESOURCES } from './hami.ts';
 import { DIALECT_RESOURCES } from './normalise.ts';
 import { migLine } from './plain.ts';
 import { type ContainerView, type EnvView, type PodLike, type PodView, viewPod } from './pod-like.ts';
+import { annotationLine, quote } from './words.ts';
 
-/** `none`: the driver's libraries, but no device. */
-const SEES_NOTHING: readonly string[] = [ENV_VOID, 'none'];
+const SEES_NOTHING: readonly string[] = [ENV_VOID, ENV_NONE];
 
 const CDI_PREFIX = 'cdi.k8s.io/';
-const DEVICE_MOUNTS = '/var/run/nvidia-container-devices';
 
 /** Resources that bring no device with them. */
 const TUNING: readonly string[] = [HAMI_RESOURCES[3]];
 
 /**
- * Every container with a share takes its devices from its own slot's annotation, every other one (ephemeral ones too) is
- * `void`, and nothing else of the pod brings NVIDIA devices in. What the webhook writes passes.
+ * Every container with a share takes its devices from its own slot's annotation, every other one is `void` (an ephemeral one may
+ * also take those of one of the pod's shares: who debugs the pod sees what the pod sees), and nothing else of the pod brings NVIDIA devices in. What the webhook writes passes.
  */
 export function isEnvSafe(pod: PodLike, ask: GpuAsk): boolean {
   const view = viewPod(pod);
-  const shares = new Set<string>(ask.kind === 'request' ? ask.request.containers.map((need) => need.slot) : []);
+  const shares = new Set<ContainerSlot>(ask.kind === 'request' ? ask.request.containers.map((need) => need.slot) : []);
   if (namesDevices(view)) return false;
+  const ownPaths = new Set([...shares].map((slot) => fieldPathOf(slot)));
   return view.containers.every((container) => {
     const visible = visibleEnv(container);
     if (visible === null) return false;
     if (container.slot !== null && shares.has(container.slot)) {
       return visible.fieldPath === fieldPathOf(container.slot);
     }
+    if (container.role === 'ephemeral' && ownPaths.has(visible.fieldPath)) return true;
     return visible.value !== null && SEES_NOTHING.includes(visible.value);
   });
 }
@@ -68,13 +71,24 @@ function visibleEnv(container: ContainerView): EnvView | null {
   return container.env.findLast((variable) => variable.name === ENV_VISIBLE) ?? null;
 }
 
-function fieldPathOf(slot: NonNullable<ContainerView['slot']>): string {
+function fieldPathOf(slot: ContainerSlot): string {
   return `metadata.annotations['${visibleDevices(slot)}']`;
 }
 
-function namesDevices(pod: PodView): boolean {
+const namesDevices = (pod: PodView): boolean => deviceLine(pod) !== null;
+
+/** The first line of the pod that chooses GPUs past Muster by the other two doors of the NVIDIA runtime; null without one. */
+export function pastMusterLine(pod: PodLike): string | null {
+  return deviceLine(viewPod(pod));
+}
+
+function deviceLine(pod: PodView): string | null {
   for (const [key, value] of pod.annotations) {
-    if (key.startsWith(CDI_PREFIX) && value.includes('nvidia.com/')) return true;
+    if (key.startsWith(CDI_PREFIX) && value.includes('nvidia.com/')) return annotationLine(key, value);
   }
-  return pod.containers.some((container) => container.mountPaths.some((path) => path.startsWith(DEVICE_MOUNTS)));
+  for (const container of pod.containers) {
+    const path = container.mountPaths.find((mount) => mount.startsWith(DEVICE_MOUNTS));
+    if (path !== undefined) return `container ${quote(container.name)} volumeMount: ${quote(path)}`;
+  }
+  return null;
 }

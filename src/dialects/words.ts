@@ -1,16 +1,17 @@
 /** How lines of a pod are quoted in messages, and the small texts (lists, switches, policies) that dialects share. */
+import { printable } from '../core/printable.ts';
 import { malformed } from './errors.ts';
 
 const LONGEST_QUOTE = 60;
 
 /** The text as JSON, cut where it is long: pods may hold 256 KiB of annotations, messages must not. */
 export function quote(text: string): string {
-  return JSON.stringify(text.length > LONGEST_QUOTE ? `${text.slice(0, LONGEST_QUOTE)}…` : text);
+  return printable(JSON.stringify(text.length > LONGEST_QUOTE ? `${text.slice(0, LONGEST_QUOTE)}…` : text));
 }
 
 /** An annotation as it stands in the pod. Keys are cut too. */
 export function annotationLine(key: string, value: string): string {
-  return `annotation ${key.length > 80 ? `${key.slice(0, 80)}…` : key}: ${quote(value)}`;
+  return `annotation ${printable(key.length > 80 ? `${key.slice(0, 80)}…` : key)}: ${quote(value)}`;
 }
 
 /** As many words, and as long ones, as the request form holds. */

@@ -24,8 +24,10 @@ const listen = z.strictObject({
     .int()
     .min(1)
     .max(1024)
-    .default(64)
-    .describe('full Node objects of a scheduler without node cache are large'),
+    .default(32)
+    .describe(
+      'a pod and 100,000 names fit, or some 2,000 whole nodes (a scheduler that is not nodeCacheCapable sends those)',
+    ),
 });
 
 const health = z.strictObject({
@@ -129,7 +131,6 @@ const schema = z
   });
 
 export type ExtenderConfig = Readonly<z.output<typeof schema>>;
-export type ExtenderConfigInput = z.input<typeof schema>;
 
 /** Throws ExtenderError('config') with one line per wrong key. The environment gives `schedulerIdentity` (POD_NAME) only. */
 export function readConfig(value: unknown, env: NodeJS.ProcessEnv = {}): ExtenderConfig {

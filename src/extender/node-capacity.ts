@@ -79,12 +79,13 @@ export class NodeCapacity {
     } catch {
       // no answer: written again below; the patch says what is, so twice does no harm
     }
-    // 404 and 409: the node is gone or another one of that name; its own event comes
-    if ((status >= 200 && status < 300) || status === 404 || status === 409) {
+    if (status >= 200 && status < 300) {
       this.#failures.delete(name);
       return;
     }
-    this.#options.onFailure(name, status);
+    // 404 and 409 are nobody's fault: the node is gone or another one of that name, which its own event will show, or the server
+    // gave up on a node that others write to all the time, which no event shows
+    if (status !== 404 && status !== 409) this.#options.onFailure(name, status);
     const failures = (this.#failures.get(name) ?? 0) + 1;
     this.#failures.set(name, failures);
     this.#options.clock.after(backoffMs(failures, null, this.#options.rng), () => this.touch(name));

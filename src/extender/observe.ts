@@ -2,10 +2,16 @@
 import type { FastifyInstance } from 'fastify';
 import type { Oddity } from '../cluster/condition.ts';
 import type { Decider } from '../cluster/decider.ts';
-import { REASONS } from '../core/reasons.ts';
+import { explainPod, explanationText } from './explanation.ts';
+
+/** a namespace is a DNS label, a pod's name a DNS subdomain */
+const NAME = /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/;
+const LONGEST_POD = 63 + 1 + 253;
 
 export type ObserveOptions = {
   readonly synced: () => boolean;
+  /** what last went wrong while the cluster was read, a line for each kind of object */
+  readonly readingProblems: () => readonly string[];
   readonly draining: () => boolean;
   /** what hangs, null while nothing does */
   readonly stuck: () => string | null;
@@ -31,7 +37,7 @@ export function addObserve(app: FastifyInstance, options: ObserveOptions): void 
     return await reply
       .code(why === null ? 200 : 503)
       .type('text/plain')
-      .send(`${why ?? 'ok'}\n${options.leadership()}\n${odd.join('')}`);
+      .send(`${why ?? 'ok'}\n${options.leadership()}\n${options.synced() ? '' : problemLines(options)}${odd.join('')}`);
   });
   app.get('/metrics', async (_request, reply) => {
     // fastify adds its own charset to types without one; the exposition format names it
@@ -39,45 +45,32 @@ export function addObserve(app: FastifyInstance, options: ObserveOptions): void 
   });
 }
 
-export function addExplain(app: FastifyInstance, decider: Pick<Decider, 'explain'>): void {
+/** Whoever waits for an extender to sync sees here what it waits for: no connection, no permission. */
+const problemLines = ({ readingProblems }: Pick<ObserveOptions, 'readingProblems'>): string =>
+  readingProblems()
+    .map((problem) => `${problem}\n`)
+    .join('');
+
+/** On the main port: what pods ask for is not for everybody who may scrape. */
+export function addExplain(
+  app: FastifyInstance,
+  { decider, deciding }: { readonly decider: Pick<Decider, 'explain'>; deciding(): boolean },
+  observe: Pick<ObserveOptions, 'synced' | 'readingProblems'>,
+): void {
   app.get('/explain', async (request, reply) => {
     const { pod, output } = request.query as { pod?: unknown; output?: unknown };
-    const [namespace, name, ...rest] = typeof pod === 'string' ? pod.split('/') : [];
-    if (!namespace || !name || rest.length > 0) {
-      return await reply.code(400).type('text/plain').send('usage: /explain?pod=<namespace>/<name>[&output=json]\n');
+    const say = (status: number, text: string) => reply.code(status).type('text/plain').send(text);
+    const [namespace, name, ...rest] = typeof pod === 'string' && pod.length <= LONGEST_POD ? pod.split('/') : [];
+    // what is no name of Kubernetes is not repeated: the answer is read in terminals
+    if (!NAME.test(namespace ?? '') || !NAME.test(name ?? '') || rest.length > 0) {
+      return await say(400, 'usage: /explain?pod=<namespace>/<name>[&output=json]\n');
     }
-    const explained = decider.explain(namespace, name);
-    if (explained === null)
-      return await reply.code(404).type('text/plain').send(`pod ${namespace}/${name} is not known\n`);
+    if (!observe.synced()) return await say(503, `not synced yet\n${problemLines(observe)}`);
+    const explanation = explainPod(decider, deciding(), namespace!, name!);
+    if (explanation === null) return await say(404, `pod ${namespace}/${name} is not known\n`);
     if (output === 'json' || (request.headers.accept ?? '').includes('application/json')) {
-      const { ask } = explained.pod;
-      return await reply.send({
-        pod: `${namespace}/${name}`,
-        uid: explained.pod.uid,
-        ask,
-        hold: explained.hold,
-        nodes: explained.rows,
-      });
+      return await reply.send(explanation);
     }
-    return await reply.type('text/plain').send(explainText(`${namespace}/${name}`, explained));
+    return await say(200, explanationText(explanation, Number.POSITIVE_INFINITY));
   });
-}
-
-/** Reasons first, most common first; under each its nodes with amounts. */
-function explainText(pod: string, { pod: facts, rows, hold }: NonNullable<ReturnType<Decider['explain']>>): string {
-  const lines = [`pod ${pod}`];
-  if (facts.nodeName !== null) lines.push(`bound to ${facts.nodeName}`);
-  if (hold !== null) lines.push(hold);
-  if (facts.ask.kind === 'invalid') lines.push(`request invalid: ${facts.ask.message}`);
-  const groups = new Map<string, string[]>();
-  for (const { node, code, detail } of rows) {
-    const title = code === null ? 'fits' : REASONS[code].text;
-    const group = groups.get(title) ?? [];
-    group.push(detail === '' ? `  ${node}` : `  ${node}: ${detail}`);
-    groups.set(title, group);
-  }
-  for (const [title, group] of [...groups].sort((a, b) => b[1].length - a[1].length)) {
-    lines.push('', `${title} (${group.length} of ${rows.length} nodes)`, ...group);
-  }
-  return `${lines.join('\n')}\n`;
 }

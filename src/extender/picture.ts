@@ -16,6 +16,8 @@ import { NodeCapacity } from './node-capacity.ts';
 
 export type PictureParts = {
   readonly decider: Decider;
+  /** what the decider rests on, for audits */
+  readonly picture: Picture;
   readonly projectPod: ProjectPod;
   /** resolves when everything was listed once and what must be restored from it is restored */
   start(): Promise<void>;
@@ -28,6 +30,8 @@ export type PictureParts = {
   sweep(): void;
   /** landed Bindings that no informer shows */
   overdue(): readonly PodFacts[];
+  /** refused pods that fit by now and that kube-scheduler does not try by itself */
+  toWake(): readonly PodFacts[];
   /** this extender began to decide, or ceased to */
   onDeciding(deciding: boolean): void;
   holdsByCause(): Readonly<Record<string, number>>;
@@ -83,6 +87,7 @@ export const makePicture: MakePicture = (options) => {
   let restored = false;
   return {
     decider: books,
+    picture,
     projectPod: config.aliyunUnit === 'MiB' ? projectPodAliyunMib : projectPod,
     async start() {
       await informers.start();
@@ -101,6 +106,7 @@ export const makePicture: MakePicture = (options) => {
     devices: (node) => picture.nodes.get(node)?.facts?.devices ?? [],
     sweep: () => books.sweep(),
     overdue: () => books.overdue(),
+    toWake: () => books.toWake(),
     onDeciding(deciding) {
       if (deciding) capacity.touchAll();
     },

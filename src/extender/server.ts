@@ -21,6 +21,10 @@ import { plainText, requestFault, type Verb, type VerbContext, type VerbReply } 
 const KEEP_ALIVE_MS = 120_000;
 /** whole request, headers and body */
 const REQUEST_MS = 30_000;
+/** kube-scheduler keeps as many as it has calls under way; a bound all the same, because each costs memory */
+const MOST_CONNECTIONS = 4_096;
+/** kubelet and Prometheus */
+const MOST_WATCHERS = 256;
 const SYNCHRONOUS = { filter, prioritize, preempt } as const;
 
 export type ServerOptions = {
@@ -52,11 +56,11 @@ export function makeServer(options: ServerOptions): FastifyInstance {
     }),
   }) as unknown as FastifyInstance;
   app.server.headersTimeout = KEEP_ALIVE_MS + 5_000;
+  app.server.maxConnections = MOST_CONNECTIONS;
   app.setErrorHandler((error, _request, reply) => {
     const status = (error as { statusCode?: number }).statusCode ?? 500;
     if (status >= 500) app.log.error({ err: error }, 'request failed');
-    const text = status >= 500 ? TEXTS.internal : (error as Error).message;
-    void reply.code(status).send({ error: text });
+    void reply.code(status).send({ error: faultText(status, error as Error, config.listen.bodyLimitMib) });
   });
   void app.register(async (verbs) => {
     verbs.removeAllContentTypeParsers();
@@ -82,7 +86,7 @@ export function makeServer(options: ServerOptions): FastifyInstance {
     });
   });
   addObserve(app, options.observe);
-  addExplain(app, context.decider);
+  addExplain(app, context, options.observe);
   return app;
 
   function note(verb: Verb, answer: VerbReply, started: number): void {
@@ -95,6 +99,12 @@ export function makeServer(options: ServerOptions): FastifyInstance {
       verb,
     );
   }
+}
+
+function faultText(status: number, error: Error, limitMib: number): string {
+  if (status >= 500) return TEXTS.internal;
+  if (status !== 413) return error.message;
+  return `request body is larger than listen.bodyLimitMib (${limitMib}); raise it where kube-scheduler is not nodeCacheCapable`;
 }
 
 function decide(verb: keyof typeof SYNCHRONOUS, body: Buffer, context: VerbContext, log: FastifyBaseLogger): VerbReply {
@@ -136,6 +146,7 @@ async function bind(body: Buffer, { binder, metrics }: ServerOptions, log: Fasti
 /** For kubelet and Prometheus: the same questions, no verbs, plain HTTP. */
 export function makeHealthServer(observe: ObserveOptions): FastifyInstance {
   const app = Fastify({ logger: false, bodyLimit: 1024, requestTimeout: REQUEST_MS, forceCloseConnections: 'idle' });
+  app.server.maxConnections = MOST_WATCHERS;
   addObserve(app, observe);
   return app;
 }

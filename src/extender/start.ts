@@ -1,4 +1,7 @@
-/** Puts the extender together: picture, leadership, verbs, server. What the command line, the demo and the tests start. */
+/**
+ * Puts the extender together: `makeExtender` everything that decides (picture, leadership, verbs) from ports alone, and
+ * `startExtender` that with its server. The command line, the demo and the tests start the latter, the simulated world the former.
+ */
 
 import type { Server as SecureServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
@@ -10,10 +13,12 @@ import type { ExtenderConfig } from './config.ts';
 import { Leadership } from './leadership.ts';
 import { Metrics } from './metrics.ts';
 import type { ObserveOptions } from './observe.ts';
-import { type MakePicture, makePicture } from './picture.ts';
+import { type MakePicture, makePicture, type PictureParts } from './picture.ts';
 import { makeHealthServer, makeServer } from './server.ts';
 import { readTls, watchTls } from './tls.ts';
 import { Binder } from './verbs/bind.ts';
+import type { VerbContext } from './verbs/verb.ts';
+import { wake } from './waker.ts';
 
 const SWEEP_MS = 1_000;
 /** beyond what a bind can take (its call, then a GET), something hangs */
@@ -47,17 +52,39 @@ export type Extender = {
   close(): Promise<void>;
 };
 
-/**
- * Listens at once; decides when the picture is complete and leadership says so. Throws ExtenderError('tls') and what listening
- * throws. The transport stays the caller's.
- */
-export async function startExtender(config: ExtenderConfig, options: StartOptions): Promise<Extender> {
-  const { transport, clock, rng } = options;
-  const tls = config.listen.tls === undefined ? null : readTls(config.listen.tls);
+/** What needs no socket: time, chance and the API come in as ports. */
+export type ExtenderPorts = Pick<
+  StartOptions,
+  'transport' | 'clock' | 'rng' | 'thread' | 'makePicture' | 'onDeciding'
+> & {
+  readonly onLog?: (level: 'info' | 'warn', message: string, details: object) => void;
+};
+
+export type ExtenderCore = {
+  readonly context: VerbContext;
+  readonly binder: Binder;
+  readonly parts: PictureParts;
+  /** one line for people */
+  readonly leadership: () => string;
+  readonly draining: () => boolean;
+  /** resolves when this extender decides, or after its patience */
+  readonly untilDeciding: () => Promise<void>;
+  readonly whenSynced: Promise<void>;
+  /** begins to list and watch, and to sweep */
+  begin(): void;
+  /** No new decision or bind; resolves when binds in flight have their answers. */
+  drain(): Promise<void>;
+  /** After `drain`. */
+  stop(): Promise<void>;
+};
+
+/** The whole extender but its server. Nothing runs before `begin`. */
+export function makeExtender(config: ExtenderConfig, ports: ExtenderPorts): ExtenderCore {
+  const { transport, clock, rng } = ports;
+  const log = ports.onLog ?? (() => {});
   let draining = false;
   const synced = Promise.withResolvers<void>();
   const whenSynced = synced.promise;
-  let app: FastifyInstance | null = null;
   /** counts the times at which leadership allowed to decide; a refresh that ends in a later one confirms nothing */
   let term = 0;
   let confirmed = false;
@@ -83,9 +110,9 @@ export async function startExtender(config: ExtenderConfig, options: StartOption
     if (ours !== term || !leadership.deciding) return;
     confirmed = true;
     for (const goOn of patient) goOn();
-    app?.log.info({ deciding: true }, leadership.describe);
+    log('info', leadership.describe, { deciding: true });
     parts.onDeciding(true);
-    options.onDeciding?.();
+    ports.onDeciding?.();
   };
   const leadership = new Leadership({
     clock,
@@ -97,19 +124,19 @@ export async function startExtender(config: ExtenderConfig, options: StartOption
       if (now) return void confirm();
       term++;
       confirmed = false;
-      app?.log.info({ deciding: false }, leadership.describe);
+      log('info', leadership.describe, { deciding: false });
       parts.onDeciding(false);
     },
   });
-  const parts = (options.makePicture ?? makePicture)({
+  const parts = (ports.makePicture ?? makePicture)({
     config,
     transport,
     clock,
     rng,
-    thread: options.thread ?? null,
+    thread: ports.thread ?? null,
     onLease: (lease) => leadership.observe(lease),
     mayWrite: deciding,
-    onProblem: (message, details) => app?.log.warn(details, message),
+    onProblem: (message, details) => log('warn', message, details),
   });
   const binder = new Binder({
     decider: parts.decider,
@@ -119,8 +146,70 @@ export async function startExtender(config: ExtenderConfig, options: StartOption
     mayBind: deciding,
     deadlineMs: config.callDeadlineMs,
     devices: parts.devices,
-    onReadBack: ({ namespace, name }, node) => app?.log.info({ pod: `${namespace}/${name}`, node }, 'pod read back'),
+    onReadBack: ({ namespace, name }, node) => log('info', 'pod read back', { pod: `${namespace}/${name}`, node }),
   });
+  const context = {
+    decider: parts.decider,
+    lists: new NameLists(parts.decider),
+    projectPod: parts.projectPod,
+    shortList: config.shortList,
+    deciding,
+  };
+  let sweepTimer: Timer | null = null;
+  const sweep = (): void => {
+    parts.sweep();
+    for (const { uid, namespace, name } of parts.overdue()) binder.readBack({ uid, namespace, name });
+    if (deciding()) for (const pod of parts.toWake()) void wake(pod, { transport, clock });
+    sweepTimer = clock.after(SWEEP_MS, sweep);
+  };
+  return {
+    context,
+    binder,
+    parts,
+    leadership: () => leadership.describe,
+    draining: () => draining,
+    untilDeciding,
+    whenSynced,
+    begin() {
+      void parts.start().then(() => {
+        log('info', 'synced', {});
+        synced.resolve();
+      }, synced.reject);
+      sweep();
+    },
+    drain() {
+      draining = true;
+      for (const goOn of patient) goOn();
+      sweepTimer?.cancel();
+      return binder.drain();
+    },
+    async stop() {
+      leadership.stop();
+      await parts.stop();
+    },
+  };
+}
+
+/**
+ * Listens at once; decides when the picture is complete and leadership says so. Throws ExtenderError('tls') and what listening
+ * throws. The transport stays the caller's.
+ */
+export async function startExtender(config: ExtenderConfig, options: StartOptions): Promise<Extender> {
+  const { clock } = options;
+  const tls = config.listen.tls === undefined ? null : readTls(config.listen.tls);
+  let app: FastifyInstance | null = null;
+  /** the last problem per kind that is read */
+  const problems = new Map<string, string>();
+  const core = makeExtender(config, {
+    ...options,
+    onLog: (level, message, details) => {
+      app?.log[level](details, message);
+      if (level === 'warn' && 'kind' in details && 'message' in details)
+        problems.set(String(details.kind), String(details.message));
+    },
+  });
+  const { context, binder, parts, whenSynced } = core;
+  const { deciding } = context;
   const metrics = new Metrics(options.version ?? 'source', {
     deciding,
     holdsByCause: parts.holdsByCause,
@@ -133,20 +222,14 @@ export async function startExtender(config: ExtenderConfig, options: StartOption
   });
   const observe: ObserveOptions = {
     synced: parts.synced,
-    draining: () => draining,
+    readingProblems: () => [...problems].map(([kind, problem]) => `${kind}: ${problem}`),
+    draining: core.draining,
     stuck: () =>
       binder.oldestMs > STUCK_DEADLINES * config.callDeadlineMs ? 'a bind hangs beyond its deadline' : null,
-    leadership: () => leadership.describe,
+    leadership: core.leadership,
     oddities: () => parts.condition().oddities,
     metrics: () => metrics.registry.metrics(),
     metricsType: metrics.registry.contentType,
-  };
-  const context = {
-    decider: parts.decider,
-    lists: new NameLists(),
-    projectPod: parts.projectPod,
-    shortList: config.shortList,
-    deciding,
   };
   app = makeServer({
     config,
@@ -155,7 +238,7 @@ export async function startExtender(config: ExtenderConfig, options: StartOption
     binder,
     metrics,
     observe,
-    untilDeciding,
+    untilDeciding: core.untilDeciding,
     tls,
     ...(options.log !== undefined && { log: options.log }),
   });
@@ -170,22 +253,12 @@ export async function startExtender(config: ExtenderConfig, options: StartOption
           (fresh) => (server.server as unknown as SecureServer).setSecureContext(fresh),
           (error) => server.log.warn({ err: error }, 'certificate files'),
         );
-  let sweepTimer: Timer | null = null;
-  const sweep = (): void => {
-    parts.sweep();
-    for (const { uid, namespace, name } of parts.overdue()) binder.readBack({ uid, namespace, name });
-    sweepTimer = clock.after(SWEEP_MS, sweep);
-  };
   const close = async (): Promise<void> => {
-    draining = true;
-    for (const goOn of patient) goOn();
     forgetTls();
-    sweepTimer?.cancel();
     // both at once: closing waits for the requests in flight, and those wait for their binds
-    await Promise.all([server.close(), health?.close(), binder.drain()]);
-    leadership.stop();
+    await Promise.all([core.drain(), server.close(), health?.close()]);
     metrics.close();
-    await parts.stop();
+    await core.stop();
   };
   try {
     await server.listen({ host: config.listen.host, port: config.listen.port });
@@ -194,11 +267,7 @@ export async function startExtender(config: ExtenderConfig, options: StartOption
     await close();
     throw error;
   }
-  void parts.start().then(() => {
-    server.log.info({}, 'synced');
-    synced.resolve();
-  }, synced.reject);
-  sweep();
+  core.begin();
   return {
     url: urlOf(server, tls === null ? 'http' : 'https'),
     healthUrl: health === null ? null : urlOf(health, 'http'),

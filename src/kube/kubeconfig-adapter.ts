@@ -53,7 +53,7 @@ export async function findEndpoint(options: EndpointOptions, env: NodeJS.Process
   if (!outside) {
     throw new ConnectError(
       'kubeconfig',
-      'no cluster: set $KUBECONFIG, or run in a pod that has a service account token',
+      'no cluster: name a kubeconfig (--kubeconfig or $KUBECONFIG), or run in a pod that has a service account token',
     );
   }
   return fromKubeconfig(options);

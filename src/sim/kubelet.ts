@@ -26,7 +26,7 @@ export type KubeletOptions = {
   readonly startMs?: number;
   /** what the containers of a pod see, told once per pod before it runs or fails */
   readonly onStart?: (pod: KubeObject, containers: readonly ContainerView[]) => void;
-  /** calls that failed and are not tried again */
+  /** calls that the API server will never take */
   readonly onError?: (error: Error) => void;
 };
 
@@ -34,8 +34,8 @@ type Running = { state: 'starting' | 'running' | 'ended' | 'stopping'; timer: Ti
 
 const START_MS = 50;
 const API_TIMEOUT_MS = 10_000;
-const ATTEMPTS = 4;
 const RETRY_MS = 500;
+const LONGEST_RETRY_MS = 10_000;
 
 export class Kubelet {
   readonly stats = { started: 0, succeeded: 0, failed: 0, deleted: 0 };
@@ -43,6 +43,8 @@ export class Kubelet {
   readonly #reflector: Reflector<KubeObject>;
   readonly #pods = new Map<string, Running>();
   readonly #calls = new Set<Promise<void>>();
+  /** ends the pauses between attempts */
+  readonly #pauses = new Set<() => void>();
   #stopped = false;
 
   constructor(options: KubeletOptions) {
@@ -73,6 +75,7 @@ export class Kubelet {
   async stop(): Promise<void> {
     this.#stopped = true;
     for (const running of this.#pods.values()) running.timer?.cancel();
+    for (const end of this.#pauses) end();
     await this.#reflector.stop();
     await Promise.all(this.#calls);
   }
@@ -192,21 +195,28 @@ export class Kubelet {
     this.#calls.add(call);
   }
 
-  /** All calls are idempotent; a pod that is gone or was replaced (404, 409) needs nothing more. */
+  /** All calls are idempotent; a pod that is gone or was replaced (404, 409) needs nothing more. Like a kubelet it never gives up. */
   async #attempt(request: KubeRequest, attempt: number): Promise<void> {
-    let failure: Error;
+    if (this.#stopped) return;
     try {
       const answer = await this.#options.transport.request(request);
       if (answer.status < 300 || answer.status === 404 || answer.status === 409) return;
-      failure = new Error(`kubelet: ${request.method} ${request.path}: ${readStatus(answer).message}`);
-    } catch (error) {
-      failure = error instanceof Error ? error : new Error(String(error));
+      if (answer.status < 500 && answer.status !== 429) {
+        this.#options.onError?.(new Error(`kubelet: ${request.method} ${request.path}: ${readStatus(answer).message}`));
+        return;
+      }
+    } catch {
+      // no answer: nothing is known, and doing it twice does no harm
     }
-    if (attempt === ATTEMPTS || this.#stopped) {
-      this.#options.onError?.(failure);
-      return;
-    }
-    await new Promise<void>((resolve) => this.#options.clock.after(RETRY_MS * attempt, resolve));
+    if (this.#stopped) return;
+    const pause = Math.min(LONGEST_RETRY_MS, RETRY_MS * attempt);
+    await new Promise<void>((resolve) => {
+      const timer = this.#options.clock.after(pause, resolve);
+      this.#pauses.add(() => {
+        timer.cancel();
+        resolve();
+      });
+    });
     await this.#attempt(request, attempt + 1);
   }
 }

@@ -44,6 +44,58 @@ afterAll(async () => await plane?.stop());
 
 describe('refused by the policy alone:', () => forgeriesFail(() => mallory));
 
+describe('a container added to a running pod that the webhook had prepared', () => {
+  const visible = 'NVIDIA_VISIBLE_DEVICES';
+  const own = (annotation: string) => ({
+    name: visible,
+    valueFrom: { fieldRef: { fieldPath: `metadata.annotations['${annotation}']` } },
+  });
+  const add = async (name: string, fields: object) =>
+    await mallory.tryPatch(`${podPath('default', name)}/ephemeralcontainers`, 'strategic', {
+      spec: { ephemeralContainers: [{ name: `d-${++added}`, image: 'none', ...fields }] },
+    });
+  let added = 0;
+  beforeAll(async () => {
+    const containers = [
+      { name: 'main', image: 'none', env: [own('muster.dev/visible-devices.c0')] },
+      { name: 'side', image: 'none', env: [{ name: visible, value: 'void' }] },
+    ];
+    await mallory.create(pod('prepared', { schedulerName: 'nobody', spec: { containers } }));
+  });
+
+  test.for([
+    ['says nothing', {}],
+    ['wants all', { env: [{ name: visible, value: 'all' }] }],
+    [
+      'wants none, and then all',
+      {
+        env: [
+          { name: visible, value: 'void' },
+          { name: visible, value: 'all' },
+        ],
+      },
+    ],
+    ['takes them from an annotation that users write', { env: [own('example.com/devices')] }],
+  ] as const)('and %s: refused, with what to do', async ([_, fields]) => {
+    const answer = await add('prepared', fields);
+    expect(answer.status, messageOf(answer.body)).toBe(403);
+    expect(messageOf(answer.body)).toContain(`d-${added}; set env NVIDIA_VISIBLE_DEVICES to void`);
+  });
+
+  test.for([
+    ['wants none', { env: [{ name: visible, value: 'void' }] }],
+    ['wants the devices of the pod', { env: [own('muster.dev/visible-devices.c0')] }],
+  ] as const)('and %s: allowed', async ([_, fields]) => {
+    const answer = await add('prepared', fields);
+    expect(answer.status, messageOf(answer.body)).toBe(200);
+  });
+
+  test('of a pod that was not prepared is not our business', async () => {
+    const answer = await add('victim', {});
+    expect(answer.status, messageOf(answer.body)).toBe(200);
+  });
+});
+
 describe('by whom else', () => {
   test.for(['admin', other])('%s: refused as well', async (user) => {
     const answer = await plane.as(user).tryPatch(podPath('default', 'victim'), 'merge', {

@@ -73,6 +73,47 @@ test('with the extender dead the other profile goes on as before, while ours wai
   await stand.bound(['ours-later']);
 });
 
+/** Number of calls so far, once none came for a second: answers to earlier pods may still be on their way. */
+async function quietCalls(): Promise<number> {
+  for (let seen = -1; ; ) {
+    if (seen === verbs.passed.length) return seen;
+    seen = verbs.passed.length;
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+  }
+}
+
+test('a hanging extender delays the other profile only while one of our pods is tried, and for one timeout at most', async () => {
+  // it was created past the webhook and waits; every pod that is bound wakes it, and then one of ours is tried
+  await stand.admin.remove('/api/v1/namespaces/default/pods/ours-waits', 0);
+  const before = await quietCalls();
+  stand.muster.process.pause();
+  try {
+    const started = performance.now();
+    const others = Array.from({ length: 10 }, (_, at) => `beside-hanging-${at}`);
+    await stand.create(others.map((name) => pod(name, { schedulerName: 'default-scheduler' })));
+    await stand.bound(others);
+    expect(performance.now() - started).toBeLessThan(4_000);
+    expect(verbs.passed).toHaveLength(before);
+
+    // the webhook hangs too and is ignored after its 3 s: what it would have written is on the pod already
+    await stand.create([
+      fraction('ours-hangs', '0.25', {
+        requests: { 'muster.dev/gpu-milli': '250' },
+        limits: { 'muster.dev/gpu-milli': '250' },
+      }),
+    ]);
+    const tried = performance.now();
+    await stand.create([pod('behind-ours', { schedulerName: 'default-scheduler' })]);
+    await stand.bound(['behind-ours']);
+    // httpTimeout of the shipped entry is 5 s
+    expect(performance.now() - tried).toBeLessThan(8_000);
+  } finally {
+    stand.muster.process.resume();
+  }
+  await stand.create([fraction('ours-after', '0.25')]);
+  await stand.bound(['ours-after']);
+});
+
 test('no device was over 100 %', async () => {
   await stand.finish();
 });

@@ -11,6 +11,7 @@ import type { MakePicture } from '../../src/extender/picture.ts';
 export function booksPicture(
   nodes: readonly NodeFacts[],
   pods: readonly PodFacts[] = [],
+  { envGuard = false }: { envGuard?: boolean } = {},
 ): { picture: Picture; makePicture: MakePicture } {
   const picture = new Picture();
   const inventory = new NodeInventory(() => {});
@@ -21,10 +22,11 @@ export function booksPicture(
       nodePolicy: config.nodePolicy,
       devicePolicy: config.devicePolicy,
       holdMs: config.holdSeconds * 1000,
-      envGuard: false,
+      envGuard,
     });
     return {
       decider: books,
+      picture,
       projectPod,
       start: async () => {},
       refresh: async () => {},
@@ -34,6 +36,7 @@ export function booksPicture(
       devices: (name) => picture.nodes.get(name)?.facts?.devices ?? [],
       sweep: () => books.sweep(),
       overdue: () => books.overdue(),
+      toWake: () => books.toWake(),
       onDeciding: () => {},
       holdsByCause: () => picture.holds.countByCause(),
       waiting: () => picture.waiting(),

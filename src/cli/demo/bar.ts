@@ -39,7 +39,9 @@ export function colourBar(segments: readonly Segment[], width: number): string {
     const inside = eighths.slice(cell * 8, cell * 8 + 8);
     const left = inside[0]!;
     const change = inside.findIndex((colour) => colour !== left);
-    text += change < 0 ? paint(left, left, ' ') : paint(left, inside[7]!, EIGHTHS[change]!);
+    // a full cell is a character, so that it is there where a copy of the screen keeps no colours
+    if (change < 0) text += paint(left, left, left === FREE ? ' ' : '█');
+    else text += paint(left, inside[7]!, EIGHTHS[change]!);
   }
   return `${text}\x1b[0m`;
 }

@@ -114,7 +114,7 @@ describe('a reason', () => {
   it.each([
     [
       '1 GPU devices are full, 10 Insufficient muster.dev/gpu-milli.',
-      'Insufficient muster.dev/gpu-milli (10 nodes), GPU devices are full (1 node)',
+      'too little GPU is free in sum (10 nodes), GPU devices are full (1 node)',
     ],
     ["1 node(s) didn't match Pod's node affinity/selector, 2 GPU devices are full.", 'GPU devices are full (2 nodes)'],
     [

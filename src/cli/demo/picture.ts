@@ -1,4 +1,5 @@
 /** The demo's picture: from what the device watch has seen to lines of text. Pure; knows nothing of terminals but their width. */
+import { GPU_MILLI } from '../../core/names.ts';
 import { colourBar, colourOf, plainBar, type Segment } from './bar.ts';
 import { type DeviceWatch, fillOf, type KnownDevice, type WaitingPod } from './device-watch.ts';
 
@@ -20,6 +21,8 @@ export type PictureInput = {
 const WAITING_AT_MOST = 5;
 const FAULTS_SHOWN = 3;
 const TITLE = 'Muster';
+/** kube-scheduler's own words for a sum that is too small */
+const SUM_SHORT = `Insufficient ${GPU_MILLI}`;
 /** lines that are neither nodes nor waiting pods, and the one the cursor stands on */
 const FRAME_LINES = 7;
 
@@ -60,7 +63,9 @@ export function shortReason(message: string): string {
     .split(/, (?=\d+ )/)
     .flatMap((part) => {
       const match = /^(\d+) (.+)$/.exec(part);
-      return match ? [{ nodes: Number(match[1]), text: match[2]! }] : [];
+      return match
+        ? [{ nodes: Number(match[1]), text: match[2]!.replace(SUM_SHORT, 'too little GPU is free in sum') }]
+        : [];
     });
   const telling = parts.filter((part) => !part.text.includes('affinity'));
   const shown = (telling.length > 0 ? telling : parts).sort((a, b) => b.nodes - a.nodes);

@@ -3,8 +3,6 @@
  * 289.99… there). Used for every dialect.
  */
 
-export { MAX_MIB } from './bounds.ts';
-
 const DECIMAL = /^(\d{1,12})(?:\.(\d{0,20}))?$|^\.(\d{1,20})$/;
 
 /**

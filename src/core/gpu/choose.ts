@@ -5,13 +5,18 @@ import { spreadRank } from './policies/spread.ts';
 import type { ContainerNeed, DevicePolicy } from './request.ts';
 import { mibOn } from './share.ts';
 import type { View } from './view.ts';
+import type { Work } from './work.ts';
 
-/** `numa` limits where a search looks; within that it packs. `link` packs among devices whose links hurt equally. */
+/**
+ * `numa` limits where a search looks; within that it packs. `link` packs among devices whose links hurt equally, and of equally
+ * full ones takes the one with the weakest links: the others are worth more together.
+ */
 export const rankOf = (policy: DevicePolicy): typeof packRank => (policy === 'spread' ? spreadRank : packRank);
 
 /**
  * Positions, ascending. `fitting`: ascending positions on which the container's share fits now.
- * null: fewer than `count`, or no set of them is connected pairwise although `linked` demands it.
+ * `linkSteps` bounds the search for the best linked set, `spent` counts.
+ * null: fewer than `count`, or NVLink connects no set of them although `linked` demands it.
  */
 export function choose(
   view: View,
@@ -19,10 +24,13 @@ export function choose(
   need: ContainerNeed,
   policy: DevicePolicy,
   linked: boolean,
+  spent: Work,
+  linkSteps?: number,
 ): readonly number[] | null {
   const { count, share } = need;
+  spent.work += 2 * view.positions.length;
   if (fitting.length < count) return null;
-  if (policy === 'link' && count > 1) return bestLinkedSet(view.devices, fitting, count, linked);
+  if (policy === 'link' && count > 1) return bestLinkedSet(view.devices, fitting, count, linked, spent, linkSteps);
   if (fitting.length === count) return fitting;
 
   const rank = rankOf(policy);
@@ -32,10 +40,11 @@ export function choose(
     return {
       position,
       loss: policy === 'link' ? linkLoss(view.devices, idle, position) : 0,
+      ties: policy === 'link' ? linkLoss(view.devices, fitting, position) : 0,
       rank: rank(deviceMib, view.freeMib[position]!, view.freeMilli[position]!, mibOn(share, deviceMib)),
     };
   });
-  keyed.sort((a, b) => a.loss - b.loss || a.rank - b.rank || a.position - b.position);
+  keyed.sort((a, b) => a.loss - b.loss || a.rank - b.rank || a.ties - b.ties || a.position - b.position);
   return keyed
     .slice(0, count)
     .map((entry) => entry.position)

@@ -10,7 +10,10 @@ export type Device = {
   readonly model: string;
   /** NUMA node, null when unknown. */
   readonly numa: number | null;
-  /** Link weight to the device at the same position of the node's list, higher = closer, 0 = none or itself. [] when unknown. */
+  /**
+   * Link weight to the device at the same position of the node's list, higher = closer, 0 = none or itself. [] when unknown.
+   * The scale of NVIDIA's own allocator: SYS 10, NODE 20, PHB 30, PXB 40, PIX 50, PSB 60, n NVLinks 100·n, added up per pair.
+   */
   readonly links: readonly number[];
   readonly healthy: boolean;
 };

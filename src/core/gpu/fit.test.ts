@@ -16,7 +16,7 @@ import type { Device } from './device.ts';
 import { place, verdict } from './fit.ts';
 import type { DeviceLedger } from './ledger.ts';
 import { peakOf } from './peak.ts';
-import { linkWeight } from './policies/link.ts';
+import { isIsland } from './policies/link.ts';
 import { DEVICE_POLICIES, type DevicePolicy, type GpuRequest } from './request.ts';
 import { mibOn } from './share.ts';
 import { newVerdict } from './verdict.ts';
@@ -74,7 +74,7 @@ describe('device choice', () => {
     [30, 300],
     [50, 500],
   ];
-  const chain = (a: number, b: number): number => (Math.abs(a - b) === 1 ? 1 : 0);
+  const chain = (a: number, b: number): number => (Math.abs(a - b) === 1 ? 100 : 0);
   /** two groups of four with strong links inside, weak ones across; 0-1 and 6-7 are the strongest pairs */
   const quads = (a: number, b: number): number =>
     a === b ? 0 : a + b === 13 ? 40 : a + b === 1 ? 30 : a >> 2 === b >> 2 ? 20 : 1;
@@ -148,6 +148,21 @@ describe('device choice', () => {
       [[0, 1, 2]],
     ],
     ['link takes one device where it hurts least', ledgerOf(linked(5, chain)), one(WHOLE), 'link', [[0]]],
+    [
+      'link takes the one of equally full devices whose links are weakest',
+      ledgerOf(
+        linked(4, (a, b) => (a === b ? 0 : a === 2 || b === 2 ? 10 : 100)),
+        [
+          [50, 500],
+          [50, 500],
+          [50, 500],
+          [50, 500],
+        ],
+      ),
+      one(fraction(200)),
+      'link',
+      [[2]],
+    ],
     [
       'link takes a share of a device that is in use',
       ledgerOf(linked(5, chain), [
@@ -401,8 +416,7 @@ function startsEverywhere(ledger: DeviceLedger, request: GpuRequest, choice: rea
 
 function oracle(ledger: DeviceLedger, request: GpuRequest, policy: DevicePolicy, required: boolean): boolean {
   const healthy = ledger.devices.flatMap((entry, position) => (entry.healthy ? [position] : []));
-  const linked = (set: readonly number[]): boolean =>
-    set.every((a) => set.every((b) => a === b || linkWeight(ledger.devices, a, b) > 0));
+  const linked = (set: readonly number[]): boolean => isIsland(ledger.devices, set);
   const descend = (choice: (readonly number[])[], allowed: readonly number[]): boolean => {
     const need = request.containers[choice.length];
     if (need === undefined) return true;

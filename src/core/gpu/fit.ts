@@ -33,21 +33,31 @@ export function verdict(
   required: boolean,
   out: Verdict,
 ): boolean {
-  ensureRoom(out, ledger.devices.length);
-  if (request.containers.length === 1 && (policy === 'pack' || policy === 'spread')) {
-    if (chooseOne(ledger, request, policy, out)) return accept(ledger, out);
-  } else {
-    const choice = search(viewOf(ledger, request, 'now'), request, policy, required);
-    if (choice !== null) {
-      addUp(ledger, request, choice, out);
-      if (policy === 'link') out.linkWeight = linkSum(ledger, choice);
-      return accept(ledger, out);
-    }
-  }
+  if (fits(ledger, request, policy, required, out)) return accept(ledger, out);
   out.fits = false;
   out.touched = 0;
-  out.reason = refusalOf(ledger, request, policy, required);
+  out.reason = refusalOf(ledger, request, policy, required, out);
   return false;
+}
+
+/** Only whether it fits: a refusal's reason can cost more than the answer. Of `out` the work and the devices are filled. */
+export function fits(
+  ledger: DeviceLedger,
+  request: GpuRequest,
+  policy: DevicePolicy,
+  required: boolean,
+  out: Verdict,
+): boolean {
+  ensureRoom(out, ledger.devices.length);
+  out.work = ledger.devices.length;
+  if (request.containers.length === 1 && (policy === 'pack' || policy === 'spread')) {
+    return chooseOne(ledger, request, policy, out);
+  }
+  const choice = search(viewOf(ledger, request, 'now'), request, policy, required, out);
+  if (choice === null) return false;
+  addUp(ledger, request, choice, out);
+  if (policy === 'link') out.linkWeight = linkSum(ledger, choice);
+  return true;
 }
 
 /** The same decision with the claim. The claim's peak can be taken from the ledger at once. */
@@ -58,14 +68,14 @@ export function place(ledger: DeviceLedger, request: GpuRequest, policy: DeviceP
     if (verdict(ledger, request, policy, required, out)) choice = [Array.from(out.positions.subarray(0, out.touched))];
   } else {
     ensureRoom(out, ledger.devices.length);
-    choice = search(viewOf(ledger, request, 'now'), request, policy, required);
+    choice = search(viewOf(ledger, request, 'now'), request, policy, required, out);
     if (choice !== null) {
       addUp(ledger, request, choice, out);
       if (policy === 'link') out.linkWeight = linkSum(ledger, choice);
       accept(ledger, out);
     }
   }
-  if (choice === null) return { fits: false, reason: refusalOf(ledger, request, policy, required) };
+  if (choice === null) return { fits: false, reason: refusalOf(ledger, request, policy, required, out) };
   return { fits: true, claim: claimOf(ledger, request, choice), verdict: out };
 }
 

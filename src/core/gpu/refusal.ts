@@ -6,6 +6,7 @@ import type { DevicePolicy, GpuRequest } from './request.ts';
 import { search } from './search.ts';
 import { mibOn } from './share.ts';
 import { type ViewMode, viewOf } from './view.ts';
+import type { Work } from './work.ts';
 
 /** The first that holds, from what no pod that ends can change to what changes all the time. */
 export function refusalOf(
@@ -13,6 +14,7 @@ export function refusalOf(
   request: GpuRequest,
   policy: DevicePolicy,
   required: boolean,
+  spent: Work,
 ): ReasonCode {
   const { devices } = ledger;
   if (devices.length === 0) return 'gpu-none';
@@ -43,7 +45,7 @@ export function refusalOf(
   if (tooFew) return 'gpu-too-few';
 
   const finds = (mode: ViewMode, strict: boolean): boolean =>
-    search(viewOf(ledger, request, mode), request, policy, strict) !== null;
+    search(viewOf(ledger, request, mode), request, policy, strict, spent) !== null;
   // one container that passed the checks above fits an empty node; several may still be too much for it
   if (request.containers.length > 1 && !finds('empty', false)) return 'gpu-too-few';
   if (awaited && finds('unawaited', required)) return 'gpu-awaited';

@@ -2,7 +2,9 @@
  * The annotation `muster.dev/request`: the full form of a GpuRequest as JSON. People may write it by hand; the webhook writes
  * it after normalising any dialect. Names of containers stand for slots and roles, which come from the pod spec.
  */
+
 import { z } from 'zod';
+import { printable } from '../printable.ts';
 import { decimalOfMilli, mibOfQuantity, milliOfDecimal } from './amounts.ts';
 import { MAX_CONTAINERS, MAX_COUNT, MAX_MIB, MAX_TEXT } from './bounds.ts';
 import {
@@ -18,8 +20,6 @@ import {
   WHOLE_MILLI,
 } from './request.ts';
 import { bySlot } from './slots.ts';
-
-export { MAX_COUNT } from './bounds.ts';
 
 /** A container of the pod spec, whether it wants GPUs or not. */
 export type PodContainer = { readonly name: string; readonly slot: ContainerSlot; readonly role: ContainerRole };
@@ -196,7 +196,7 @@ function percent(value: string | number): number | null {
 }
 
 /** Short, on one line, whatever the user wrote. */
-const quote = (value: unknown): string => JSON.stringify(String(value).slice(0, 64));
+const quote = (value: unknown): string => printable(JSON.stringify(String(value).slice(0, 64)));
 
 function firstIssue(error: z.ZodError): string {
   const issue = error.issues[0];
@@ -206,5 +206,6 @@ function firstIssue(error: z.ZodError): string {
     first === 'containers' && second !== undefined
       ? `container ${quote(second)}${rest.length > 0 ? `: ${rest.join('.')}` : ''}`
       : issue.path.map(String).join('.');
-  return `${where === '' ? '' : `${where}: `}${issue.message}`.slice(0, 300);
+  // zod quotes unknown keys as they are
+  return printable(`${where === '' ? '' : `${where}: `}${issue.message}`.slice(0, 300));
 }

@@ -13,14 +13,15 @@
  *    case there is, it finds more than 99.9 %; at 20 containers the bound is felt.
  */
 import { choose } from './choose.ts';
-import { linkWeight } from './policies/link.ts';
+import { isIsland, LINK_STEPS } from './policies/link.ts';
 import { numaGroups } from './policies/numa.ts';
 import type { ContainerNeed, DevicePolicy, GpuRequest } from './request.ts';
 import { mibOn } from './share.ts';
 import { type View, within } from './view.ts';
+import type { Work } from './work.ts';
 
 /**
- * Work per search: a device tried is 1, a look ahead 1 for every 128 pairs of container and device. A step is well under a
+ * Work per search: a device tried is 1, a look ahead 1 for every 32 pairs of container and device. A step is well under a
  * microsecond, so the worst node of the most hostile pod costs some milliseconds.
  */
 const SEARCH_STEPS = 30_000;
@@ -31,25 +32,31 @@ const MAX_DEPTH = 1024;
 /** Per container of the request its positions, ascending. */
 export type Choice = readonly (readonly number[])[];
 
-/** `required`: link and numa are demanded, not preferred. */
-export function search(view: View, request: GpuRequest, policy: DevicePolicy, required: boolean): Choice | null {
-  if (policy !== 'numa') return searchIn(view, request, policy, required && policy === 'link');
-  for (const group of numaGroups(view.devices, view.positions, view.freeMilli)) {
-    const choice = searchIn(within(view, group), request, policy, false);
+/** `required`: link and numa are demanded, not preferred. What it cost is added to `spent`. */
+export function search(
+  view: View,
+  request: GpuRequest,
+  policy: DevicePolicy,
+  required: boolean,
+  spent: Work,
+): Choice | null {
+  if (policy !== 'numa') return searchIn(view, request, policy, required && policy === 'link', spent);
+  for (const group of numaGroups(view.devices, view.positions, view.freeMib, view.freeMilli)) {
+    const choice = searchIn(within(view, group), request, policy, false, spent);
     if (choice !== null) return choice;
   }
-  return required ? null : searchIn(view, request, policy, false);
+  return required ? null : searchIn(view, request, policy, false, spent);
 }
 
-function searchIn(view: View, request: GpuRequest, policy: DevicePolicy, linked: boolean): Choice | null {
+function searchIn(view: View, request: GpuRequest, policy: DevicePolicy, linked: boolean, spent: Work): Choice | null {
   const only = request.containers.length === 1 ? request.containers[0]! : null;
-  if (only === null) return new Search(view, request.containers, policy, linked).run();
+  if (only === null) return new Search(view, request.containers, policy, linked, spent).run();
   const fitting = view.positions.filter(
     (position) =>
       only.share.milli <= view.freeMilli[position]! &&
       mibOn(only.share, view.devices[position]!.mib) <= view.freeMib[position]!,
   );
-  const chosen = choose(view, fitting, only, policy, linked);
+  const chosen = choose(view, fitting, only, policy, linked, spent);
   return chosen === null ? null : [chosen];
 }
 
@@ -70,9 +77,13 @@ class Search {
   readonly #startMib: Float64Array;
   readonly #startMilli: Float64Array;
   readonly #picked: number[][];
+  readonly #spent: Work;
+  /** left of LINK_STEPS for all containers of the pod together */
+  #linkSteps = LINK_STEPS;
   #steps = 0;
 
-  constructor(view: View, containers: readonly ContainerNeed[], policy: DevicePolicy, linked: boolean) {
+  constructor(view: View, containers: readonly ContainerNeed[], policy: DevicePolicy, linked: boolean, spent: Work) {
+    this.#spent = spent;
     this.#view = view;
     this.#containers = containers;
     this.#policy = policy;
@@ -99,18 +110,20 @@ class Search {
   }
 
   run(): Choice | null {
+    this.#spent.work += this.#containers.length * (this.#view.devices.length + 4);
     if (this.#hopeless(0)) return null;
     const depth = this.#steady.reduce((sum, container) => sum + this.#containers[container]!.count, 0);
     const found = this.#greedy() || (depth <= MAX_DEPTH && this.#backtrack(0));
     const choice = found ? this.#picked.map((positions) => positions.toSorted((a, b) => a - b)) : null;
     this.#reset();
+    this.#spent.work += 2 * this.#steps;
     return choice;
   }
 
   #greedy(): boolean {
     for (const container of this.#steady) {
       const fitting = this.#view.positions.filter((position) => this.#fits(container, position));
-      const chosen = choose(this.#view, fitting, this.#containers[container]!, this.#policy, this.#linked);
+      const chosen = this.#choose(fitting, this.#containers[container]!, this.#linked);
       if (chosen === null) break;
       for (const position of chosen) this.#apply(container, position);
     }
@@ -132,11 +145,14 @@ class Search {
   #combine(depth: number, least: number): boolean {
     const container = this.#steady[depth]!;
     const picked = this.#picked[container]!;
-    if (picked.length === this.#containers[container]!.count) return this.#backtrack(depth + 1);
+    if (picked.length === this.#containers[container]!.count) {
+      if (this.#linked) this.#steps += (picked.length * picked.length) >> 3;
+      if (this.#linked && !isIsland(this.#view.devices, picked)) return false;
+      return this.#backtrack(depth + 1);
+    }
     const failed: number[] = [];
     for (const position of this.#view.positions) {
       if (position < least || !this.#fits(container, position)) continue;
-      if (this.#linked && !picked.every((other) => linkWeight(this.#view.devices, other, position) > 0)) continue;
       if (failed.some((other) => this.#alike(other, position))) continue;
       if (++this.#steps > SEARCH_STEPS) return false;
       this.#apply(container, position);
@@ -162,9 +178,9 @@ class Search {
       const fitting = positions.filter((d) => mib[d]! <= init.freeMib[d]! && need.share.milli <= init.freeMilli[d]!);
       const free = fitting.filter((d) => growth(d) === 0);
       const chosen =
-        choose(this.#view, free, need, this.#policy, this.#linked) ??
+        this.#choose(free, need, this.#linked) ??
         (this.#linked && need.count > 1
-          ? choose(this.#view, fitting, need, this.#policy, true)
+          ? this.#choose(fitting, need, true)
           : fitting.length < need.count
             ? null
             : fitting.toSorted((a, b) => growth(a) - growth(b) || a - b).slice(0, need.count));
@@ -176,6 +192,13 @@ class Search {
       }
     }
     return true;
+  }
+
+  #choose(fitting: readonly number[], need: ContainerNeed, linked: boolean): readonly number[] | null {
+    const before = this.#spent.work;
+    const chosen = choose(this.#view, fitting, need, this.#policy, linked, this.#spent, this.#linkSteps);
+    this.#linkSteps = Math.max(0, this.#linkSteps - (this.#spent.work - before));
+    return chosen;
   }
 
   #fits(container: number, position: number): boolean {
@@ -251,7 +274,7 @@ class Search {
       for (const d of positions) if (mib[d]! <= init.freeMib[d]! && share.milli <= init.freeMilli[d]!) fitting++;
       if (fitting < count) return true;
     }
-    this.#steps += ((this.#containers.length - depth) * positions.length) >> 7;
+    this.#steps += ((this.#containers.length - depth) * positions.length) >> 5;
     let shares = 0;
     let needMib = 0;
     let needMilli = 0;

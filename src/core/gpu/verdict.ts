@@ -6,6 +6,8 @@ import type { ReasonCode } from '../reasons.ts';
  * Capacity grows by itself: an instance serves any number of nodes.
  */
 export type Verdict = {
+  /** what this answer cost, see work.ts */
+  work: number;
   fits: boolean;
   /** null when it fits */
   reason: ReasonCode | null;
@@ -26,6 +28,7 @@ export type Verdict = {
 
 export function newVerdict(): Verdict {
   return {
+    work: 0,
     fits: false,
     reason: null,
     touched: 0,

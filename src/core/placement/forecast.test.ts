@@ -124,7 +124,7 @@ describe('a new outlook', () => {
   let forecast: Forecast;
   let index: ShapeIndex;
 
-  const fresh = (slot: number): number => judge(index.shape, table.at(slot)!, forecast.outlook);
+  const fresh = (slot: number): number => judge(index.shape, table.at(slot)!, { work: 0 }, forecast.outlook);
   const outdated = (): number[] =>
     Array.from({ length: NODES }, (_, slot) => slot).filter((slot) => index.ranking.value(slot) !== fresh(slot));
 

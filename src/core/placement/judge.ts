@@ -1,7 +1,8 @@
 /** One shape on one node: a score if it fits, a reason if not, in one integer so that thousands of them cost nothing to keep. */
-import { claimOf, type Placement, place, verdict } from '../gpu/fit.ts';
+import { claimOf, fits, type Placement, place, verdict } from '../gpu/fit.ts';
 import type { DeviceLedger } from '../gpu/ledger.ts';
 import { newVerdict } from '../gpu/verdict.ts';
+import type { Work } from '../gpu/work.ts';
 import { REASON_CODES, type ReasonCode } from '../reasons.ts';
 import type { NodeInfo } from './node-info.ts';
 import { BLIND, type Outlook } from './outlook.ts';
@@ -29,8 +30,12 @@ export function reasonOf(value: number): ReasonCode | null {
 const out = newVerdict();
 const fit: NodeFit = { openedIdle: 0, leftover: 0, nodeFill: 0 };
 
-/** ≥ 0: fits, higher is better (policy score × 1024 + preference); < 0: `reasonOf` it. Looks at GPUs and constraints, not at CPU and memory. */
-export function judge(shape: Shape, node: NodeInfo, outlook: Outlook = BLIND): number {
+/**
+ * ≥ 0: fits, higher is better (policy score × 1024 + preference); < 0: `reasonOf` it. Looks at GPUs and constraints, not at
+ * memory, and at CPU only to score. What it cost is added to `spent`.
+ */
+export function judge(shape: Shape, node: NodeInfo, spent: Work, outlook: Outlook = BLIND): number {
+  spent.work++;
   const { facts, ledger } = node;
   const { request, nodePolicy } = shape;
   if (facts === null) return refusal('node-unknown');
@@ -40,11 +45,13 @@ export function judge(shape: Shape, node: NodeInfo, outlook: Outlook = BLIND): n
   if (request === null) out.touched = 0;
   else {
     if (node.useUnknown) return refusal('gpu-unknown-use');
-    if (!verdict(ledger, request, shape.devicePolicy, shape.devicePolicyRequired, out)) return refusal(out.reason!);
+    const found = verdict(ledger, request, shape.devicePolicy, shape.devicePolicyRequired, out);
+    spent.work += out.work;
+    if (!found) return refusal(out.reason!);
   }
   const preference = Math.min(PREFERENCE_LIMIT - 1, Math.max(0, shape.constraints.preference(facts)));
   const score = isForesighted(nodePolicy)
-    ? weigh(FORESIGHT[nodePolicy], shape, node, outlook, out)
+    ? weigh(FORESIGHT[nodePolicy], shape, node, outlook, out, spent)
     : SCORES[nodePolicy](fitOf(ledger));
   return score * PREFERENCE_LIMIT + preference;
 }
@@ -59,7 +66,7 @@ export function placeOn(shape: Shape, node: NodeInfo, outlook: Outlook = BLIND):
   const chosen = newVerdict();
   if (!verdict(ledger, request, devicePolicy, devicePolicyRequired, chosen))
     return { fits: false, reason: chosen.reason! };
-  weigh(FORESIGHT[nodePolicy], shape, node, outlook, chosen);
+  weigh(FORESIGHT[nodePolicy], shape, node, outlook, chosen, { work: 0 });
   const positions = Array.from(chosen.positions.subarray(0, chosen.touched));
   return { fits: true, claim: claimOf(ledger, request, [positions]), verdict: chosen };
 }
@@ -69,6 +76,18 @@ function fitOf(ledger: DeviceLedger): NodeFit {
   fit.leftover = out.touched === 0 ? 0 : Math.floor(out.leftover / out.touched);
   fit.nodeFill = fillAfter(ledger);
   return fit;
+}
+
+/** The same answer without a score or a reason. */
+export function allows(shape: Shape, node: NodeInfo, spent: Work): boolean {
+  const { facts, ledger } = node;
+  spent.work++;
+  const { request } = shape;
+  if (request === null || facts === null || !facts.managed || node.useUnknown) return false;
+  if (shape.constraints.admits(facts) !== null) return false;
+  const found = fits(ledger, request, shape.devicePolicy, shape.devicePolicyRequired, out);
+  spent.work += out.work;
+  return found;
 }
 
 /** Fill of the node with `out` on it, 0…1000: each device counts by the fuller of memory and compute, averaged over the healthy ones. */

@@ -6,6 +6,8 @@ import type { Claim } from '../gpu/claim.ts';
 import type { Device } from '../gpu/device.ts';
 import { DeviceLedger } from '../gpu/ledger.ts';
 import { type Peak, peakOf } from '../gpu/peak.ts';
+import { WHOLE_MILLI } from '../gpu/request.ts';
+import { GPU_MILLI } from '../names.ts';
 import type { ReasonCode } from '../reasons.ts';
 import type { NodeFacts } from './node-facts.ts';
 import type { Resources } from './resources.ts';
@@ -38,6 +40,8 @@ export class NodeInfo {
   };
   #facts: NodeFacts | null = null;
   #ledger = new DeviceLedger([]);
+  /** 1000 × healthy devices */
+  #gpuMilli = 0;
   readonly #entries = new Map<string, Entry>();
   readonly #used: Record<string, number> = Object.create(null);
   #unclaimed = 0;
@@ -69,6 +73,16 @@ export class NodeInfo {
     return this.#used[resource] ?? 0;
   }
 
+  /**
+   * What the node has of a resource, used or not. Of `muster.dev/gpu-milli` it is what the healthy devices are worth: the status
+   * says so too once the deciding extender has written it, and until then (a node just taken over, a GPU that just fell ill) the
+   * status is late, not right.
+   */
+  capacity(resource: string): number {
+    if (resource === GPU_MILLI && this.#facts?.managed) return this.#gpuMilli;
+    return this.#facts?.allocatable[resource] ?? 0;
+  }
+
   occupant(uid: string): Occupant | undefined {
     return this.#entries.get(uid)?.occupant;
   }
@@ -93,20 +107,22 @@ export class NodeInfo {
     const devices = facts?.managed ? facts.devices : [];
     if (!sameDevices(devices, this.#ledger.devices)) {
       this.#ledger = new DeviceLedger(devices);
+      this.#gpuMilli = WHOLE_MILLI * devices.filter((device) => device.healthy).length;
       for (const entry of this.#entries.values()) this.#book(entry);
       return true;
     }
     return !sameFacts(before, facts);
   }
 
-  /** Adds an occupant; one with the same uid must have been removed before. True if a GPU verdict could change. */
+  /**
+   * Adds an occupant; one with the same uid must have been removed before. True if a GPU verdict could change.
+   * @throws LedgerError `over-allocated` for a `held` one that does not fit; nothing is added then
+   */
   add(occupant: Occupant): boolean {
     const entry = { occupant, peak: occupant.claim === null ? NO_PEAK : peakOf(occupant.claim) };
-    this.#entries.set(occupant.uid, entry);
-    this.worth.basis = null;
-    if (occupant.kind !== 'awaiting') this.#count(occupant.needs, 1);
-    if (occupant.unclaimed) this.#unclaimed++;
-    this.#book(entry);
+    if (occupant.kind === 'held') this.#ledger.take(entry.peak);
+    else this.#book(entry);
+    this.#enter(entry);
     return entry.peak.length > 0 || occupant.unclaimed;
   }
 
@@ -126,13 +142,12 @@ export class NodeInfo {
 
   /** Compares CPU, memory, pod count and other resources with what is free. null: there is room. */
   lacks(needs: Resources): ReasonCode | null {
-    const allocatable = this.#facts?.allocatable;
-    if (allocatable === undefined) return 'node-unknown';
+    if (this.#facts === null) return 'node-unknown';
     let full = false;
     for (const name in needs) {
       const need = needs[name]!;
       if (need === 0) continue;
-      const capacity = allocatable[name] ?? 0;
+      const capacity = this.capacity(name);
       if (need > capacity) return 'resources-too-small';
       if (need > capacity - this.used(name)) full = true;
     }
@@ -143,16 +158,29 @@ export class NodeInfo {
   copy(): NodeInfo {
     const copy = new NodeInfo(this.name, this.slot);
     copy.setFacts(this.#facts);
-    for (const { occupant } of this.#entries.values()) copy.add(occupant);
+    for (const entry of this.#entries.values()) {
+      copy.#book(entry);
+      copy.#enter(entry);
+    }
     return copy;
   }
 
+  #enter(entry: Entry): void {
+    const { occupant } = entry;
+    this.#entries.set(occupant.uid, entry);
+    this.worth.basis = null;
+    if (occupant.kind !== 'awaiting') this.#count(occupant.needs, 1);
+    if (occupant.unclaimed) this.#unclaimed++;
+  }
+
+  /**
+   * Never throws: who is here is here, also on a device that shrank under a hold or that a bound pod overflowed. Whoever
+   * wants to bind such a hold must look first.
+   */
   #book({ occupant, peak }: Entry): void {
     if (peak.length === 0) return;
     if (occupant.kind === 'awaiting') this.#ledger.await(peak);
-    // a bound pod is the truth even where it overflows a device; a hold was checked before it came here
-    else if (occupant.kind === 'bound') this.#ledger.observe(peak);
-    else this.#ledger.take(peak);
+    else this.#ledger.observe(peak);
   }
 
   #count(needs: Resources, sign: 1 | -1): void {

@@ -1,5 +1,6 @@
 /** All nodes, each in a slot (a small dense number that rankings and bit sets are indexed by), and what changed when. */
 import { Journal } from './journal.ts';
+import { NameIndex } from './name-index.ts';
 import type { NodeFacts } from './node-facts.ts';
 import { NodeInfo, type Occupant } from './node-info.ts';
 import { CPU } from './resources.ts';
@@ -17,6 +18,8 @@ export class NodeTable {
   #version = 0;
   #ranks = new Int32Array(0);
   #ranksOf = 0;
+  readonly #names = new NameIndex();
+  #namesOf = 0;
 
   /** Grows with every change that can alter a GPU verdict. */
   get generation(): number {
@@ -42,6 +45,15 @@ export class NodeTable {
       for (let rank = 0; rank < names.length; rank++) this.#ranks[this.#byName.get(names[rank]!)!.slot] = rank;
     }
     return this.#ranks;
+  }
+
+  /** Node names as bytes → slots. Built when asked after names came or went. */
+  get names(): NameIndex {
+    if (this.#namesOf !== this.#version) {
+      this.#namesOf = this.#version;
+      this.#names.rebuild(this.#slots.map((node) => node?.name ?? null));
+    }
+    return this.#names;
   }
 
   get(name: string): NodeInfo | undefined {

@@ -31,7 +31,12 @@ export class Ranking {
     if (slot >= this.#capacity) this.#grow(slot + 1);
     if (this.#values[slot] === value) return;
     this.#values[slot] = value;
-    for (let at = (this.#capacity + slot) >> 1; at >= 1; at >>= 1) this.#replay(at);
+    for (let at = (this.#capacity + slot) >> 1; at >= 1; at >>= 1) {
+      const before = this.#winners[at]!;
+      this.#replay(at);
+      // another one has won here all along: nothing above has heard of this slot
+      if (before !== slot && this.#winners[at] === before) return;
+    }
   }
 
   /** Sets many slots at once (a fresh shape looks at every node): n matches instead of n·log n. */

@@ -1,9 +1,15 @@
 /**
  * All nodes for one shape: a verdict per slot, stamped with the generation it was made at, and the ranking of those that fit.
- * `refresh` judges again only what changed since. A new outlook changes every score of a policy with foresight; those are
- * taken over a bounded number at a time, so no call waits for it. Until then some scores stand on the earlier outlook, each
- * right for its moment.
+ * `refresh` judges again only what changed since.
+ *
+ * A pod of many containers costs up to milliseconds per node, and everybody waits for the one thread. So a refresh spends a
+ * fixed amount of work; nodes beyond it, in the order of their names, are left `gpu-not-compared` and are judged by the next
+ * refreshes. Such a pod may get a node that is not the best one or be refused for now. What was not judged is never answered.
+ *
+ * A new outlook changes every score of a policy with foresight. They are taken over a bounded number at a time, so no call waits
+ * for it; until then some scores stand on the earlier outlook, each right for its moment.
  */
+import type { Work } from '../gpu/work.ts';
 import type { ReasonCode } from '../reasons.ts';
 import type { Forecast } from './forecast.ts';
 import type { Journal } from './journal.ts';
@@ -13,10 +19,20 @@ import { FORESIGHT, isForesighted } from './policies/node-policies.ts';
 import { Ranking } from './ranking.ts';
 import type { Shape } from './shape.ts';
 
-/** Scores taken over to a new outlook per call. */
+/**
+ * Units (see work.ts) of one refresh, well below 100 ms. A pod of one container takes half of it for 10,000 nodes of 16 devices,
+ * one of two containers all of it for 5,000 nodes of 8.
+ */
+const REFRESH_WORK = 350_000;
+/** of a catching up: of refresh with what was left before, and of `compare` */
+const CATCH_UP_WORK = 100_000;
+/** Scores taken over to a new outlook per call, and the work after which it stops. */
 const TAKEN_OVER = 160;
+const TAKE_OVER_WORK = 20_000;
 /** Slots looked at for it: those that do not fit cost next to nothing. */
 const LOOKED_AT = 1280;
+
+const NOT_COMPARED = refusal('gpu-not-compared');
 
 export class ShapeIndex {
   readonly shape: Shape;
@@ -24,6 +40,8 @@ export class ShapeIndex {
   readonly #table: NodeTable;
   readonly #forecast: Forecast;
   readonly #journal: Journal;
+  /** slots to be judged yet, in the order in which they will be */
+  readonly #pending = new Set<number>();
   #seen = -1;
   #version = -1;
   #basis: object | null = null;
@@ -39,19 +57,27 @@ export class ShapeIndex {
     this.ranking = new Ranking(() => table.ranks, table.slots);
   }
 
+  /** Some nodes are `gpu-not-compared`. */
+  get incomplete(): boolean {
+    return this.#pending.size > 0;
+  }
+
   /** Brings verdicts and ranking up to the table's generation. Cost: one judgement per node changed since the last call. */
   refresh(): void {
     const table = this.#table;
     const journal = this.#journal;
+    const spent: Work = { work: 0 };
+    const left = this.#pending.size > 0;
     if (this.#seen < 0) {
-      this.ranking.setAll(table.slots, (slot) => this.#judge(slot));
+      this.#judgeAll(spent);
       this.#basis = this.#latestBasis();
     } else if (this.#seen !== journal.generation) {
-      journal.changedSince(this.#seen, (slot) => this.ranking.set(slot, this.#judge(slot)));
+      journal.changedSince(this.#seen, (slot) => this.#rejudge(slot, spent));
       if (this.#version !== table.version) this.ranking.reorder();
     }
     this.#seen = journal.generation;
     this.#version = table.version;
+    if (left) this.#catchUp(this.#pending);
     this.#takeOver();
   }
 
@@ -60,9 +86,45 @@ export class ShapeIndex {
     return reasonOf(this.ranking.value(slot));
   }
 
-  #judge(slot: number): number {
+  /** Judges these of the nodes left, as far as the work of one catching up goes; at least the first one. */
+  compare(slots: Iterable<number>): void {
+    if (this.#pending.size > 0) this.#catchUp(slots);
+  }
+
+  #catchUp(slots: Iterable<number>): void {
+    const spent: Work = { work: 0 };
+    for (const slot of slots) {
+      if (spent.work >= CATCH_UP_WORK) return;
+      if (this.#pending.delete(slot)) this.ranking.set(slot, this.#judge(slot, spent));
+    }
+  }
+
+  #rejudge(slot: number, spent: Work): void {
+    const value = spent.work < REFRESH_WORK ? this.#judge(slot, spent) : NOT_COMPARED;
+    if (value === NOT_COMPARED) this.#pending.add(slot);
+    else this.#pending.delete(slot);
+    this.ranking.set(slot, value);
+  }
+
+  #judgeAll(spent: Work): void {
+    const { ranks, slots } = this.#table;
+    const values = new Int32Array(slots).fill(refusal('node-unknown'));
+    const byName = new Int32Array(slots).fill(-1);
+    for (let slot = 0; slot < slots; slot++) if (this.#table.at(slot) !== null) byName[ranks[slot]!] = slot;
+    for (const slot of byName) {
+      if (slot === -1) continue;
+      if (spent.work < REFRESH_WORK) values[slot] = this.#judge(slot, spent);
+      else {
+        values[slot] = NOT_COMPARED;
+        this.#pending.add(slot);
+      }
+    }
+    this.ranking.setAll(slots, (slot) => values[slot]!);
+  }
+
+  #judge(slot: number, spent: Work): number {
     const node = this.#table.at(slot);
-    return node === null ? refusal('node-unknown') : judge(this.shape, node, this.#forecast.outlook);
+    return node === null ? refusal('node-unknown') : judge(this.shape, node, spent, this.#forecast.outlook);
   }
 
   #latestBasis(): object | null {
@@ -76,13 +138,17 @@ export class ShapeIndex {
       this.#basis = basis;
       this.#stale = this.#table.slots;
     }
+    if (this.#stale === 0) return;
     const slots = this.#table.slots;
-    for (let judged = 0, seen = 0; this.#stale > 0 && judged < TAKEN_OVER && seen < LOOKED_AT; seen++) {
+    const spent: Work = { work: 0 };
+    let judged = 0;
+    for (let seen = 0; this.#stale > 0 && seen < LOOKED_AT; seen++) {
+      if (judged >= TAKEN_OVER || spent.work >= TAKE_OVER_WORK) return;
       this.#next = this.#next + 1 < slots ? this.#next + 1 : 0;
       this.#stale--;
       // whether it fits does not depend on the outlook
       if (this.ranking.value(this.#next) < 0) continue;
-      this.ranking.set(this.#next, this.#judge(this.#next));
+      this.ranking.set(this.#next, this.#judge(this.#next, spent));
       judged++;
     }
   }

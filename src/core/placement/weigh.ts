@@ -3,6 +3,7 @@ import { fitsDevice } from '../gpu/fit.ts';
 import { WHOLE_MILLI } from '../gpu/request.ts';
 import { mibOn } from '../gpu/share.ts';
 import type { Verdict } from '../gpu/verdict.ts';
+import type { Work } from '../gpu/work.ts';
 import type { NodeInfo } from './node-info.ts';
 import type { Outlook } from './outlook.ts';
 import type { Change, Foresight } from './policies/foresight.ts';
@@ -16,10 +17,19 @@ const change: Change = { before: 0, after: 0, taken: 0, residue: 0 };
 
 /**
  * Score ≥ 0 of the devices in `chosen` (what `verdict` said; touched 0 for a pod without GPUs). Where the policy picks the
- * device itself, every device with room for the one share is tried, and the first best one replaces the choice.
+ * device itself, every device with room for the one share is tried, and the first best one replaces the choice. What it cost is
+ * added to `spent`.
  */
-export function weigh(policy: Foresight, shape: Shape, node: NodeInfo, outlook: Outlook, chosen: Verdict): number {
+export function weigh(
+  policy: Foresight,
+  shape: Shape,
+  node: NodeInfo,
+  outlook: Outlook,
+  chosen: Verdict,
+  spent: Work,
+): number {
   const lens = outlook.lens(node.ledger.devices);
+  spent.work += lens.groups;
   fillRoom(node, room);
   change.before = worthBefore(policy, node, outlook, lens);
   room.cpu -= shape.cpu;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { nameListsOver, tableOf } from '../../../test/build/name-lists.ts';
 import type { FilterAnswer } from '../../cluster/decider.ts';
-import { listOfValues } from './name-lists.ts';
 import {
   encodeBind,
   encodeFilter,
@@ -11,7 +11,9 @@ import {
 } from './replies.ts';
 
 const answer = (over: Partial<FilterAnswer>): FilterAnswer => ({ all: false, fits: [], refused: [], ...over });
-const list = listOfValues(['n1', 'n2', 'odd"name'], 'NodeNames');
+const lists = nameListsOver(tableOf(['n1', 'n2']));
+const listOf = (...names: string[]) => lists.ofValues(names, 'NodeNames');
+const list = listOf('n1', 'n2', 'odd"name');
 const EMPTY = '"FailedNodes":{},"FailedAndUnresolvableNodes":{},"Error":""}';
 
 describe('replies', () => {
@@ -35,13 +37,20 @@ describe('replies', () => {
     expect(encodeFilter(given, list).toString()).toBe(text);
   });
 
-  it('filter: the same answer to the same list is encoded once, to another list anew', () => {
+  it('filter: refusals to the same set of nodes are encoded once, to another set anew', () => {
+    const given = answer({ refused: [{ node: 'n1', code: 'gpu-full' }] });
+    expect(encodeFilter(given, listOf('n1', 'n2'))).toBe(encodeFilter(given, listOf('n2', 'n1')));
+    for (const other of [listOf('n1'), listOf('n1', 'n1'), listOf('n1', 'unknown'), listOf('unknown', 'n1', 'n2')])
+      expect(encodeFilter(given, other)).not.toBe(encodeFilter(given, listOf('n1', 'n2')));
+  });
+
+  it('filter: another list may get the same answer and gets a reply of its own', () => {
     const given = answer({ fits: ['n1'] });
-    expect(encodeFilter(given, list)).toBe(encodeFilter(given, list));
-    expect(encodeFilter(given, listOfValues(['n2'], 'NodeNames')).toString()).toContain('"NodeNames":[]');
+    expect(encodeFilter(given, listOf('n1')).toString()).toContain('"NodeNames":["n1"]');
+    expect(encodeFilter(given, listOf('n2')).toString()).toContain('"NodeNames":[]');
     const all = answer({ all: true });
     encodeFilter(all, list);
-    expect(encodeFilter(all, listOfValues(['n2'], 'NodeNames')).toString()).toContain('"NodeNames":["n2"]');
+    expect(encodeFilter(all, listOf('n2')).toString()).toContain('"NodeNames":["n2"]');
   });
 
   it('filter without node cache: the items as they came, in the order of the answer', () => {
@@ -53,8 +62,8 @@ describe('replies', () => {
 
   it('errors, scores, victims and binds have the exact keys', () => {
     expect(JSON.parse(encodeFilterError('no').toString())).toMatchObject({ NodeNames: null, Error: 'no' });
-    expect(encodePriorities([{ node: 'n1', score: 7 }], true).toString()).toBe('[{"Host":"n1","Score":7}]');
-    expect(encodePriorities([], true).toString()).toBe('[]');
+    expect(encodePriorities([{ node: 'n1', score: 7 }]).toString()).toBe('[{"Host":"n1","Score":7}]');
+    expect(encodePriorities([]).toString()).toBe('[]');
     expect(encodePreempt([{ node: 'n1', victims: ['v1', 'v2'], pdbViolations: 0 }]).toString()).toBe(
       '{"NodeNameToMetaVictims":{"n1":{"Pods":[{"UID":"v1"},{"UID":"v2"}],"NumPDBViolations":0}}}',
     );

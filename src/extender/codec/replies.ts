@@ -2,7 +2,7 @@
  * Replies as bytes, keys exactly as kube-scheduler's structs name them. Text is put together from pieces that are encoded
  * already; an answer that the books return again (nothing changed) is not encoded again.
  */
-import type { FilterAnswer, PreemptAnswer } from '../../cluster/decider.ts';
+import type { FilterAnswer, OfferedNodes, PreemptAnswer } from '../../cluster/decider.ts';
 import { REASON_CODES, REASONS, type ReasonCode } from '../../core/reasons.ts';
 import type { NameList } from './name-lists.ts';
 
@@ -13,24 +13,21 @@ const ALL_HEAD = Buffer.from('{"Nodes":null,"NodeNames":');
 const NONE_FAILED = ',"FailedNodes":{},"FailedAndUnresolvableNodes":{},"Error":""}';
 const ALL_TAIL = Buffer.from(NONE_FAILED);
 
-const byAnswer = new WeakMap<FilterAnswer, { list: NameList; reply: Buffer }>();
-const everyNode = new WeakMap<NameList, Buffer>();
+const byAnswer = new WeakMap<FilterAnswer, { offered: OfferedNodes; reply: Buffer }>();
 
 /** For a nodeCacheCapable scheduler. */
 export function encodeFilter(answer: FilterAnswer, list: NameList): Buffer {
   if (answer.all) {
-    let reply = everyNode.get(list);
-    if (reply === undefined) {
-      reply = Buffer.concat([ALL_HEAD, list.bytes, ALL_TAIL]);
-      everyNode.set(list, reply);
-    }
-    return reply;
+    list.everyNode ??= Buffer.concat([ALL_HEAD, list.bytes, ALL_TAIL]);
+    return list.everyNode;
   }
-  const known = byAnswer.get(answer);
-  if (known?.list === list) return known.reply;
+  // names that fit are few and answers with them are seldom given twice; refusals are long and come again
+  const kept = answer.refused.length > 0;
+  const known = kept ? byAnswer.get(answer) : undefined;
+  if (known?.offered.sameSet(list.offered)) return known.reply;
   const names = offeredOnly(answer.fits, list).map((name) => JSON.stringify(name));
-  const reply = Buffer.from(`{"Nodes":null,"NodeNames":[${names.join(',')}]${failed(answer, list)}`);
-  byAnswer.set(answer, { list, reply });
+  const reply = Buffer.from(`{"Nodes":null,"NodeNames":[${names.join(',')}]${failed(answer)}`);
+  if (kept) byAnswer.set(answer, { offered: list.offered, reply });
   return reply;
 }
 
@@ -38,11 +35,11 @@ export function encodeFilter(answer: FilterAnswer, list: NameList): Buffer {
 export function encodeFilterItems(answer: FilterAnswer, list: NameList, items: readonly unknown[]): Buffer {
   let chosen = items;
   if (!answer.all) {
-    const at = new Map(list.names.map((name, position) => [name, position]));
+    const at = new Map(list.offered.names.map((name, position) => [name, position]));
     chosen = offeredOnly(answer.fits, list).map((name) => items[at.get(name)!]);
   }
   const nodes = JSON.stringify({ metadata: {}, items: chosen });
-  return Buffer.from(`{"Nodes":${nodes},"NodeNames":null${answer.all ? NONE_FAILED : failed(answer, list)}`);
+  return Buffer.from(`{"Nodes":${nodes},"NodeNames":null${answer.all ? NONE_FAILED : failed(answer)}`);
 }
 
 export function encodeFilterError(text: string): Buffer {
@@ -51,11 +48,11 @@ export function encodeFilterError(text: string): Buffer {
   );
 }
 
-export function encodePriorities(scores: readonly { node: string; score: number }[], plain: boolean): Buffer {
+export function encodePriorities(scores: readonly { node: string; score: number }[]): Buffer {
   let text = '[';
   for (const { node, score } of scores) {
     if (text.length > 1) text += ',';
-    text += `{"Host":${plain ? `"${node}"` : JSON.stringify(node)},"Score":${score}}`;
+    text += `{"Host":${quoted(node)},"Score":${score}}`;
   }
   return Buffer.from(`${text}]`);
 }
@@ -73,11 +70,11 @@ export function encodeBind(error: string): Buffer {
   return Buffer.from(`{"Error":${JSON.stringify(error)}}`);
 }
 
-function failed(answer: FilterAnswer, list: NameList): string {
+function failed(answer: FilterAnswer): string {
   let resolvable = '';
   let unresolvable = '';
   for (const { node, code } of answer.refused) {
-    const entry = `${list.plain ? `"${node}"` : JSON.stringify(node)}:${REASON_JSON[code]}`;
+    const entry = `${quoted(node)}:${REASON_JSON[code]}`;
     if (REASONS[code].resolvable) resolvable += resolvable === '' ? entry : `,${entry}`;
     else unresolvable += unresolvable === '' ? entry : `,${entry}`;
   }
@@ -85,8 +82,8 @@ function failed(answer: FilterAnswer, list: NameList): string {
 }
 
 /** One name that was not offered makes kube-scheduler throw the whole answer away. */
-function offeredOnly(fits: readonly string[], list: NameList): readonly string[] {
-  if (fits.length <= 8) return fits.filter((name) => list.names.includes(name));
-  const offered = new Set(list.names);
-  return fits.filter((name) => offered.has(name));
-}
+const offeredOnly = (fits: readonly string[], list: NameList): readonly string[] =>
+  fits.filter((name) => list.offered.includes(name));
+
+const NEEDS_ESCAPE = /[^\w.-]/;
+const quoted = (name: string): string => (NEEDS_ESCAPE.test(name) ? JSON.stringify(name) : `"${name}"`);

@@ -1,9 +1,12 @@
 /** Bodies of the four verbs → what the verbs work on. Throws ExtenderError with a text for people; never anything else. */
 import type { PreemptCandidate } from '../../cluster/decider.ts';
 import type { PodFacts } from '../../core/placement/pod-facts.ts';
-import { malformed } from '../errors.ts';
+import { ExtenderError, malformed } from '../errors.ts';
 import { anyCase, isObject, parseObject } from './json.ts';
-import { listOfValues, type NameList, type NameLists } from './name-lists.ts';
+import type { NameList, NameLists } from './name-lists.ts';
+
+/** Beside the names there is little but the pod, and etcd keeps no object above 1.5 MiB. Reading more would stop everybody else. */
+const MOST_POD_BYTES = 2 * 1024 * 1024;
 
 /** A Pod as JSON → facts; null without uid, namespace and name. */
 export type ProjectPod = (object: unknown) => PodFacts | null;
@@ -28,25 +31,28 @@ export type PreemptRequest = { readonly pod: PodFacts; readonly candidates: read
 export function decodeNodes(body: Buffer, lists: NameLists, projectPod: ProjectPod): NodesRequest {
   const region = lists.find(body);
   if (region !== null) {
+    refuseLarge(region.keyAt);
     const head = tryParse(body, region.keyAt);
     if (head !== null) return { pod: podOf(head, projectPod), list: region.list, items: null };
   }
-  return decodeNodesSlowly(body, projectPod);
+  return decodeNodesSlowly(body, lists, projectPod);
 }
 
 /** The same without looking at bytes; also what `decodeNodes` is compared with in tests. */
-export function decodeNodesSlowly(body: Buffer, projectPod: ProjectPod): NodesRequest {
+export function decodeNodesSlowly(body: Buffer, lists: NameLists, projectPod: ProjectPod): NodesRequest {
   const args = parseObject(body);
   const names = anyCase(args, 'NodeNames') ?? null;
   if (names !== null) {
     if (!Array.isArray(names)) throw malformed('NodeNames is not a list');
-    return { list: listOfValues(names, 'NodeNames'), pod: podOf(args, projectPod), items: null };
+    const list = lists.ofValues(names, 'NodeNames');
+    refuseLarge(body.length - list.bytes.length);
+    return { list, pod: podOf(args, projectPod), items: null };
   }
   const nodes = anyCase(args, 'Nodes') ?? null;
   if (nodes === null) throw malformed('neither NodeNames nor Nodes is given');
   const items = isObject(nodes) ? (anyCase(nodes, 'items') ?? []) : null;
   if (!Array.isArray(items)) throw malformed('Nodes is not a list of nodes');
-  const list = listOfValues(items.map(nodeName), 'Nodes.items');
+  const list = lists.ofValues(items.map(nodeName), 'Nodes.items');
   return { list, pod: podOf(args, projectPod), items };
 }
 
@@ -60,8 +66,14 @@ export function decodePreempt(body: Buffer, projectPod: ProjectPod): PreemptRequ
   const candidates = Object.entries(byNode).map(([node, victims]) => ({
     node,
     victims: victimUids(victims, key, meta !== null),
+    pdbViolations: violationsOf(victims),
   }));
   return { pod: podOf(args, projectPod), candidates };
+}
+
+function violationsOf(victims: unknown): number {
+  const count = isObject(victims) ? anyCase(victims, 'NumPDBViolations') : 0;
+  return typeof count === 'number' && Number.isSafeInteger(count) && count > 0 ? count : 0;
 }
 
 export function decodeBind(body: Buffer): BindRequest {
@@ -72,6 +84,10 @@ export function decodeBind(body: Buffer): BindRequest {
     return value;
   };
   return { uid: text('PodUID'), namespace: text('PodNamespace'), name: text('PodName'), node: text('Node') };
+}
+
+function refuseLarge(podBytes: number): void {
+  if (podBytes > MOST_POD_BYTES) throw new ExtenderError('too-large', `pod is larger than ${MOST_POD_BYTES} bytes`);
 }
 
 /** null for the placeholder of newer releases: a node for which kube-scheduler found no victims. */

@@ -1,5 +1,4 @@
 /** filter: which of the offered nodes the pod may go to. The decision point: what is answered is held. */
-import { resolved } from '../codec/name-lists.ts';
 import { encodeFilter, encodeFilterError, encodeFilterItems } from '../codec/replies.ts';
 import { decodeNodes } from '../codec/requests.ts';
 import { TEXTS } from '../errors.ts';
@@ -14,7 +13,7 @@ export function filter(body: Buffer, context: VerbContext): VerbReply {
   if (!context.deciding()) return failure(TEXTS['not-deciding'], 'not-deciding');
   try {
     const { pod, list, items } = decodeNodes(body, context.lists, context.projectPod);
-    const answer = context.decider.filter(pod, resolved(list, context.decider), context.shortList);
+    const answer = context.decider.filter(pod, list.offered, context.shortList);
     const fits = answer.all || answer.fits.length > 0;
     return {
       status: 200,

@@ -1,5 +1,4 @@
 /** prioritize: 0…10 per offered node, 10 for the one that filter holds. Not called when filter answered one node. */
-import { resolved } from '../codec/name-lists.ts';
 import { encodePriorities } from '../codec/replies.ts';
 import { decodeNodes } from '../codec/requests.ts';
 import { TEXTS } from '../errors.ts';
@@ -13,10 +12,10 @@ export function prioritize(body: Buffer, context: VerbContext): VerbReply {
     return { status: 200, body: NOTHING, outcome: 'not-deciding', detail: TEXTS['not-deciding'] };
   try {
     const { pod, list } = decodeNodes(body, context.lists, context.projectPod);
-    const scores = context.decider.prioritize(pod, resolved(list, context.decider));
+    const scores = context.decider.prioritize(pod, list.offered);
     return {
       status: 200,
-      body: encodePriorities(scores, list.plain),
+      body: encodePriorities(scores),
       outcome: 'ok',
       pod: `${pod.namespace}/${pod.name}`,
     };

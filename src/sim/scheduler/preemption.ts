@@ -46,6 +46,8 @@ export function mayPreempt(info: PodInfo, cache: ClusterCache): boolean {
 
 export type Choice = { readonly node: string; readonly victims: readonly PodInfo[] };
 
+const NO_CHOICE: Choice = { node: '', victims: [] };
+
 /** Fewest PDB violations, lowest highest priority, smallest sum of priorities, fewest victims, latest start of the highest. */
 function better(a: { victims: PodInfo[]; pdb: number }, b: { victims: PodInfo[]; pdb: number }): number {
   const highest = (victims: PodInfo[]) => Math.max(...victims.map((one) => one.priority));
@@ -64,7 +66,9 @@ function better(a: { victims: PodInfo[]; pdb: number }, b: { victims: PodInfo[];
   );
 }
 
-/** null: nothing to evict. Throws SchedulerError when an extender that may not be ignored fails. */
+/**
+ * null: no node where eviction would help. An empty choice: there were some, but extenders left none; only the former makes kube-scheduler
+ * forget an earlier nomination. Throws SchedulerError when an extender that may not be ignored fails. */
 export async function chooseVictims(
   info: PodInfo,
   candidates: readonly NodeState[],
@@ -85,7 +89,7 @@ export async function chooseVictims(
     } catch (error) {
       if (!extender.config.ignorable) throw error;
     }
-    if (victims.size === 0) return null;
+    if (victims.size === 0) return NO_CHOICE;
   }
   const ranked = [...victims]
     .map(([node, { uids, pdbViolations }]) => ({
@@ -95,5 +99,5 @@ export async function chooseVictims(
     }))
     .filter((one) => one.victims.length > 0)
     .sort(better);
-  return ranked[0] ?? null;
+  return ranked[0] ?? NO_CHOICE;
 }

@@ -187,9 +187,12 @@ export class Scheduler {
   async #unschedulable(info: PodInfo, result: Extract<CycleResult, { kind: 'unschedulable' }>): Promise<void> {
     this.stats.unschedulable += 1;
     let nominated: string | null = null;
-    if (result.resolvable.length > 0 && mayPreempt(info, this.#cache)) {
+    if (mayPreempt(info, this.#cache)) {
       const choice = await chooseVictims(info, result.resolvable, this.#cache, this.extenders);
-      if (choice) {
+      if (choice === null) {
+        this.#cache.withdrawNomination(info.uid);
+        nominated = '';
+      } else if (choice.victims.length > 0) {
         this.stats.preemptions += 1;
         nominated = choice.node;
         this.#cache.nominate(info.uid, choice.node);
@@ -259,7 +262,7 @@ export class Scheduler {
     }
   }
 
-  /** PodScheduled=False and the nomination, written only when they differ from what stands on the pod. */
+  /** PodScheduled=False and the nomination ('' ends it, null leaves it), written only when they differ from what stands on the pod. */
   async #report(info: PodInfo, reason: string, message: string, nominated: string | null): Promise<void> {
     const current = this.#cache.pods.get(info.uid);
     if (current === undefined || current.node !== '') return;
@@ -277,7 +280,7 @@ export class Scheduler {
     try {
       await this.#patchStatus(current, {
         conditions: [condition],
-        ...(renominated ? { nominatedNodeName: nominated } : {}),
+        ...(renominated ? { nominatedNodeName: nominated === '' ? null : nominated } : {}),
       });
     } catch (error) {
       this.#options.onError?.(error instanceof Error ? error : new SchedulerError('api', String(error)));

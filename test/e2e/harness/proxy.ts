@@ -4,6 +4,7 @@
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { PassThrough, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { Agent, type Dispatcher, request } from 'undici';
 
@@ -29,6 +30,7 @@ export class LoopbackProxy {
   readonly #server: Server;
   readonly #agent: Agent;
   readonly #sockets = new Set<Socket>();
+  #lateMs = 0;
   #lose: ((method: string, path: string) => Loss | null) | null = null;
 
   private constructor(options: ProxyOptions, server: Server, port: number) {
@@ -63,6 +65,11 @@ export class LoopbackProxy {
   /** From now on `choose` says of each call whether its answer is lost; null ends that. */
   lose(choose: ((method: string, path: string) => Loss | null) | null): void {
     this.#lose = choose;
+  }
+
+  /** From now on what a watch sends arrives this much later, in order; 0 ends that. */
+  delayWatches(ms: number): void {
+    this.#lateMs = ms;
   }
 
   /** calls of Bindings so far, answered or lost */
@@ -109,7 +116,17 @@ export class LoopbackProxy {
     outgoing.writeHead(answer.statusCode, answered as NodeJS.Dict<string | string[]>);
     // Headers of a watch must go out before its first event.
     outgoing.flushHeaders();
-    await pipeline(answer.body, outgoing);
+    await pipeline(answer.body, path.includes('watch=true') ? this.#late() : new PassThrough(), outgoing);
+  }
+
+  #late(): Transform {
+    const lateMs = (): number => this.#lateMs;
+    return new Transform({
+      async transform(chunk, _encoding, done) {
+        if (lateMs() > 0) await new Promise((resolve) => setTimeout(resolve, lateMs()));
+        done(null, chunk);
+      },
+    });
   }
 }
 

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { anyDevices, device, devices } from '../../../../test/build/gpu.ts';
 import { fillOf } from './fill.ts';
-import { bestLinkedSet, linkLoss, linkWeight } from './link.ts';
+import { bestLinkedSet, isIsland, linkLoss, linkWeight, nvlinkIslands } from './link.ts';
 import { numaGroups } from './numa.ts';
 import { packRank } from './pack.ts';
 import { spreadRank } from './spread.ts';
@@ -52,7 +52,7 @@ describe('link', () => {
       fc.property(anyDevices(8), fc.integer({ min: 1, max: 8 }), fc.boolean(), (list, count, required) => {
         let best: readonly number[] | null = null;
         for (const set of sets([...list.keys()], count)) {
-          if (required && set.some((a) => set.some((b) => a !== b && linkWeight(list, a, b) === 0))) continue;
+          if (required && !isIsland(list, set)) continue;
           if (best === null || sumOf(list, set) > sumOf(list, best)) best = set;
         }
         expect(bestLinkedSet(list, [...list.keys()], count, required)).toEqual(best);
@@ -74,8 +74,28 @@ describe('link', () => {
   });
 
   it('on a uniform fabric takes the lowest of many devices', () => {
-    const list = devices(64, 100).map((entry) => ({ ...entry, links: new Array(64).fill(3) }));
+    const list = devices(64, 100).map((entry) => ({ ...entry, links: new Array(64).fill(300) }));
     expect(bestLinkedSet(list, [...list.keys()].slice(5), 4, true)).toEqual([5, 6, 7, 8]);
+  });
+
+  it('NVLink makes islands over any number of hops; PCIe does not, however close', () => {
+    const nvlink = [
+      [0, 3],
+      [3, 5],
+      [1, 4],
+    ];
+    const joined = (a: number, b: number): boolean => nvlink.some((pair) => pair.includes(a) && pair.includes(b));
+    const list = devices(6, 1).map((entry, a) => ({
+      ...entry,
+      links: [0, 1, 2, 3, 4, 5].map((b) => (a === b ? 0 : joined(a, b) ? 100 : 60)),
+    }));
+    expect(nvlinkIslands(list, [0, 1, 2, 3, 4, 5])).toEqual([[0, 3, 5], [1, 4], [2]]);
+    expect(isIsland(list, [0, 3, 5])).toBe(true);
+    // 0 and 5 meet only over 3
+    expect(isIsland(list, [0, 5])).toBe(false);
+    expect(bestLinkedSet(list, [0, 1, 2, 3, 4, 5], 3, true)).toEqual([0, 3, 5]);
+    expect(bestLinkedSet(list, [0, 1, 2, 4, 5], 3, true)).toBeNull();
+    expect(bestLinkedSet(list, [0, 1, 2, 4, 5], 3, false)).not.toBeNull();
   });
 
   it('takes a link that only one side reports', () => {
@@ -91,8 +111,14 @@ describe('link', () => {
 
 describe('numa', () => {
   it('puts the tightest node first, the lowest of equals before others, and leaves unknown ones out', () => {
-    const list = [1, null, 0, 1, 2, 0].map((numa, index) => device(index, 1, { numa }));
-    const free = Float64Array.from([900, 1000, 1000, 300, 1200, 200]);
-    expect(numaGroups(list, [0, 1, 2, 3, 4, 5], free)).toEqual([[0, 3], [2, 5], [4]]);
+    const list = [1, null, 0, 1, 2, 0].map((numa, index) => device(index, 100, { numa }));
+    const mib = new Float64Array(6).fill(100);
+    const free = Float64Array.from([900, 1000, 1000, 300, 1000, 200]);
+    expect(numaGroups(list, [0, 1, 2, 3, 4, 5], mib, free)).toEqual([[4], [0, 3], [2, 5]]);
+  });
+
+  it('counts memory as much as compute: shares of memory alone fill a node too', () => {
+    const list = [0, 1].map((numa, index) => device(index, 100, { numa }));
+    expect(numaGroups(list, [0, 1], Float64Array.of(90, 20), Float64Array.of(1000, 1000))).toEqual([[1], [0]]);
   });
 });

@@ -1,0 +1,60 @@
+/** Where the time of one filter call goes: each part alone, median µs, the books changing between calls. docs/performance.md reads it. */
+import { Picture } from '../src/cluster/picture.ts';
+import { projectPod } from '../src/cluster/project-pod.ts';
+import { shapeKey } from '../src/core/placement/shape.ts';
+import { parseObject } from '../src/extender/codec/json.ts';
+import { NameLists } from '../src/extender/codec/name-lists.ts';
+import { encodeFilter } from '../src/extender/codec/replies.ts';
+import { decodeNodes } from '../src/extender/codec/requests.ts';
+import { filterBodies } from './bodies.ts';
+import { type Measured, median } from './row.ts';
+import { nodeFacts, nodeNames, World } from './world.ts';
+
+const ROUNDS = 4_000;
+const TAIL = '"NodeNames":0}';
+
+export const partsAt = (nodes: number) => async (): Promise<Measured[]> => {
+  const picture = new Picture();
+  for (const facts of nodeFacts(nodes)) picture.nodes.setFacts(facts.name, facts);
+  const world = new World(picture);
+  world.fill(10 * nodes);
+  const { books } = world;
+  const bodies = filterBodies(nodeNames(nodes), 'shuffled');
+  const lists = new NameLists(books);
+  const spent = new Map<string, number[]>();
+  const time = <T>(part: string, run: () => T): T => {
+    const begun = performance.now();
+    const value = run();
+    const micros = 1000 * (performance.now() - begun);
+    const times = spent.get(part);
+    if (times === undefined) spent.set(part, [micros]);
+    else times.push(micros);
+    return value;
+  };
+  for (let at = 0; at < ROUNDS; at++) {
+    if (at % 8 === 0) {
+      world.dropHolds();
+      world.turn();
+    }
+    const body = bodies[at % bodies.length]!;
+    const region = time('names: bytes → marks per node', () => lists.find(body))!;
+    const args = time('pod: JSON', () => parseObject(body, region.keyAt, TAIL));
+    const facts = time('pod: projection to facts', () => projectPod(args.Pod))!;
+    if (facts.ask.kind !== 'request') throw new Error('no request');
+    const { request } = facts.ask;
+    time('key of the shape', () => shapeKey(facts, request, { nodePolicy: 'pack', devicePolicy: 'pack' }));
+    const answer = time('decision and hold', () => books.filter(facts, region.list.offered, 1));
+    time('reply', () => encodeFilter(answer, region.list));
+    world.dropHolds();
+    const other = new NameLists(books);
+    time('all of it', () => {
+      const { pod, list } = decodeNodes(body, other, projectPod);
+      return encodeFilter(books.filter(pod, list.offered, 1), list);
+    });
+  }
+  return [...spent].map(([part, times]) => ({
+    name: `filter-${nodes}, ${part}`,
+    value: median(times.slice(ROUNDS / 2)),
+    unit: 'µs',
+  }));
+};

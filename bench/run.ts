@@ -1,0 +1,48 @@
+/**
+ * `npm run bench -- [NAME…] [--json] [--profile]`: all benchmarks, or those named. Ends in under ten minutes. Every number is
+ * measured in a process of its own with the load on another core; ratios are to a bare node:http echo in the same run.
+ * Exit status 1 when a target was missed.
+ */
+import { parseArgs } from 'node:util';
+import { bind } from './bind.ts';
+import { profileInto } from './child.ts';
+import { filterAt, filterNominated, fullNodes, prioritize } from './filter.ts';
+import { fit } from './fit.ts';
+import { growth } from './growth.ts';
+import { memory } from './memory.ts';
+import { partsAt } from './parts.ts';
+import { COMMIT, MACHINE, type Measured, show, TABLE_HEAD } from './row.ts';
+import { simApi } from './sim-api.ts';
+
+const BENCHES: Readonly<Record<string, () => Promise<Measured[]>>> = {
+  'filter-1000': filterAt(1_000, 0.7),
+  'filter-5000': filterAt(5_000, 0.65),
+  'filter-nominated': filterNominated,
+  prioritize,
+  'full-nodes': fullNodes,
+  bind,
+  growth,
+  memory,
+  fit,
+  'parts-1000': partsAt(1_000),
+  'parts-5000': partsAt(5_000),
+  'sim-api': simApi,
+};
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { json: { type: 'boolean', default: false }, profile: { type: 'boolean', default: false } },
+});
+const unknown = positionals.filter((name) => !Object.hasOwn(BENCHES, name));
+if (unknown.length > 0) {
+  process.stderr.write(`no bench named ${unknown.join(', ')}; there are ${Object.keys(BENCHES).join(', ')}\n`);
+  process.exit(2);
+}
+if (values.profile) profileInto('profiles');
+if (!values.json) process.stdout.write(`${MACHINE}, commit ${COMMIT}\n\n${TABLE_HEAD}`);
+const missed: string[] = [];
+for (const name of positionals.length > 0 ? positionals : Object.keys(BENCHES))
+  missed.push(...show(await BENCHES[name]!(), values.json));
+if (missed.length > 0) process.stderr.write(`missed: ${missed.join('; ')}\n`);
+if (values.profile) process.stderr.write('CPU profiles of the servers are in profiles/\n');
+process.exitCode = missed.length > 0 ? 1 : 0;

@@ -1,0 +1,64 @@
+/**
+ * An answer must follow from what is known now, not from how it came to be known. Some of filter's answers are therefore compared
+ * with those of fresh books that were given the same nodes, pods and holds and remember nothing: no cached verdict, no ranking.
+ */
+import { Books } from '../../cluster/books.ts';
+import type { FilterAnswer } from '../../cluster/decider.ts';
+import { Picture } from '../../cluster/picture.ts';
+import type { MakePicture, PictureParts } from '../../extender/picture.ts';
+
+export type AuditOptions = {
+  /** whether to look at this answer */
+  readonly wanted: () => boolean;
+  readonly onChecked: (difference: string | null) => void;
+  /** a bind of this pod began */
+  readonly onBind: (uid: string) => void;
+};
+
+export function audited(
+  parts: PictureParts,
+  { config, clock }: Parameters<MakePicture>[0],
+  { wanted, onChecked, onBind }: AuditOptions,
+): PictureParts {
+  const { decider, picture } = parts;
+  const filter: typeof decider.filter = (pod, offered, shortList) => {
+    if (!wanted()) return decider.filter(pod, offered, shortList);
+    const books = new Books(copyOf(picture), clock, {
+      nodePolicy: config.nodePolicy,
+      devicePolicy: config.devicePolicy,
+      holdMs: config.holdSeconds * 1000,
+      envGuard: config.envGuard,
+    });
+    const fresh = said(books.filter(pod, books.resolve(offered.names), shortList));
+    const answer = decider.filter(pod, offered, shortList);
+    const given = said(answer);
+    onChecked(given === fresh ? null : `${pod.name}: answered ${given}, the same books without a past say ${fresh}`);
+    return answer;
+  };
+  const beginBind: typeof decider.beginBind = (ref, node) => {
+    onBind(ref.uid);
+    return decider.beginBind(ref, node);
+  };
+  const proxy = new Proxy(decider, {
+    get(target, key) {
+      if (key === 'filter') return filter;
+      if (key === 'beginBind') return beginBind;
+      const value = Reflect.get(target, key) as unknown;
+      return typeof value === 'function' ? value.bind(target) : value;
+    },
+  });
+  return { ...parts, decider: proxy };
+}
+
+/** Facts last: a device that changed under a promise may hold more than it has. */
+function copyOf(picture: Picture): Picture {
+  const copy = new Picture();
+  for (const hold of picture.holds.values()) copy.putHold({ ...hold });
+  for (const pod of picture.pods()) copy.upsertPod(pod);
+  for (const node of picture.nodes.values()) if (node.facts !== null) copy.nodes.setFacts(node.name, node.facts);
+  return copy;
+}
+
+function said({ all, fits, refused }: FilterAnswer): string {
+  return JSON.stringify([all, fits, refused.map(({ node, code }) => `${node}:${code}`).sort()]);
+}

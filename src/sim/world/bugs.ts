@@ -1,0 +1,194 @@
+/**
+ * Known bugs, each switched on from outside: the same code with one thing wrong. They prove that the world can fail. What finds
+ * which is in docs/simulation.md.
+ */
+import type { ExtenderConfig } from '../../extender/config.ts';
+import type { MakePicture, PictureParts } from '../../extender/picture.ts';
+import type { KubeRequest, KubeResponse } from '../../kube/ports.ts';
+
+type PictureOptions = Parameters<MakePicture>[0];
+
+export type Bug = {
+  readonly what: string;
+  /** the picture with something wrong in it */
+  readonly picture?: (parts: PictureParts, options: PictureOptions) => PictureParts;
+  /** requests to the API server, changed or answered before they leave */
+  readonly bend?: (request: KubeRequest) => KubeRequest | KubeResponse;
+  /** of every run after the first one */
+  readonly config?: (config: ExtenderConfig) => ExtenderConfig;
+  readonly leadership?: 'ignored';
+};
+
+/** The decider with some methods replaced. */
+function decider(parts: PictureParts, change: Partial<PictureParts['decider']>): PictureParts {
+  const real = parts.decider;
+  const proxy = new Proxy(real, {
+    get(target, key) {
+      const replaced = change[key as keyof typeof change] as unknown;
+      if (replaced !== undefined) return replaced;
+      const value = Reflect.get(target, key) as unknown;
+      return typeof value === 'function' ? value.bind(target) : value;
+    },
+  });
+  return { ...parts, decider: proxy };
+}
+
+export const BUGS: Readonly<Record<string, Bug>> = {
+  'hold-dropped-at-bind': {
+    what: 'the hold ends when its Binding is sent, not when the outcome is known',
+    picture: (parts) =>
+      decider(parts, {
+        beginBind(ref, node) {
+          const plan = parts.decider.beginBind(ref, node);
+          if (plan.kind === 'bind') parts.picture.dropHold(ref.uid);
+          return plan;
+        },
+      }),
+  },
+  'generation-not-bumped': {
+    what: 'what is put on a node does not mark it as changed, so cached verdicts stay',
+    picture(parts) {
+      const { nodes } = parts.picture;
+      const add = nodes.add.bind(nodes);
+      nodes.add = (name, occupant) => {
+        const node = nodes.get(name);
+        if (node === undefined) add(name, occupant);
+        else node.add(occupant);
+      };
+      return parts;
+    },
+  },
+  'freed-on-terminating': {
+    what: 'a pod that is being deleted gives its devices back at once',
+    picture(parts) {
+      const { picture } = parts;
+      const upsert = picture.upsertPod.bind(picture);
+      picture.upsertPod = (pod) => upsert(pod.terminating ? { ...pod, terminal: true } : pod);
+      return parts;
+    },
+  },
+  'uid-precondition-omitted': {
+    what: 'a Binding names the pod only, not its uid',
+    bend(request) {
+      if (request.method !== 'POST' || !request.path.includes('/binding')) return request;
+      const body = request.body as { metadata: { uid?: string } };
+      const { uid: _uid, ...metadata } = body.metadata;
+      return { ...request, body: { ...body, metadata } };
+    },
+  },
+  'no-quiet-time': {
+    what: 'after a restart Bindings of the run before are not waited for',
+    // leadership reads the deadline first, the binder after it
+    config(config) {
+      let reads = 0;
+      const callDeadlineMs = { get: () => (reads++ === 0 ? 0 : config.callDeadlineMs) };
+      return Object.create(config, { callDeadlineMs }) as ExtenderConfig;
+    },
+  },
+  'lease-ignored': { what: 'the extender decides whoever holds the Lease', leadership: 'ignored' },
+  'read-back-skipped': {
+    what: 'a Binding without an answer counts as not done',
+    picture: (parts) =>
+      decider(parts, {
+        bindUnknown(uid) {
+          parts.decider.bindUnknown(uid);
+          parts.decider.bindReadBack(uid, null);
+        },
+      }),
+  },
+  'relist-skipped': {
+    what: 'after a start or takeover the watch is trusted to be up to date',
+    picture: (parts) => ({ ...parts, refresh: async () => {} }),
+  },
+  'awaiting-not-kept': {
+    what: 'devices freed for a preemptor are not kept for it',
+    picture: (parts) =>
+      decider(parts, {
+        preempt(pod, candidates) {
+          const answers = parts.decider.preempt(pod, candidates);
+          parts.picture.dropHold(pod.uid);
+          return answers;
+        },
+      }),
+  },
+  'holds-never-swept': {
+    what: 'nothing ends a hold whose bind never comes',
+    picture: (parts) => ({ ...parts, sweep() {} }),
+  },
+  'hopeless-for-ever': {
+    what: 'a pod that was refused is refused from then on, whatever changes',
+    picture(parts) {
+      const refused = new Map<string, ReturnType<typeof parts.decider.filter>>();
+      return decider(parts, {
+        filter(pod, offered, shortList) {
+          const known = refused.get(pod.uid);
+          if (known !== undefined) return known;
+          const answer = parts.decider.filter(pod, offered, shortList);
+          if (!answer.all && answer.fits.length === 0) refused.set(pod.uid, answer);
+          return answer;
+        },
+      });
+    },
+  },
+  'deletion-missed': {
+    what: 'a pod that is gone stays in the books',
+    picture(parts) {
+      parts.picture.removePod = () => {};
+      return parts;
+    },
+  },
+  'health-ignored': {
+    what: 'an unhealthy GPU counts as healthy',
+    picture(parts) {
+      const { nodes } = parts.picture;
+      const setFacts = nodes.setFacts.bind(nodes);
+      nodes.setFacts = (name, facts) =>
+        setFacts(
+          name,
+          facts === null ? null : { ...facts, devices: facts.devices.map((device) => ({ ...device, healthy: true })) },
+        );
+      return parts;
+    },
+  },
+  'conflict-taken-for-refusal': {
+    what: 'after a 409 the pod is not looked at: the Binding counts as not done',
+    bend(request) {
+      if (request.method !== 'GET' || !/\/pods\/[^?/]+$/.test(request.path)) return request;
+      return { status: 404, body: Buffer.from('{}'), retryAfterSeconds: null };
+    },
+  },
+  'history-skipped': {
+    what: 'a watch that broke goes on from now instead of from where it was',
+    bend(request) {
+      if (!request.path.includes('watch=true')) return request;
+      return { ...request, path: request.path.replace(/resourceVersion=\d+/, 'resourceVersion=0') };
+    },
+  },
+  'stale-ranks': {
+    what: 'node names are put in order once, not again when nodes come and go',
+    picture(parts) {
+      const { nodes } = parts.picture;
+      let first: Int32Array | null = null;
+      const read = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(nodes), 'ranks')!.get!.bind(
+        nodes,
+      ) as () => Int32Array;
+      Object.defineProperty(nodes, 'ranks', {
+        get() {
+          first ??= nodes.slots > 0 ? read() : null;
+          return first ?? new Int32Array(0);
+        },
+      });
+      return parts;
+    },
+  },
+  'landed-hold-dropped': {
+    what: 'the hold ends when the API server says bound, before the informer shows it',
+    picture: (parts) =>
+      decider(parts, {
+        bindLanded(uid) {
+          parts.decider.bindLanded(uid);
+          parts.picture.dropHold(uid);
+        },
+      }),
+  },
+};

@@ -1,0 +1,203 @@
+/** What users, administrators and machines do in a world: drawn from the seed before it begins, carried out at its time. */
+
+import type { Api } from '../api/api.ts';
+import type { JsonObject, KubeObject } from '../api/object.ts';
+import type { Chance, Fault } from './chance.ts';
+import { FAULTS, type FaultKind, type Rates } from './faults.ts';
+import type { Network } from './network.ts';
+import { drawnNode, withHealth } from './nodes.ts';
+import { NODES, PODS } from './oracle.ts';
+import type { Pair } from './pair.ts';
+import type { VirtualTime } from './time.ts';
+import type { Trace } from './trace.ts';
+import { drawnEdit, drawnPod, NAMESPACE } from './workload.ts';
+
+export const MERGE = 'application/merge-patch+json';
+
+export type EventsOptions = {
+  readonly api: Api;
+  readonly time: VirtualTime;
+  readonly chance: Chance;
+  readonly trace: Trace;
+  readonly rates: Rates;
+  readonly network: Network;
+  readonly pairs: readonly Pair[];
+  /** virtual ms in which faults happen */
+  readonly span: number;
+};
+
+/** podgc deletes the pods of a node that has been away for so long, ms */
+const POD_GC_MS = 8_000;
+
+export class Events {
+  readonly #options: EventsOptions;
+  #serial = 0;
+  readonly #lives = new Map<string, number>();
+
+  constructor(options: EventsOptions) {
+    this.#options = options;
+  }
+
+  /** Nodes at once; pods in bursts over two thirds of the span; planned faults anywhere in it. */
+  plan(): void {
+    const { chance, time, span, rates } = this.#options;
+    const nodes = chance.whole('nodes', 6, 8);
+    for (let at = 0; at < nodes; at++) void this.#createNode(`n${at}`);
+    const pods = chance.whole('pods', 30, 42);
+    for (let at = 0; at < pods; at++) {
+      const burst = chance.whole('arrivals', 0, 9);
+      const when = 2_000 + (burst * span) / 15 + chance.whole('arrivals', 0, 50);
+      time.after(when, () => void this.#createPod(`p${at}`));
+    }
+    for (const kind of Object.keys(FAULTS) as FaultKind[]) {
+      if (FAULTS[kind].per !== 'seed') continue;
+      const times = Math.floor(rates[kind] * 2 * chance.draw(`plan ${kind}`) + 0.5);
+      for (let count = 1; count <= times; count++) {
+        const when = 3_000 + Math.floor(chance.draw(`plan ${kind}`) * (span - 6_000));
+        time.after(when, () => {
+          const fault = chance.planned(kind, 'plan', count);
+          if (fault !== null) this.#happens(fault);
+        });
+      }
+    }
+  }
+
+  #happens({ kind, size }: Fault<FaultKind>): void {
+    const { network, api, pairs, time, trace } = this.#options;
+    trace.note('world', kind);
+    const pair = pairs[Math.floor(size * 997) % pairs.length]!;
+    const actions: Partial<Record<FaultKind, () => void>> = {
+      compaction: () => api.compact(),
+      outage: () => network.outage(500 + Math.floor(size * 12_000)),
+      stall: () => network.stall(`extender-${pair.name}`, 3_000 + Math.floor(size * 37_000)),
+      'crash-extender': () => pair.crash('extender'),
+      'crash-scheduler': () => pair.crash('scheduler'),
+      pause: () => pair.pause(time.now + 2_000 + Math.floor(size * 38_000)),
+      'clock-jump': () => {
+        pair.wall.offsetMs += size < 0.5 ? -Math.floor(size * 8_000) : Math.floor((size - 0.5) * 120_000);
+      },
+      'node-gone': () => this.#nodeGone(size),
+      'node-unready': () => this.#nodeUnready(size),
+      'gpu-unhealthy': () => this.#gpuUnhealthy(size),
+      'pod-deleted': () => this.#podDeleted(size, false),
+      'pod-replaced': () => this.#podDeleted(size, true),
+      'pod-edited': () => this.#podEdited(size),
+    };
+    actions[kind]?.();
+  }
+
+  // ---- nodes
+
+  async #createNode(name: string): Promise<void> {
+    const life = this.#lives.get(name) ?? 0;
+    this.#lives.set(name, life + 1);
+    const { node, slices } = drawnNode(this.#options.chance, name, life);
+    for (const slice of slices) await this.#call('POST', '/apis/resource.k8s.io/v1/resourceslices', slice);
+    await this.#call('POST', '/api/v1/nodes', node);
+  }
+
+  #nodeGone(size: number): void {
+    const node = this.#any(NODES, size);
+    if (node === undefined) return;
+    const { name } = node.metadata;
+    const { time } = this.#options;
+    void this.#call('DELETE', `/api/v1/nodes/${name}`);
+    void this.#call('DELETE', `/apis/resource.k8s.io/v1/resourceslices/${name}-gpu.nvidia.com`);
+    const away = Math.floor(size * 20_000);
+    time.after(away, () => {
+      // the same machine came back, or another one under its name
+      if (size > 0.3) void this.#createNode(name);
+      else {
+        const { resourceVersion: _version, uid: _uid, ...metadata } = node.metadata;
+        if ((this.#lives.get(name) ?? 0) > 0) void this.#call('POST', '/api/v1/nodes', { ...node, metadata });
+      }
+    });
+    time.after(POD_GC_MS, () => {
+      if (this.#objects(NODES).some((one) => one.metadata.name === name)) return;
+      for (const pod of this.#objects(PODS)) {
+        if (pod.spec?.nodeName !== name) continue;
+        void this.#call('DELETE', podPath(pod), { gracePeriodSeconds: 0, preconditions: { uid: pod.metadata.uid } });
+      }
+    });
+  }
+
+  #nodeUnready(size: number): void {
+    const node = this.#any(NODES, size);
+    if (node === undefined) return;
+    const path = `/api/v1/nodes/${node.metadata.name}`;
+    const cordon = size < 0.5;
+    const write = (bad: boolean): void => {
+      if (cordon) void this.#call('PATCH', path, { spec: { unschedulable: bad ? true : null } });
+      else
+        void this.#call('PATCH', `${path}/status`, {
+          status: { conditions: [{ type: 'Ready', status: bad ? 'Unknown' : 'True', reason: 'World', message: '' }] },
+        });
+    };
+    write(true);
+    this.#options.time.after(1_000 + Math.floor(size * 20_000), () => write(false));
+  }
+
+  #gpuUnhealthy(size: number): void {
+    const told = this.#objects(NODES).filter((node) => withHealth(node, size, false) !== null);
+    const node = told[Math.floor(size * 7919) % Math.max(1, told.length)];
+    if (node === undefined) return;
+    const { name } = node.metadata;
+    const write = (healthy: boolean): void => {
+      const now = this.#objects(NODES).find((one) => one.metadata.name === name);
+      const patch = now === undefined ? null : withHealth(now, size, healthy);
+      if (patch !== null) void this.#call('PATCH', `/api/v1/nodes/${name}`, patch);
+    };
+    write(false);
+    this.#options.time.after(500 + Math.floor(size * 25_000), () => write(true));
+  }
+
+  // ---- pods
+
+  async #createPod(name: string): Promise<void> {
+    const pod = drawnPod(this.#options.chance, name, this.#serial++);
+    await this.#call('POST', `/api/v1/namespaces/${NAMESPACE}/pods`, pod);
+  }
+
+  #podDeleted(size: number, replace: boolean): void {
+    const pods = this.#objects(PODS).filter((pod) => pod.metadata.deletionTimestamp === undefined);
+    // those on their way are the interesting ones
+    const waiting = pods.filter((pod) => !pod.spec?.nodeName);
+    const from = waiting.length > 0 && (size * 13) % 1 < 0.6 ? waiting : pods;
+    const pod = from[Math.floor(size * 7919) % Math.max(1, from.length)];
+    if (pod === undefined) return;
+    const force = replace || (size * 17) % 1 < 0.3;
+    const options = force ? { gracePeriodSeconds: 0 } : {};
+    void this.#call('DELETE', podPath(pod), options).then(() =>
+      replace ? this.#createPod(pod.metadata.name) : undefined,
+    );
+  }
+
+  #podEdited(size: number): void {
+    const pod = this.#any(PODS, (size * 31) % 1);
+    if (pod !== undefined) void this.#call('PATCH', podPath(pod), drawnEdit(pod, size));
+  }
+
+  // ---- objects
+
+  async #call(method: string, path: string, body?: JsonObject): Promise<void> {
+    const answer = await this.#options.api.handle({
+      method,
+      path,
+      contentType: method === 'PATCH' ? MERGE : 'application/json',
+      body: body === undefined ? null : Buffer.from(JSON.stringify(body)),
+    });
+    this.#options.trace.note('world', `${method} ${path} → ${answer.status}`);
+  }
+
+  #objects(id: string): KubeObject[] {
+    const table = this.#options.api.store.table(id);
+    return table.keys().map((key) => table.get(key)!.object);
+  }
+
+  #any(id: string, size: number): KubeObject | undefined {
+    const objects = this.#objects(id);
+    return objects[Math.floor(size * objects.length)];
+  }
+}
+
+const podPath = (pod: KubeObject): string => `/api/v1/namespaces/${NAMESPACE}/pods/${pod.metadata.name}`;

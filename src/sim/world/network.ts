@@ -1,0 +1,349 @@
+/**
+ * The wire between processes and the API server: `Transport`s whose calls take time, get lost on the way there or back, are
+ * refused, and whose callers may be killed at any of them. A call that has left a process arrives even if its caller dies.
+ */
+import { TransportError } from '../../kube/errors.ts';
+import type { KubeRequest, KubeResponse, KubeStream, Transport } from '../../kube/ports.ts';
+import type { Api } from '../api/api.ts';
+import type { ApiRequest, Streamed } from '../api/wire.ts';
+import type { Chance, Fault } from './chance.ts';
+import type { FaultKind, Rates } from './faults.ts';
+import { Arriving } from './stream.ts';
+import type { Process, VirtualTime } from './time.ts';
+import type { Trace } from './trace.ts';
+
+/** the latest that a late call arrives, whatever its deadline */
+const LATEST_MS = 10_000;
+const REFUSED_MS = 2;
+
+export type NetworkOptions = {
+  readonly time: VirtualTime;
+  readonly chance: Chance;
+  readonly trace: Trace;
+  readonly api: Api;
+  readonly rates: Rates;
+  /** by name of the process */
+  readonly stalledUntil: Map<string, number>;
+  /** a call was carried out by the API server; the moment of its effect */
+  readonly onDone: (by: Process, request: KubeRequest, status: number) => void;
+};
+
+export type LinkOptions = {
+  /** calls meet faults; streams always do */
+  readonly calls: boolean;
+  /** changes requests before they leave: only for known bugs */
+  readonly bend?: (request: KubeRequest) => KubeRequest | KubeResponse;
+};
+
+type CallFault = Fault<FaultKind> | null;
+
+export class Network {
+  readonly #options: NetworkOptions;
+  readonly #streams = new Set<Link>();
+  #awayUntil = 0;
+
+  constructor(options: NetworkOptions) {
+    this.#options = options;
+  }
+
+  /** No API server for `ms`: nothing is answered, streams break. */
+  outage(ms: number): void {
+    this.#awayUntil = this.#options.time.now + ms;
+    for (const stream of [...this.#streams]) stream.break(0);
+  }
+
+  /** The watches of one process stand still for `ms`; nobody notices. */
+  stall(processName: string, ms: number): void {
+    this.#options.stalledUntil.set(processName, this.#options.time.now + ms);
+  }
+
+  transport(process: Process, link: LinkOptions): Transport {
+    return {
+      request: (request) => {
+        const bent = link.bend?.(request) ?? request;
+        return 'status' in bent ? Promise.resolve(bent) : this.#request(process, bent, link.calls);
+      },
+      stream: (request) => {
+        const bent = link.bend?.(request) ?? request;
+        return this.#stream(process, 'status' in bent ? request : bent, link.calls);
+      },
+      close: async () => {},
+    };
+  }
+
+  #request(process: Process, request: KubeRequest, faulty: boolean): Promise<KubeResponse> {
+    const { promise, resolve, reject } = Promise.withResolvers<KubeResponse>();
+    if (process.dead) return promise;
+    const { time, trace } = this.#options;
+    const fault = faulty ? this.#callFault(process, request) : null;
+    const what = `${request.method} ${request.path}`;
+    trace.note(process.name, fault === null ? what : `${what} !${fault.kind}`);
+    const fail = (code: 'timeout' | 'broken' | 'unsent', after: number): void => {
+      time.after(after, () => reject(new TransportError(code, `${what}: ${code}`)), process);
+    };
+    if (fault?.kind === 'crash-before') {
+      process.kill();
+      return promise;
+    }
+    if (fault?.kind === 'call-unsent' || time.now < this.#awayUntil) {
+      fail('unsent', REFUSED_MS);
+      return promise;
+    }
+    fail('timeout', request.timeoutMs);
+    if (fault?.kind === 'call-lost') return promise;
+    const late = fault?.kind === 'call-late' ? fault.size * Math.min(LATEST_MS, request.timeoutMs - 1) : 0;
+    time.after(Math.floor(late) + this.#latency(process), () => {
+      void this.#carriedOut(process, request, fault).then((answer) => {
+        if (answer === 'broken') fail('broken', REFUSED_MS);
+        if (typeof answer !== 'object') return;
+        time.after(
+          this.#latency(process),
+          () => {
+            trace.note(process.name, `${what} → ${answer.status}`);
+            resolve(answer);
+          },
+          process,
+        );
+      });
+    });
+    if (fault?.kind === 'crash-after') process.kill();
+    return promise;
+  }
+
+  /** At the API server. 'lost': done or not, no answer arrives. */
+  async #carriedOut(
+    process: Process,
+    request: KubeRequest,
+    fault: CallFault,
+  ): Promise<KubeResponse | 'broken' | 'lost'> {
+    if (this.#options.time.now < this.#awayUntil) return 'broken';
+    const refusal = refusalOf(fault);
+    if (refusal !== null) return refusal;
+    const answer = await this.#options.api.handle(toApi(request));
+    this.#options.onDone(process, request, answer.status);
+    if (fault?.kind === 'answer-lost') return 'lost';
+    if (fault?.kind === 'answer-broken') return 'broken';
+    if (fault?.kind === 'done-500') return statusAnswer(500, null);
+    return {
+      status: answer.status,
+      body: typeof answer.body === 'string' ? Buffer.from(answer.body) : await whole(answer.body),
+      retryAfterSeconds: answer.retryAfterSeconds,
+    };
+  }
+
+  #stream(process: Process, request: KubeRequest, faulty: boolean): Promise<KubeStream> {
+    const { promise, resolve, reject } = Promise.withResolvers<KubeStream>();
+    if (process.dead) return promise;
+    const { time, trace, chance, rates } = this.#options;
+    const fault = faulty
+      ? chance.fault<FaultKind>(`watch ${process.name}`, [
+          ['watch-refused', rates['watch-refused']],
+          ['call-unsent', rates['call-unsent']],
+          ['crash-before', rates['crash-before']],
+        ])
+      : null;
+    trace.note(process.name, `watch ${request.path}${fault === null ? '' : ` !${fault.kind}`}`);
+    if (fault?.kind === 'crash-before') {
+      process.kill();
+      return promise;
+    }
+    if (fault?.kind === 'call-unsent' || time.now < this.#awayUntil) {
+      time.after(REFUSED_MS, () => reject(new TransportError('unsent', `watch ${request.path}: unsent`)), process);
+      return promise;
+    }
+    const answer = (stream: KubeStream): void =>
+      void time.after(this.#latency(process), () => resolve(stream), process);
+    time.after(this.#latency(process), () => {
+      if (fault?.kind === 'watch-refused') {
+        const { status, body, retryAfterSeconds } = statusAnswer(fault.size < 0.5 ? 429 : 500, 1);
+        answer({ status, retryAfterSeconds, chunks: once(body), abort() {} });
+        return;
+      }
+      void this.#options.api.handle(toApi(request)).then(({ status, body, retryAfterSeconds }) => {
+        if (typeof body === 'string') {
+          answer({ status, retryAfterSeconds, chunks: once(Buffer.from(body)), abort() {} });
+          return;
+        }
+        const link = new Link(this.#options, process, request.path, this.#streams);
+        link.begin(body);
+        answer({ status, retryAfterSeconds, chunks: link.arriving, abort: () => link.arriving.abort() });
+      });
+    });
+    return promise;
+  }
+
+  #callFault(process: Process, request: KubeRequest): CallFault {
+    const { chance, rates } = this.#options;
+    const kinds: FaultKind[] =
+      request.method === 'GET'
+        ? ['refused-429', 'refused-500', 'call-unsent', 'call-lost', 'answer-lost', 'answer-broken', 'call-late']
+        : [
+            'refused-429',
+            'refused-500',
+            'call-unsent',
+            'call-lost',
+            'answer-lost',
+            'answer-broken',
+            'call-late',
+            'refused-409',
+            'done-500',
+          ];
+    kinds.push('crash-before', 'crash-after');
+    return chance.fault<FaultKind>(
+      `call ${process.name}`,
+      kinds.map((kind) => [kind, rates[kind]]),
+    );
+  }
+
+  #latency(process: Process): number {
+    return 1 + Math.floor(this.#options.chance.draw(`latency ${process.name}`) * 4);
+  }
+}
+
+/** One open watch. */
+class Link {
+  readonly arriving: Arriving;
+  readonly #options: NetworkOptions;
+  readonly #process: Process;
+  readonly #actor: string;
+  readonly #all: Set<Link>;
+  #running: { stop(): void } | null = null;
+  #arrivesAt = 0;
+  #open = true;
+
+  constructor(options: NetworkOptions, process: Process, path: string, all: Set<Link>) {
+    this.#options = options;
+    this.#process = process;
+    this.#actor = `${process.name} ${path.split('?')[0]!.split('/').at(-1)}`;
+    this.#all = all;
+    this.arriving = new Arriving(() => this.#close());
+  }
+
+  begin(body: Streamed): void {
+    this.#all.add(this);
+    this.#process.onEnd(() => this.#close());
+    this.#running = body.start({ write: (piece) => this.#write(piece), end: () => this.#ended() });
+    // it may have broken in its first piece
+    if (!this.#open || this.#process.dead) this.#running.stop();
+  }
+
+  /** The connection is gone; what had not arrived never does. */
+  break(after: number): void {
+    if (!this.#open) return;
+    this.#close();
+    this.#options.trace.note(this.#actor, 'stream broken');
+    this.#later(after, () => this.arriving.finish(new TransportError('broken', `watch of ${this.#actor}: broken`)));
+  }
+
+  #write(piece: string): void {
+    if (!this.#open) return;
+    const { chance, rates } = this.#options;
+    const fault = chance.fault<FaultKind>(`event ${this.#actor}`, [
+      ['event-delayed', rates['event-delayed']],
+      ['event-stalled', rates['event-stalled']],
+      ['event-doubled', rates['event-doubled']],
+      ['event-split', rates['event-split']],
+      ['stream-broken', rates['stream-broken']],
+    ]);
+    const delay = 1 + Math.floor(chance.draw(`event latency ${this.#actor}`) * 6);
+    const bytes = Buffer.from(piece);
+    const size = fault?.size ?? 0;
+    const cutAt = (share: number): number => Math.max(0, Math.floor(share * bytes.length));
+    if (fault?.kind === 'event-split') {
+      this.#arrive(bytes.subarray(0, cutAt(size)), delay);
+      this.#arrive(bytes.subarray(cutAt(size)), delay + Math.floor(size * 1_000));
+    } else if (fault?.kind === 'stream-broken') {
+      // half of them before the event, half of them inside it
+      const cut = cutAt(size * 2 - 1);
+      if (cut > 0) this.#arrive(bytes.subarray(0, cut), delay);
+      this.break(delay);
+    } else {
+      const late =
+        fault?.kind === 'event-delayed' ? size * size * 4_000 : fault?.kind === 'event-stalled' ? size * 30_000 : 0;
+      this.#arrive(bytes, delay + Math.floor(late));
+      if (fault?.kind === 'event-doubled') this.#arrive(bytes, delay);
+    }
+  }
+
+  #arrive(bytes: Buffer, delay: number): void {
+    this.#later(delay, () => {
+      this.#options.trace.note(this.#actor, `${bytes.length} bytes`);
+      this.arriving.push(bytes);
+    });
+  }
+
+  /** Never before what was sent earlier. */
+  #later(delay: number, run: () => void): void {
+    const { time, stalledUntil } = this.#options;
+    this.#arrivesAt = Math.max(this.#arrivesAt, time.now + delay, stalledUntil.get(this.#process.name) ?? 0);
+    time.after(this.#arrivesAt - time.now, run, this.#process);
+  }
+
+  #ended(): void {
+    this.#open = false;
+    this.#all.delete(this);
+    this.#later(0, () => this.arriving.finish(null));
+  }
+
+  #close(): void {
+    if (!this.#open) return;
+    this.#open = false;
+    this.#all.delete(this);
+    this.#running?.stop();
+  }
+}
+
+function toApi(request: KubeRequest): ApiRequest {
+  const { body } = request;
+  return {
+    method: request.method,
+    path: request.path,
+    contentType: request.contentType ?? 'application/json',
+    body: body === undefined ? null : Buffer.isBuffer(body) ? body : Buffer.from(JSON.stringify(body)),
+  };
+}
+
+/** Answers that are streamed only because they are long. Ends without a timer in between: worlds are small. */
+function whole(streamed: Streamed): Promise<Buffer> {
+  return new Promise((resolve) => {
+    let text = '';
+    streamed.start({
+      write(piece) {
+        text += piece;
+      },
+      end: () => resolve(Buffer.from(text)),
+    });
+  });
+}
+
+function refusalOf(fault: CallFault): KubeResponse | null {
+  switch (fault?.kind) {
+    case 'refused-409':
+      return statusAnswer(409, null);
+    case 'refused-429':
+      return statusAnswer(429, 1 + Math.floor(fault.size * 3));
+    case 'refused-500':
+      return statusAnswer(500, null);
+    default:
+      return null;
+  }
+}
+
+const REASONS: Record<number, string> = { 409: 'Conflict', 429: 'TooManyRequests', 500: 'InternalError' };
+
+function statusAnswer(code: number, retryAfterSeconds: number | null): KubeResponse {
+  const status = {
+    kind: 'Status',
+    apiVersion: 'v1',
+    metadata: {},
+    status: 'Failure',
+    message: 'simulated',
+    reason: REASONS[code],
+    code,
+  };
+  return { status: code, body: Buffer.from(JSON.stringify(status)), retryAfterSeconds };
+}
+
+async function* once(body: Buffer): AsyncGenerator<Buffer, void, void> {
+  yield body;
+}

@@ -1,0 +1,42 @@
+/**
+ * From a seed that fails to the few faults that it needs: the list is cut as long as what is left still breaks the same
+ * invariant (delta debugging after Zeller, with a bound on the number of tries).
+ */
+import { EVERY_FAULT } from './chance.ts';
+import { runWorld, type WorldOptions, type WorldResult } from './world.ts';
+
+const MOST_TRIES = 80;
+
+/** `failed` is the result of `options`. Returns the shortest failing run found; `faults` of it are what it needs. */
+export async function shrink(options: WorldOptions, failed: WorldResult): Promise<WorldResult> {
+  let best = failed;
+  let tries = 0;
+  const wanted = failed.failure?.invariant;
+  const attempt = async (only: readonly string[]): Promise<boolean> => {
+    tries++;
+    const filter = { ...EVERY_FAULT, only: new Set(only) };
+    const result = await runWorld({ ...options, trace: false, filter });
+    if (result.failure?.invariant !== wanted) return false;
+    best = result;
+    return true;
+  };
+  // a fault that was never met is none
+  if (!(await attempt(failed.faults))) return failed;
+  let parts = 2;
+  while (best.faults.length > 0 && tries < MOST_TRIES) {
+    const all = best.faults;
+    const size = Math.ceil(all.length / parts);
+    let smaller = false;
+    for (let from = 0; from < all.length && tries < MOST_TRIES; from += size) {
+      const rest = [...all.slice(0, from), ...all.slice(from + size)];
+      if (await attempt(rest)) {
+        smaller = true;
+        break;
+      }
+    }
+    if (smaller) parts = Math.max(2, parts - 1);
+    else if (size === 1) break;
+    else parts = Math.min(all.length, parts * 2);
+  }
+  return best;
+}

@@ -1,0 +1,91 @@
+/** The pods of a world: small, many, of every kind, so that devices are always short; and what users do to them. */
+import { GPU_COUNT, GPU_FRACTION, GPU_MEMORY, REQUEST, SCHEDULER_NAME } from '../../core/names.ts';
+import type { JsonObject, KubeObject } from '../api/object.ts';
+import { RUN_SECONDS, STOP_SECONDS } from '../kubelet.ts';
+import type { Chance } from './chance.ts';
+import { WANTS, type Wants } from './gpus.ts';
+
+export const NAMESPACE = 'default';
+export const PRIORITY_CLASSES = { high: 1000, urgent: 2000 } as const;
+
+export type Ask = { readonly annotations: Readonly<Record<string, string>>; readonly wants: Wants | null };
+
+/** A pod of which every seed has dozens. `name` may have been used before. */
+export function drawnPod(chance: Chance, name: string, serial: number): JsonObject {
+  const purpose = `pod ${serial}`;
+  const { annotations, wants } = drawnAsk(chance, purpose);
+  const runs = chance.draw(purpose) < 0.55;
+  const priority = chance.draw(purpose);
+  const priorityClassName = priority < 0.12 ? 'urgent' : priority < 0.35 ? 'high' : null;
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: {
+      name,
+      namespace: NAMESPACE,
+      annotations: {
+        ...annotations,
+        ...(wants === null ? {} : { [WANTS]: JSON.stringify(wants) }),
+        ...(runs ? { [RUN_SECONDS]: String(chance.whole(purpose, 3, 40)) } : {}),
+        [STOP_SECONDS]: String(chance.whole(purpose, 0, 4)),
+      },
+    },
+    spec: {
+      schedulerName: SCHEDULER_NAME,
+      restartPolicy: 'Never',
+      terminationGracePeriodSeconds: chance.whole(purpose, 1, 8),
+      ...(priorityClassName === null ? {} : { priorityClassName }),
+      containers: [
+        {
+          name: 'main',
+          image: 'registry.k8s.io/pause:3.10',
+          resources: { requests: { cpu: chance.pick(purpose, ['250m', '500m', '1', '2']), memory: '1Gi' } },
+        },
+      ],
+    },
+  };
+}
+
+export function drawnAsk(chance: Chance, purpose: string): Ask {
+  const kind = chance.draw(purpose);
+  const tenths = chance.whole(purpose, 1, 9);
+  if (kind < 0.45) return { annotations: { [GPU_FRACTION]: `0.${tenths}` }, wants: fraction(1, tenths * 100) };
+  if (kind < 0.65) {
+    const mib = chance.pick(purpose, [1_024, 2_048, 4_096, 7_680, 12_288]);
+    return { annotations: { [GPU_MEMORY]: String(mib) }, wants: { count: 1, milli: 0, mib } };
+  }
+  if (kind < 0.8) {
+    const count = chance.draw(purpose) < 0.7 ? 1 : 2;
+    return { annotations: { [GPU_COUNT]: String(count) }, wants: fraction(count, 1000) };
+  }
+  if (kind < 0.92) {
+    return {
+      annotations: { [GPU_COUNT]: '2', [GPU_FRACTION]: `0.${tenths}` },
+      wants: fraction(2, tenths * 100),
+    };
+  }
+  return { annotations: {}, wants: null };
+}
+
+const fraction = (count: number, milli: number): Wants => ({ count, milli, mib: null });
+
+/** What an edit makes of a pod's annotations, as a merge patch: less, more, nonsense, or something that is nobody's business. */
+export function drawnEdit(pod: KubeObject, size: number): JsonObject {
+  const annotations = (changed: Record<string, string>): JsonObject => ({ metadata: { annotations: changed } });
+  const wants = pod.metadata.annotations?.[WANTS];
+  if (wants === undefined || size < 0.3) return annotations({ 'example.com/note': String(size) });
+  if (size < 0.45) return annotations({ [REQUEST]: '{"containers":{"main":{"fraction":"two"}}}' });
+  const { count, mib } = JSON.parse(wants) as Wants;
+  if (mib !== null) {
+    const edited = size < 0.8 ? Math.floor(mib / 2) : mib * 2;
+    return annotations({
+      [REQUEST]: JSON.stringify({ containers: { main: { count, memory: edited } } }),
+      [WANTS]: JSON.stringify({ count, milli: 0, mib: edited }),
+    });
+  }
+  const milli = size < 0.8 ? 50 : 950;
+  return annotations({
+    [REQUEST]: JSON.stringify({ containers: { main: { count, fraction: milli / 1000 } } }),
+    [WANTS]: JSON.stringify({ count, milli, mib: null }),
+  });
+}

@@ -1,0 +1,239 @@
+/**
+ * One bad day, from one seed: an API, one or two pairs of kube-scheduler and real extender, kubelets, users; on virtual time.
+ * First faults happen for `SPAN_MS`; then none do, and within `SETTLE_MS` everything that fits must be bound and the books must
+ * say what the objects say.
+ *
+ * A step is one entry of virtual time with every promise that it resolves: one turn of the real event loop, in which nothing
+ * else is waited for.
+ */
+import { mutatePod } from '../../admission/mutate.ts';
+import { SCHEDULER_NAME } from '../../core/names.ts';
+import { DEFAULT_DIALECT_OPTIONS } from '../../dialects/reading.ts';
+import { Api } from '../api/api.ts';
+import { ApiError } from '../api/errors.ts';
+import type { KubeObject } from '../api/object.ts';
+import { applyPatchOf, JSON_PATCH } from '../api/patch.ts';
+import type { Admission } from '../api/writes.ts';
+import { Kubelet } from '../kubelet.ts';
+import { BUGS } from './bugs.ts';
+import { Chance, EVERY_FAULT, type FaultFilter } from './chance.ts';
+import { Events } from './events.ts';
+import { DEFAULT_RATES, type Rates } from './faults.ts';
+import { Network } from './network.ts';
+import { LARGEST_MIB } from './nodes.ts';
+import { type Invariant, Oracle, type Violation } from './oracle.ts';
+import { Pair } from './pair.ts';
+import { Process, VirtualTime, WallClock } from './time.ts';
+import { Trace } from './trace.ts';
+import { PRIORITY_CLASSES } from './workload.ts';
+
+const SPAN_MS = 45_000;
+/** kube-scheduler looks again at a pod that nothing woke after 5 minutes, and it looks whether to look every 30 s */
+const SETTLE_MS = 400_000;
+/** streams that stand still, back-offs and pauses end within this */
+const CALM_MS = 45_000;
+const LOOK_MS = 5_000;
+const STILL_MS = 2_000;
+/** a world that does not end by itself */
+const MOST_STEPS = 200_000;
+
+export type WorldOptions = {
+  readonly seed: number;
+  readonly rates?: Partial<Rates>;
+  readonly filter?: FaultFilter;
+  /** name of a known bug to switch on */
+  readonly bug?: string | null;
+  readonly trace?: boolean;
+};
+
+export type WorldResult = {
+  readonly seed: number;
+  /** the first violation and the step at which it was seen; null: none */
+  readonly failure: (Violation & { readonly step: number; readonly atMs: number }) | null;
+  readonly steps: number;
+  /** virtual ms from the end of faults until all was settled */
+  readonly settledMs: number;
+  readonly pods: number;
+  readonly nodes: number;
+  readonly faults: readonly string[];
+  readonly checks: Readonly<Record<Invariant, number>>;
+  readonly hash: string;
+  readonly trace: readonly string[];
+};
+
+const admit: Admission = async ({ operation, route, object }) => {
+  if (operation !== 'CREATE' || route.resource.kind !== 'Pod' || route.subresource !== '') return object;
+  const mutation = mutatePod(object, route.namespace ?? '', {
+    schedulerNames: [SCHEDULER_NAME],
+    runtimeClassName: null,
+    runtimeClassExists: () => false,
+    largestDeviceMib: LARGEST_MIB,
+    dialects: DEFAULT_DIALECT_OPTIONS,
+  });
+  if (mutation.kind === 'refused') throw new ApiError('Forbidden', mutation.message);
+  return mutation.kind === 'patched' ? (applyPatchOf(JSON_PATCH, object, mutation.patch) as KubeObject) : object;
+};
+
+/** Runs one world to its end or its first violation. Never rejects for what happens inside. */
+export async function runWorld(options: WorldOptions): Promise<WorldResult> {
+  const world = new World(options);
+  await world.run();
+  return world.result();
+}
+
+class World {
+  readonly #options: WorldOptions;
+  readonly #time = new VirtualTime();
+  readonly #chance: Chance;
+  readonly #trace: Trace;
+  readonly #api: Api;
+  readonly #pairs: readonly Pair[];
+  readonly #oracle: Oracle;
+  readonly #kubelet: Kubelet;
+  #steps = 0;
+  #settledAt = 0;
+  #done = false;
+  #lookedAt = 0;
+
+  constructor(options: WorldOptions) {
+    this.#options = options;
+    const { seed } = options;
+    const time = this.#time;
+    const chance = new Chance(seed, options.filter ?? EVERY_FAULT);
+    const trace = new Trace(options.trace ?? false, () => time.now);
+    const rates: Rates = { ...DEFAULT_RATES, ...options.rates };
+    const bug = options.bug ? (BUGS[options.bug] ?? null) : null;
+    this.#chance = chance;
+    this.#trace = trace;
+    let uids = 0;
+    const server = new Process('api', time, new WallClock());
+    const api = new Api({
+      clock: server.clock,
+      newUid: () => `00000000-0000-4000-8000-${(++uids).toString(16).padStart(12, '0')}`,
+      admit,
+    });
+    this.#api = api;
+    const elects = chance.draw('world') < 0.75 || bug?.leadership === 'ignored';
+    const two = elects && (chance.draw('world') < 0.5 || bug?.leadership === 'ignored');
+    const network = new Network({
+      time,
+      chance,
+      trace,
+      api,
+      rates,
+      stalledUntil: new Map(),
+      onDone: (by, request, status) => {
+        if (
+          request.method === 'POST' &&
+          request.path.includes('/binding') &&
+          status === 201 &&
+          by.name.startsWith('extender-')
+        )
+          this.#oracle.bindingDone(by.name.slice('extender-'.length), elects);
+      },
+    });
+    const onThrow = (where: string, error: unknown): void =>
+      this.#oracle.report(
+        'exception',
+        `${where}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
+      );
+    const onAudit = (difference: string | null): void => {
+      this.#oracle.checks['answer-differs']++;
+      if (difference !== null) this.#oracle.report('answer-differs', difference);
+    };
+    const onBind = (uid: string): void => this.#oracle.bindTried(uid);
+    this.#pairs = (two ? ['a', 'b'] : ['a']).map(
+      (name) => new Pair({ name, elects, time, chance, trace, rates, network, bug, onThrow, onAudit, onBind }),
+    );
+    this.#oracle = new Oracle(
+      api.store,
+      () => time.now,
+      () => this.#pairs,
+    );
+    const kubelet = new Process('kubelet', time, new WallClock());
+    this.#kubelet = new Kubelet({
+      transport: network.transport(kubelet, { calls: false }),
+      clock: kubelet.clock,
+      rng: chance.rng('kubelet'),
+    });
+    const events = new Events({ api, time, chance, trace, rates, network, pairs: this.#pairs, span: SPAN_MS });
+    time.after(0, () => {
+      for (const [name, value] of Object.entries(PRIORITY_CLASSES)) void this.#createClass(name, value);
+      events.plan();
+      void this.#kubelet.start();
+      for (const pair of this.#pairs) pair.start();
+    });
+    time.after(SPAN_MS, () => this.#calm());
+  }
+
+  run(): Promise<void> {
+    return new Promise((resolve) => {
+      const turn = (): void => {
+        // what the step before set going has run to its end by now
+        if (this.#steps > 0) this.#check();
+        if (!this.#done && this.#oracle.violations.length === 0 && this.#step()) setImmediate(turn);
+        else resolve();
+      };
+      turn();
+    });
+  }
+
+  #step(): boolean {
+    this.#steps++;
+    if (this.#steps <= MOST_STEPS && this.#time.next()) return true;
+    this.#oracle.report('not-quiet', `${this.#steps} steps and no end`);
+    return false;
+  }
+
+  result(): WorldResult {
+    const [violation] = this.#oracle.violations;
+    return {
+      seed: this.#options.seed,
+      failure: violation === undefined ? null : { ...violation, step: this.#steps, atMs: this.#time.now },
+      steps: this.#steps,
+      settledMs: this.#settledAt - SPAN_MS,
+      pods: this.#api.store.table('v1/pods').size,
+      nodes: this.#api.store.table('v1/nodes').size,
+      faults: this.#chance.happened,
+      checks: this.#oracle.checks,
+      hash: this.#trace.hash,
+      trace: this.#trace.lines ?? [],
+    };
+  }
+
+  #check(): void {
+    this.#oracle.afterStep();
+    if (this.#time.now - this.#lookedAt >= 1_000) {
+      this.#lookedAt = this.#time.now;
+      this.#oracle.holdsInTime();
+    }
+  }
+
+  /** Nothing goes wrong from now on. */
+  #calm(): void {
+    this.#chance.stopFaults();
+    this.#trace.note('world', 'faults stop');
+    this.#time.after(CALM_MS, () => this.#look());
+  }
+
+  #look(): void {
+    const late = this.#time.now > SPAN_MS + SETTLE_MS;
+    const still = this.#time.now - this.#oracle.changedAt >= STILL_MS;
+    if (late || (still && !this.#oracle.unsettled())) {
+      this.#oracle.quiet();
+      this.#settledAt = this.#time.now;
+      this.#done = true;
+      return;
+    }
+    this.#time.after(LOOK_MS, () => this.#look());
+  }
+
+  async #createClass(name: string, value: number): Promise<void> {
+    await this.#api.handle({
+      method: 'POST',
+      path: '/apis/scheduling.k8s.io/v1/priorityclasses',
+      contentType: 'application/json',
+      body: Buffer.from(JSON.stringify({ metadata: { name }, value })),
+    });
+  }
+}
