@@ -449,3 +449,48 @@ describe('the books', () => {
     );
   });
 });
+
+describe('policies with foresight', () => {
+  it('pick the device where the next pods lose least, not the fullest one', () => {
+    addNode(node('a', 2));
+    const elsewhere = { ...pod('x', null).constraints, nodeSelector: { zone: 'elsewhere' } };
+    const only = (uuid: string) => ({ uuids: { allow: [uuid], deny: [] } });
+    for (const [nodePolicy, used] of [
+      ['pack', [700, 500]],
+      ['fgd', [600, 600]],
+    ] as const) {
+      books = new Books(picture, clock, { ...CONFIG, nodePolicy });
+      run(pod('p1', request([need(fraction(600))], only('GPU-a-0'))));
+      run(pod('p2', request([need(fraction(500))], only('GPU-a-1'))));
+      // what is typical takes 400, and 400 and 500 are left
+      for (let at = 0; at < 200; at++) filter(pod(`typical${at}`, fraction(400), { constraints: elsewhere }));
+      expect(run(pod('p3', fraction(100)))).toBe('a');
+      expect([nodePolicy, [...picture.nodes.get('a')!.ledger.usedMilli]]).toEqual([nodePolicy, used]);
+      for (const name of ['p1', 'p2', 'p3']) picture.removePod(`uid-${name}`);
+    }
+  });
+});
+
+describe('a pod without GPUs', () => {
+  const best = (each: PodFacts, offered = names()): string[] => {
+    const scores = books.prioritize(each, books.resolve(offered));
+    const most = Math.max(...scores.map(({ score }) => score));
+    return scores.filter(({ score }) => score === most).map(({ node: name }) => name);
+  };
+
+  it('goes where the node policy loses least, if all nodes offered have GPUs', () => {
+    addNode(node('a', 2), node('b', 2), node('c', 0, { managed: false }));
+    run(
+      pod('p1', fraction(500), {
+        constraints: { ...pod('x', null).constraints, nodeSelector: { 'kubernetes.io/hostname': 'b' } },
+      }),
+    );
+    expect(best(pod('q', null), ['a', 'b'])).toEqual(['b']);
+    expect(best(pod('q', null))).toEqual(['c']);
+  });
+
+  it('is not sent to a node without room for it', () => {
+    addNode(node('a', 2), node('b', 2, { allocatable: { cpu: 500, memory: 2 ** 38, pods: 110 } }));
+    expect(best(pod('q', null))).toEqual(['a']);
+  });
+});

@@ -3,15 +3,16 @@
  * between filter and bind, so filter itself holds what it promises, and no other call may come in between looking and holding.
  */
 import { LRUCache } from 'lru-cache';
-import { place } from '../core/gpu/fit.ts';
 import { gpuMilliOf } from '../core/gpu/gpu-milli.ts';
 import type { DevicePolicy, GpuRequest, NodePolicy } from '../core/gpu/request.ts';
 import { claimStands } from '../core/gpu/stands.ts';
 import { GPU_MILLI } from '../core/names.ts';
-import { judge, reasonOf } from '../core/placement/judge.ts';
+import { Forecast } from '../core/placement/forecast.ts';
+import { judge, placeOn, reasonOf } from '../core/placement/judge.ts';
 import type { NodeInfo } from '../core/placement/node-info.ts';
 import type { PodFacts } from '../core/placement/pod-facts.ts';
-import { type Shape, shapeKey, shapeOf } from '../core/placement/shape.ts';
+import type { Typical } from '../core/placement/policies/typical.ts';
+import { shapeKey, shapeOf } from '../core/placement/shape.ts';
 import { ShapeIndex } from '../core/placement/shape-index.ts';
 import type { ReasonCode } from '../core/reasons.ts';
 import type { Clock } from '../kube/ports.ts';
@@ -41,8 +42,10 @@ export type BooksConfig = {
   readonly envGuard: boolean;
 };
 
-/** Shapes kept: each costs about 12 bytes a node. */
-const SHAPES = 256;
+/** Memory for shapes, bytes. Policies that look at CPU have many: hundreds on a real trace of a thousand nodes. */
+const SHAPES_BYTES = 32 * 2 ** 20;
+/** What a shape keeps per node: score, ranking (up to twice that with the slack of both). */
+const SHAPE_BYTES_PER_NODE = 24;
 /** Pods without GPUs are not held; their last filter is remembered for bind, this many of them. */
 const SEEN_PODS = 10_000;
 /**
@@ -66,7 +69,9 @@ export class Books implements Decider {
   readonly picture: Picture;
   readonly #clock: Clock;
   readonly #config: BooksConfig;
-  readonly #shapes = new LRUCache<string, ShapeIndex>({ max: SHAPES });
+  readonly #forecast: Forecast;
+  #started = false;
+  readonly #shapes = new LRUCache<string, ShapeIndex>({ maxSize: SHAPES_BYTES });
   /** candidate at which preempt begins: where it stopped when it could not look at all of them */
   #preemptFrom = 0;
   readonly #seen = new LRUCache<string, PodFacts>({ max: SEEN_PODS });
@@ -76,8 +81,10 @@ export class Books implements Decider {
     { generation: number; offered: Offered; answer: FilterAnswer; fragmented: boolean }
   >();
 
-  constructor(picture: Picture, clock: Clock, config: BooksConfig) {
+  /** `typical`: what is typically asked, for those who know it beforehand; otherwise it is learnt from what arrives. */
+  constructor(picture: Picture, clock: Clock, config: BooksConfig, typical: Typical | null = null) {
     this.picture = picture;
+    this.#forecast = new Forecast(picture.nodes, typical);
     this.#clock = clock;
     this.#config = config;
   }
@@ -96,6 +103,7 @@ export class Books implements Decider {
 
   filter(pod: PodFacts, offeredNodes: OfferedNodes, shortList: number): FilterAnswer {
     const offered = this.#current(offeredNodes);
+    if (!this.#seen.has(pod.uid)) this.#forecast.arrived(pod);
     this.#seen.set(pod.uid, pod);
     const bound = this.picture.pod(pod.uid)?.nodeName ?? null;
     if (bound !== null) return answer(offered.includes(bound) ? [bound] : [], []);
@@ -119,8 +127,21 @@ export class Books implements Decider {
       const place = new Map(ranked.map((node, at) => [node, at]));
       return offered.names.map((node) => ({ node, score: Math.max(0, 10 - (place.get(node) ?? 10)) }));
     }
-    // a pod without GPUs leaves the nodes that have them to others
-    return offered.names.map((node) => ({ node, score: this.picture.nodes.get(node)?.facts?.managed ? 0 : 10 }));
+    return this.#withoutGpus(pod, offered);
+  }
+
+  /**
+   * A pod without GPUs leaves the nodes that have them to others. Where only such nodes are offered, the one that loses least
+   * by it, in the eyes of the node policy, is half as good.
+   */
+  #withoutGpus(pod: PodFacts, offered: Offered): readonly { node: string; score: number }[] {
+    const scores = offered.names.map((node) => ({
+      node,
+      score: this.picture.nodes.get(node)?.facts?.managed ? 0 : 10,
+    }));
+    if (pod.ask.kind !== 'none' || scores.some(({ score }) => score > 0)) return scores;
+    const best = this.#best(this.#index(pod, null), pod, offered, 1)[0]?.name;
+    return scores.map(({ node }) => ({ node, score: node === best ? 5 : 0 }));
   }
 
   preempt(pod: PodFacts, candidates: readonly PreemptCandidate[]): readonly PreemptAnswer[] {
@@ -273,9 +294,11 @@ export class Books implements Decider {
 
   /**
    * After the first sync: a nomination made by kube-scheduler whose victims are still terminating becomes an `awaiting` hold
-   * again, before anything is decided.
+   * again, before anything is decided. The first time, what runs already teaches what is typical here.
    */
   restoreAwaiting(): void {
+    if (!this.#started) for (const pod of this.picture.pods()) if (!pod.terminal) this.#forecast.known(pod);
+    this.#started = true;
     const nominated = [...this.picture.pods()].filter(
       (pod) => pod.nodeName === null && pod.nominatedNode !== null && !pod.terminating && !pod.terminal,
     );
@@ -348,12 +371,13 @@ export class Books implements Decider {
       : this.resolve(offered.names);
   }
 
-  #index(pod: PodFacts, request: GpuRequest): ShapeIndex {
+  #index(pod: PodFacts, request: GpuRequest | null): ShapeIndex {
     const key = shapeKey(pod, request, this.#config);
     let index = this.#shapes.get(key);
     if (index === undefined) {
-      index = new ShapeIndex(shapeOf(pod, request, this.#config, key), this.picture.nodes);
-      this.#shapes.set(key, index);
+      index = new ShapeIndex(shapeOf(pod, request, this.#config, key), this.picture.nodes, this.#forecast);
+      const size = Math.min(SHAPES_BYTES, 1024 + SHAPE_BYTES_PER_NODE * this.picture.nodes.slots);
+      this.#shapes.set(key, index, { size });
     }
     index.refresh();
     return index;
@@ -377,7 +401,7 @@ export class Books implements Decider {
       fits = this.#best(index, pod, offered, Math.max(1, shortList));
     }
     if (fits.length > 0) {
-      const claim = this.#claimOn(index.shape, request, fits[0]!);
+      const claim = this.#claimOn(index, fits[0]!);
       if (claim !== null) {
         const names = fits.map((node) => node.name);
         this.#hold(pod, names[0]!, claim, 'tentative', { ranked: names });
@@ -439,7 +463,7 @@ export class Books implements Decider {
     this.picture.dropHold(pod.uid);
     const index = this.#index(pod, request);
     if (this.#fitCode(index, pod, node) === null) {
-      const claim = this.#claimOn(index.shape, request, node);
+      const claim = this.#claimOn(index, node);
       if (claim !== null) {
         this.#hold(pod, node.name, claim, 'tentative', { ranked: [node.name] });
         return answer([node.name], []);
@@ -460,7 +484,7 @@ export class Books implements Decider {
       if (before?.cause === 'awaiting') this.picture.putHold(before);
       return { kind: 'refuse', code };
     }
-    const claim = this.#claimOn(index.shape, request, node);
+    const claim = this.#claimOn(index, node);
     if (claim === null) return { kind: 'refuse', code: 'gpu-full' };
     const hold = this.#hold(pod, node.name, claim, 'tentative', { ranked: [node.name] });
     this.picture.holds.move(hold, 'binding', this.#clock.monotonic());
@@ -472,8 +496,8 @@ export class Books implements Decider {
     return index.reason(node.slot) ?? node.lacks(pod.needs);
   }
 
-  #claimOn(shape: Shape, request: GpuRequest, node: NodeInfo) {
-    const placed = place(node.ledger, request, shape.devicePolicy, shape.devicePolicyRequired);
+  #claimOn({ shape }: ShapeIndex, node: NodeInfo) {
+    const placed = placeOn(shape, node, this.#forecast.outlook);
     return placed.fits ? placed.claim : null;
   }
 

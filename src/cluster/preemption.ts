@@ -3,10 +3,9 @@
  * a hold is nobody's victim. One node is answered, so that kube-scheduler nominates exactly the one whose devices we keep.
  */
 import type { Claim } from '../core/gpu/claim.ts';
-import { place } from '../core/gpu/fit.ts';
 import { peakOf } from '../core/gpu/peak.ts';
 import type { Work } from '../core/gpu/work.ts';
-import { allows } from '../core/placement/judge.ts';
+import { allows, placeOn } from '../core/placement/judge.ts';
 import type { NodeInfo, Occupant } from '../core/placement/node-info.ts';
 import type { PodFacts } from '../core/placement/pod-facts.ts';
 import type { Shape } from '../core/placement/shape.ts';
@@ -169,12 +168,7 @@ class NodeTrial implements Trial {
 
   claim(): Claim | null {
     if (!this.fits()) return null;
-    const placed = place(
-      this.#node.ledger,
-      this.#shape.request,
-      this.#shape.devicePolicy,
-      this.#shape.devicePolicyRequired,
-    );
+    const placed = placeOn(this.#shape, this.#node);
     return placed.fits ? placed.claim : null;
   }
 }

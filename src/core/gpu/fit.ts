@@ -12,7 +12,7 @@ import { linkWeight } from './policies/link.ts';
 import { packRank } from './policies/pack.ts';
 import { spreadRank } from './policies/spread.ts';
 import { refusalOf } from './refusal.ts';
-import type { DevicePolicy, GpuRequest } from './request.ts';
+import type { DevicePolicy, GpuRequest, ShareNeed } from './request.ts';
 import { type Choice, search } from './search.ts';
 import { mibOn, shareOn } from './share.ts';
 import { ensureRoom, newVerdict, type Verdict } from './verdict.ts';
@@ -187,7 +187,19 @@ function linkSum(ledger: DeviceLedger, choice: Choice): number {
   return sum;
 }
 
-function claimOf(ledger: DeviceLedger, request: GpuRequest, choice: Choice): Claim {
+/** Would one share of this container fit the device at `position`? The question that `verdict` asks of every device. */
+export function fitsDevice(ledger: DeviceLedger, request: GpuRequest, share: ShareNeed, position: number): boolean {
+  const device = ledger.devices[position]!;
+  return (
+    device.healthy &&
+    share.milli <= ledger.freeMilli(position) &&
+    mibOn(share, device.mib) <= ledger.freeMib(position) &&
+    (!isFiltered(request) || matches(request, device))
+  );
+}
+
+/** The claim for a choice made elsewhere, positions per container of the request. */
+export function claimOf(ledger: DeviceLedger, request: GpuRequest, choice: Choice): Claim {
   return {
     containers: request.containers.map(
       (need, container): ContainerClaim => ({

@@ -16,7 +16,7 @@ export function matches(request: GpuRequest, device: Device): boolean {
 /** A cluster has a handful of models and asks for each thousands of times: verdict per filter object and model. */
 const verdicts = new WeakMap<TextFilter, Map<string, boolean>>();
 
-function modelPasses(filter: TextFilter, model: string): boolean {
+export function modelPasses(filter: TextFilter, model: string): boolean {
   let known = verdicts.get(filter);
   if (known === undefined) {
     known = new Map();

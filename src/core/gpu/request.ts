@@ -38,7 +38,7 @@ export type TextFilter = { readonly allow: readonly string[]; readonly deny: rea
 export const DEVICE_POLICIES = ['pack', 'spread', 'link', 'numa'] as const;
 export type DevicePolicy = (typeof DEVICE_POLICIES)[number];
 
-export const NODE_POLICIES = ['pack', 'spread'] as const;
+export const NODE_POLICIES = ['pack', 'spread', 'fgd', 'muster'] as const;
 export type NodePolicy = (typeof NODE_POLICIES)[number];
 
 export type GpuRequest = {

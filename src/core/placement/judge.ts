@@ -1,16 +1,15 @@
 /** One shape on one node: a score if it fits, a reason if not, in one integer so that thousands of them cost nothing to keep. */
-import { fits, verdict } from '../gpu/fit.ts';
+import { claimOf, fits, type Placement, place, verdict } from '../gpu/fit.ts';
 import type { DeviceLedger } from '../gpu/ledger.ts';
 import { newVerdict } from '../gpu/verdict.ts';
 import type { Work } from '../gpu/work.ts';
 import { REASON_CODES, type ReasonCode } from '../reasons.ts';
 import type { NodeInfo } from './node-info.ts';
+import { BLIND, type Outlook } from './outlook.ts';
 import type { NodeFit } from './policies/node-fit.ts';
-import { packScore } from './policies/pack.ts';
-import { spreadScore } from './policies/spread.ts';
+import { FORESIGHT, isForesighted, SCORES } from './policies/node-policies.ts';
 import type { Shape } from './shape.ts';
-
-const POLICIES = { pack: packScore, spread: spreadScore } as const;
+import { weigh } from './weigh.ts';
 
 /** Preferred node affinity only breaks ties of the policy's score: it fills these low bits. */
 const PREFERENCE_LIMIT = 1024;
@@ -31,31 +30,62 @@ export function reasonOf(value: number): ReasonCode | null {
 const out = newVerdict();
 const fit: NodeFit = { openedIdle: 0, leftover: 0, nodeFill: 0 };
 
-/** What it cost is added to `spent`. ≥ 0: fits, higher is better (policy score × 1024 + preference); < 0: `reasonOf` it. Looks at GPUs and constraints, not at CPU and memory. */
-export function judge(shape: Shape, node: NodeInfo, spent: Work): number {
+/**
+ * ≥ 0: fits, higher is better (policy score × 1024 + preference); < 0: `reasonOf` it. Looks at GPUs and constraints, not at
+ * memory, and at CPU only to score. What it cost is added to `spent`.
+ */
+export function judge(shape: Shape, node: NodeInfo, spent: Work, outlook: Outlook = BLIND): number {
   spent.work++;
   const { facts, ledger } = node;
+  const { request, nodePolicy } = shape;
   if (facts === null) return refusal('node-unknown');
   if (!facts.managed) return refusal('node-unmanaged');
   const barred = shape.constraints.admits(facts);
   if (barred !== null) return refusal(barred);
-  if (node.useUnknown) return refusal('gpu-unknown-use');
-  const found = verdict(ledger, shape.request, shape.devicePolicy, shape.devicePolicyRequired, out);
-  spent.work += out.work;
-  if (!found) return refusal(out.reason!);
-  fit.openedIdle = out.opened;
-  fit.leftover = Math.floor(out.leftover / out.touched);
-  fit.nodeFill = fillAfter(ledger);
+  if (request === null) out.touched = 0;
+  else {
+    if (node.useUnknown) return refusal('gpu-unknown-use');
+    const found = verdict(ledger, request, shape.devicePolicy, shape.devicePolicyRequired, out);
+    spent.work += out.work;
+    if (!found) return refusal(out.reason!);
+  }
   const preference = Math.min(PREFERENCE_LIMIT - 1, Math.max(0, shape.constraints.preference(facts)));
-  return POLICIES[shape.nodePolicy](fit) * PREFERENCE_LIMIT + preference;
+  const score = isForesighted(nodePolicy)
+    ? weigh(FORESIGHT[nodePolicy], shape, node, outlook, out, spent)
+    : SCORES[nodePolicy](fitOf(ledger));
+  return score * PREFERENCE_LIMIT + preference;
+}
+
+/** The claim of the same decision on the chosen node. */
+export function placeOn(shape: Shape, node: NodeInfo, outlook: Outlook = BLIND): Placement {
+  const { request, nodePolicy, devicePolicy, devicePolicyRequired } = shape;
+  const { ledger } = node;
+  if (request === null) return { fits: false, reason: 'request-invalid' };
+  if (!shape.deviceByNodePolicy || request.containers.length > 1 || !isForesighted(nodePolicy))
+    return place(ledger, request, devicePolicy, devicePolicyRequired);
+  const chosen = newVerdict();
+  if (!verdict(ledger, request, devicePolicy, devicePolicyRequired, chosen))
+    return { fits: false, reason: chosen.reason! };
+  weigh(FORESIGHT[nodePolicy], shape, node, outlook, chosen, { work: 0 });
+  const positions = Array.from(chosen.positions.subarray(0, chosen.touched));
+  return { fits: true, claim: claimOf(ledger, request, [positions]), verdict: chosen };
+}
+
+function fitOf(ledger: DeviceLedger): NodeFit {
+  fit.openedIdle = out.touched === 0 ? 0 : out.opened;
+  fit.leftover = out.touched === 0 ? 0 : Math.floor(out.leftover / out.touched);
+  fit.nodeFill = fillAfter(ledger);
+  return fit;
 }
 
 /** The same answer without a score or a reason. */
 export function allows(shape: Shape, node: NodeInfo, spent: Work): boolean {
   const { facts, ledger } = node;
   spent.work++;
-  if (facts === null || !facts.managed || shape.constraints.admits(facts) !== null || node.useUnknown) return false;
-  const found = fits(ledger, shape.request, shape.devicePolicy, shape.devicePolicyRequired, out);
+  const { request } = shape;
+  if (request === null || facts === null || !facts.managed || node.useUnknown) return false;
+  if (shape.constraints.admits(facts) !== null) return false;
+  const found = fits(ledger, request, shape.devicePolicy, shape.devicePolicyRequired, out);
   spent.work += out.work;
   return found;
 }

@@ -32,8 +32,12 @@ type Entry = { readonly occupant: Occupant; readonly peak: Peak };
 export class NodeInfo {
   readonly name: string;
   readonly slot: number;
-  /** stamp of the last change that can alter a GPU verdict; written by the node table */
-  generation = 0;
+  /** what a policy found this node worth, and on what basis; forgotten at every change of the node */
+  readonly worth: { policy: object | null; basis: object | null; value: number } = {
+    policy: null,
+    basis: null,
+    value: 0,
+  };
   #facts: NodeFacts | null = null;
   #ledger = new DeviceLedger([]);
   /** 1000 × healthy devices */
@@ -99,6 +103,7 @@ export class NodeInfo {
   setFacts(facts: NodeFacts | null): boolean {
     const before = this.#facts;
     this.#facts = facts;
+    this.worth.basis = null;
     const devices = facts?.managed ? facts.devices : [];
     if (!sameDevices(devices, this.#ledger.devices)) {
       this.#ledger = new DeviceLedger(devices);
@@ -126,6 +131,7 @@ export class NodeInfo {
     const entry = this.#entries.get(uid);
     if (entry === undefined) return undefined;
     this.#entries.delete(uid);
+    this.worth.basis = null;
     const { occupant, peak } = entry;
     if (occupant.kind !== 'awaiting') this.#count(occupant.needs, -1);
     if (occupant.unclaimed) this.#unclaimed--;
@@ -162,6 +168,7 @@ export class NodeInfo {
   #enter(entry: Entry): void {
     const { occupant } = entry;
     this.#entries.set(occupant.uid, entry);
+    this.worth.basis = null;
     if (occupant.kind !== 'awaiting') this.#count(occupant.needs, 1);
     if (occupant.unclaimed) this.#unclaimed++;
   }

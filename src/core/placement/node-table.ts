@@ -1,22 +1,20 @@
-/**
- * All nodes, each in a slot (a small dense number that rankings and bit sets are indexed by), and the journal of which slots
- * changed when. A reader remembers the generation it has seen and asks for the slots changed since: that is what keeps a
- * decision from walking all nodes.
- */
-
+/** All nodes, each in a slot (a small dense number that rankings and bit sets are indexed by), and what changed when. */
+import { Journal } from './journal.ts';
 import { NameIndex } from './name-index.ts';
 import type { NodeFacts } from './node-facts.ts';
 import { NodeInfo, type Occupant } from './node-info.ts';
-
-/** Changes remembered one by one; a reader further behind looks at every node's stamp instead. */
-const JOURNAL = 8192;
+import { CPU } from './resources.ts';
 
 export class NodeTable {
   readonly #byName = new Map<string, NodeInfo>();
   readonly #slots: (NodeInfo | null)[] = [];
   readonly #vacated: number[] = [];
-  readonly #journal = new Int32Array(JOURNAL);
-  #generation = 0;
+  /** changes that can alter a GPU verdict */
+  readonly verdicts = new Journal();
+  /** these, and every change of what is free of other resources: for policies that look at CPU */
+  readonly loads = new Journal();
+  /** bound pods that left their node so far */
+  departed = 0;
   #version = 0;
   #ranks = new Int32Array(0);
   #ranksOf = 0;
@@ -25,7 +23,7 @@ export class NodeTable {
 
   /** Grows with every change that can alter a GPU verdict. */
   get generation(): number {
-    return this.#generation;
+    return this.verdicts.generation;
   }
 
   /** Grows when a name gets or loses its slot. */
@@ -74,35 +72,27 @@ export class NodeTable {
   setFacts(name: string, facts: NodeFacts | null): void {
     if (facts === null && !this.#byName.has(name)) return;
     const node = this.#ensure(name);
+    const before = node.facts?.allocatable;
     if (node.setFacts(facts)) this.#changed(node);
+    else if (before?.[CPU] !== facts?.allocatable[CPU]) this.loads.changed(node.slot);
     this.#dropIfVacant(node);
   }
 
   add(name: string, occupant: Occupant): void {
     const node = this.#ensure(name);
     if (node.add(occupant)) this.#changed(node);
+    else this.loads.changed(node.slot);
   }
 
   remove(name: string, uid: string): Occupant | undefined {
     const node = this.#byName.get(name);
     const occupant = node?.remove(uid);
     if (node === undefined || occupant === undefined) return undefined;
+    if (occupant.kind === 'bound') this.departed++;
     if (occupant.claim !== null || occupant.unclaimed) this.#changed(node);
+    else this.loads.changed(node.slot);
     this.#dropIfVacant(node);
     return occupant;
-  }
-
-  /** Calls `visit` with each slot changed after `since` (possibly more than once). A slot whose node is gone is visited too. */
-  changedSince(since: number, visit: (slot: number) => void): void {
-    const behind = this.#generation - since;
-    if (behind <= JOURNAL && behind <= this.#slots.length) {
-      for (let g = since + 1; g <= this.#generation; g++) visit(this.#journal[g % JOURNAL]!);
-      return;
-    }
-    for (let slot = 0; slot < this.#slots.length; slot++) {
-      const node = this.#slots[slot];
-      if (!node || node.generation > since) visit(slot);
-    }
   }
 
   #ensure(name: string): NodeInfo {
@@ -123,13 +113,11 @@ export class NodeTable {
     this.#slots[node.slot] = null;
     this.#vacated.push(node.slot);
     this.#version++;
-    this.#generation++;
-    this.#journal[this.#generation % JOURNAL] = node.slot;
+    this.#changed(node);
   }
 
   #changed(node: NodeInfo): void {
-    this.#generation++;
-    node.generation = this.#generation;
-    this.#journal[this.#generation % JOURNAL] = node.slot;
+    this.verdicts.changed(node.slot);
+    this.loads.changed(node.slot);
   }
 }

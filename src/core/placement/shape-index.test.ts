@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { fraction, memory, need, node, pod, request } from '../../../test/build/facts.ts';
 import type { GpuRequest } from '../gpu/request.ts';
+import { Forecast } from './forecast.ts';
 import { judge, reasonOf } from './judge.ts';
 import { NodeTable } from './node-table.ts';
 import { shapeOf } from './shape.ts';
@@ -19,7 +20,8 @@ beforeEach(() => {
   }
 });
 
-const indexOf = (gpu: GpuRequest): ShapeIndex => new ShapeIndex(shapeOf(pod('p', gpu), gpu, POLICIES, 'key'), table);
+const indexOf = (gpu: GpuRequest): ShapeIndex =>
+  new ShapeIndex(shapeOf(pod('p', gpu), gpu, POLICIES, 'key'), table, new Forecast(table));
 const notCompared = (index: ShapeIndex): string[] =>
   [...table.values()].filter(({ slot }) => index.reason(slot) === 'gpu-not-compared').map(({ name }) => name);
 /** 64 containers, no two alike: nearly milliseconds for each node */

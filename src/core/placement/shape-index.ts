@@ -5,11 +5,17 @@
  * A pod of many containers costs up to milliseconds per node, and everybody waits for the one thread. So a refresh spends a
  * fixed amount of work; nodes beyond it, in the order of their names, are left `gpu-not-compared` and are judged by the next
  * refreshes. Such a pod may get a node that is not the best one or be refused for now. What was not judged is never answered.
+ *
+ * A new outlook changes every score of a policy with foresight. They are taken over a bounded number at a time, so no call waits
+ * for it; until then some scores stand on the earlier outlook, each right for its moment.
  */
 import type { Work } from '../gpu/work.ts';
 import type { ReasonCode } from '../reasons.ts';
+import type { Forecast } from './forecast.ts';
+import type { Journal } from './journal.ts';
 import { judge, reasonOf, refusal } from './judge.ts';
 import type { NodeTable } from './node-table.ts';
+import { FORESIGHT, isForesighted } from './policies/node-policies.ts';
 import { Ranking } from './ranking.ts';
 import type { Shape } from './shape.ts';
 
@@ -20,6 +26,11 @@ import type { Shape } from './shape.ts';
 const REFRESH_WORK = 350_000;
 /** of a catching up: of refresh with what was left before, and of `compare` */
 const CATCH_UP_WORK = 100_000;
+/** Scores taken over to a new outlook per call, and the work after which it stops. */
+const TAKEN_OVER = 160;
+const TAKE_OVER_WORK = 20_000;
+/** Slots looked at for it: those that do not fit cost next to nothing. */
+const LOOKED_AT = 1280;
 
 const NOT_COMPARED = refusal('gpu-not-compared');
 
@@ -27,14 +38,22 @@ export class ShapeIndex {
   readonly shape: Shape;
   readonly ranking: Ranking;
   readonly #table: NodeTable;
+  readonly #forecast: Forecast;
+  readonly #journal: Journal;
   /** slots to be judged yet, in the order in which they will be */
   readonly #pending = new Set<number>();
   #seen = -1;
   #version = -1;
+  #basis: object | null = null;
+  #next = 0;
+  /** slots whose scores may stand on an earlier outlook */
+  #stale = 0;
 
-  constructor(shape: Shape, table: NodeTable) {
+  constructor(shape: Shape, table: NodeTable, forecast: Forecast) {
     this.shape = shape;
     this.#table = table;
+    this.#forecast = forecast;
+    this.#journal = isForesighted(shape.nodePolicy) ? table.loads : table.verdicts;
     this.ranking = new Ranking(() => table.ranks, table.slots);
   }
 
@@ -46,16 +65,20 @@ export class ShapeIndex {
   /** Brings verdicts and ranking up to the table's generation. Cost: one judgement per node changed since the last call. */
   refresh(): void {
     const table = this.#table;
+    const journal = this.#journal;
     const spent: Work = { work: 0 };
     const left = this.#pending.size > 0;
-    if (this.#seen < 0) this.#judgeAll(spent);
-    else if (this.#seen !== table.generation) {
-      table.changedSince(this.#seen, (slot) => this.#rejudge(slot, spent));
+    if (this.#seen < 0) {
+      this.#judgeAll(spent);
+      this.#basis = this.#latestBasis();
+    } else if (this.#seen !== journal.generation) {
+      journal.changedSince(this.#seen, (slot) => this.#rejudge(slot, spent));
       if (this.#version !== table.version) this.ranking.reorder();
     }
-    this.#seen = table.generation;
+    this.#seen = journal.generation;
     this.#version = table.version;
     if (left) this.#catchUp(this.#pending);
+    this.#takeOver();
   }
 
   /** The reason why the node in this slot does not fit, null when it does. Call `refresh` first. */
@@ -101,6 +124,32 @@ export class ShapeIndex {
 
   #judge(slot: number, spent: Work): number {
     const node = this.#table.at(slot);
-    return node === null ? refusal('node-unknown') : judge(this.shape, node, spent);
+    return node === null ? refusal('node-unknown') : judge(this.shape, node, spent, this.#forecast.outlook);
+  }
+
+  #latestBasis(): object | null {
+    const { nodePolicy } = this.shape;
+    return isForesighted(nodePolicy) ? FORESIGHT[nodePolicy].basis(this.#forecast.outlook) : null;
+  }
+
+  #takeOver(): void {
+    const basis = this.#latestBasis();
+    if (basis !== this.#basis) {
+      this.#basis = basis;
+      this.#stale = this.#table.slots;
+    }
+    if (this.#stale === 0) return;
+    const slots = this.#table.slots;
+    const spent: Work = { work: 0 };
+    let judged = 0;
+    for (let seen = 0; this.#stale > 0 && seen < LOOKED_AT; seen++) {
+      if (judged >= TAKEN_OVER || spent.work >= TAKE_OVER_WORK) return;
+      this.#next = this.#next + 1 < slots ? this.#next + 1 : 0;
+      this.#stale--;
+      // whether it fits does not depend on the outlook
+      if (this.ranking.value(this.#next) < 0) continue;
+      this.ranking.set(this.#next, this.#judge(this.#next, spent));
+      judged++;
+    }
   }
 }

@@ -7,29 +7,44 @@
 import type { DevicePolicy, GpuRequest, NodePolicy } from '../gpu/request.ts';
 import { type CompiledConstraints, compileConstraints, constraintsKey } from './constraints.ts';
 import type { PodFacts } from './pod-facts.ts';
+import { isForesighted } from './policies/node-policies.ts';
+import { CPU } from './resources.ts';
 
 export type PolicyDefaults = { readonly nodePolicy: NodePolicy; readonly devicePolicy: DevicePolicy };
 
 export type Shape = {
   readonly key: string;
-  readonly request: GpuRequest;
+  /** null: a pod without GPUs, which kube-scheduler places; we only say which nodes lose least by it */
+  readonly request: GpuRequest | null;
   readonly devicePolicy: DevicePolicy;
   readonly devicePolicyRequired: boolean;
   readonly nodePolicy: NodePolicy;
+  /** the node policy picks the device too: it does where nobody said how devices are picked */
+  readonly deviceByNodePolicy: boolean;
+  /** milli-cores; only policies with foresight look at it, for others it is 0 and not part of the shape */
+  readonly cpu: number;
   readonly constraints: CompiledConstraints;
 };
 
-export function shapeKey(pod: PodFacts, request: GpuRequest, defaults: PolicyDefaults): string {
-  return `${request.nodePolicy ?? defaults.nodePolicy}|${request.devicePolicy ?? defaults.devicePolicy}|${requestKey(request)}|${constraintsKey(pod.constraints)}`;
+export function shapeKey(pod: PodFacts, request: GpuRequest | null, defaults: PolicyDefaults): string {
+  const node = request?.nodePolicy ?? defaults.nodePolicy;
+  const foresight = isForesighted(node) ? `${pod.needs[CPU] ?? 0}${request?.devicePolicy == null ? '*' : ''}` : '';
+  const asked = request === null ? '-' : requestKey(request);
+  return `${node}${foresight}|${request?.devicePolicy ?? defaults.devicePolicy}|${asked}|${constraintsKey(pod.constraints)}`;
 }
 
-export function shapeOf(pod: PodFacts, request: GpuRequest, defaults: PolicyDefaults, key: string): Shape {
+export function shapeOf(pod: PodFacts, request: GpuRequest | null, defaults: PolicyDefaults, key: string): Shape {
+  const nodePolicy = request?.nodePolicy ?? defaults.nodePolicy;
+  const devicePolicy = request?.devicePolicy ?? defaults.devicePolicy;
+  const foresight = isForesighted(nodePolicy);
   return {
     key,
     request,
-    devicePolicy: request.devicePolicy ?? defaults.devicePolicy,
-    devicePolicyRequired: request.devicePolicyRequired,
-    nodePolicy: request.nodePolicy ?? defaults.nodePolicy,
+    devicePolicy,
+    devicePolicyRequired: request?.devicePolicyRequired ?? false,
+    nodePolicy,
+    deviceByNodePolicy: foresight && request?.devicePolicy === null && devicePolicy === 'pack',
+    cpu: foresight ? (pod.needs[CPU] ?? 0) : 0,
     constraints: compileConstraints(pod.constraints),
   };
 }

@@ -7,3 +7,6 @@ export type NodeFit = {
   /** fill of the whole node afterwards, 0…1000 */
   nodeFill: number;
 };
+
+/** Scores are in [0, SCORE_LIMIT): room for a preference below them in one 31-bit integer. */
+export const SCORE_LIMIT = 1 << 20;
