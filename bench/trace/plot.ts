@@ -38,6 +38,8 @@ export function plotCurves(title: string, curves: readonly Curve[]): string {
   });
   // it only says how a page lays the figure out
   figure.querySelector('style')?.remove();
+  figure.setAttribute('role', 'img');
+  figure.setAttribute('aria-label', `GPUs allocated over GPU demand arrived, ${title}`);
   figure.setAttribute('xmlns', 'http://www.w3.org/2000/svg');
   return `${figure.outerHTML}\n`;
 }

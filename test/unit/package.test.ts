@@ -56,7 +56,9 @@ describe('the packed package', () => {
   it('holds compiled code, manifests and docs, and no test or source', () => {
     const paths = packed.files.map(({ path }) => path);
     expect(
-      paths.filter((path) => !/^(dist\/.*\.js|deploy\/.*|docs\/.*\.(md|svg)|README\.md|package\.json|LICENSE)$/.test(path)),
+      paths.filter(
+        (path) => !/^(dist\/.*\.js|deploy\/.*|docs\/.*\.(?:md|svg)|README\.md|package\.json|LICENSE)$/.test(path),
+      ),
     ).toEqual([]);
     expect(paths.filter((path) => /test|spec|bench/.test(path))).toEqual([]);
     expect(paths).toEqual(
