@@ -16,7 +16,6 @@ import type { NodeFacts } from '../core/placement/node-facts.ts';
 import type { PodFacts } from '../core/placement/pod-facts.ts';
 import { Delivered } from '../kube/delivered.ts';
 import { Books, type BooksConfig } from './books.ts';
-import type { FilterAnswer } from './decider.ts';
 import { Picture } from './picture.ts';
 import type { PdbObject } from './project-pdb.ts';
 
@@ -321,7 +320,7 @@ class World {
       const probe = pod(`probe-${milli}`, fraction(milli), { priority: 9 });
       const ours = this.books.filter(probe, this.books.resolve(NODES), 8);
       const theirs = other.filter(probe, other.resolve(NODES), 8);
-      expect(byNode(theirs), 'another order of arrival').toEqual(byNode(ours));
+      expect(theirs, 'another order of arrival').toEqual(ours);
       const candidates = NODES.map((name) => ({ node: name, victims: null }));
       expect(other.preempt(probe, candidates)).toEqual(this.books.preempt(probe, candidates));
       this.picture.dropHold(probe.uid);
@@ -367,11 +366,6 @@ const item = (name: string, uid: string, version: number, object: unknown) => ({
   resourceVersion: String(version),
   object,
 });
-
-/** Refusals leave as a JSON object: their order says nothing (an answer given before is given again for the same set of names). */
-function byNode({ fits, refused }: FilterAnswer): object {
-  return { fits, refused: refused.toSorted((a, b) => (a.node < b.node ? -1 : 1)) };
-}
 
 function pictureOf(truth: World['truth'], order: <T>(list: readonly T[]) => readonly T[]): Picture {
   const picture = new Picture();

@@ -438,17 +438,17 @@ export class Books implements Decider {
     }
     const refused: Refusal[] = [];
     let byShapeAlone = awaiting === null && !index.incomplete;
-    for (let at = 0; at < offered.count; at++) {
-      const node = this.picture.nodes.at(offered.slots[at]!);
-      let code: ReasonCode = 'node-unknown';
-      if (node !== null) {
-        const shapeCode = index.reason(node.slot);
-        if (shapeCode === null) byShapeAlone = false;
-        code =
-          node.name === awaiting?.node ? 'victims-terminating' : (shapeCode ?? node.lacks(pod.needs) ?? 'gpu-full');
-      }
-      refused.push({ node: node?.name ?? offered.nameAt(at), code });
+    // in node-name order, whatever the order of the offer: the answer may be given again for the same set of names
+    for (const slot of this.picture.nodes.ordered) {
+      if (!offered.has(slot)) continue;
+      const node = this.picture.nodes.at(slot)!;
+      const shapeCode = index.reason(slot);
+      if (shapeCode === null) byShapeAlone = false;
+      const code =
+        node.name === awaiting?.node ? 'victims-terminating' : (shapeCode ?? node.lacks(pod.needs) ?? 'gpu-full');
+      refused.push({ node: node.name, code });
     }
+    for (const node of offered.unknown()) refused.push({ node, code: 'node-unknown' });
     const result = answer([], refused);
     const fragmented = refused.some((refusal) => refusal.code === 'gpu-fragmented');
     if (byShapeAlone) this.#hopeless.set(index, { generation, offered, answer: result, fragmented });

@@ -63,6 +63,14 @@ export class Offered implements OfferedNodes {
     return node?.name ?? this.names[at]!;
   }
 
+  /** Names that no node has, sorted. */
+  unknown(): string[] {
+    if (this.#isSet) return [];
+    const names: string[] = [];
+    for (let at = 0; at < this.slots.length; at++) if (this.slots[at]! < 0) names.push(this.nameAt(at));
+    return names.sort();
+  }
+
   includes(name: string): boolean {
     const slot = this.version === this.#table.version ? this.#table.get(name)?.slot : undefined;
     return slot === undefined ? this.names.includes(name) : this.has(slot);

@@ -17,6 +17,7 @@ export class NodeTable {
   departed = 0;
   #version = 0;
   #ranks = new Int32Array(0);
+  #ordered = new Int32Array(0);
   #ranksOf = 0;
   readonly #names = new NameIndex();
   #namesOf = 0;
@@ -38,13 +39,14 @@ export class NodeTable {
 
   /** Position of each slot in node-name order: what equal scores are decided by. Sorted when asked after names came or went. */
   get ranks(): Int32Array {
-    if (this.#ranksOf !== this.#version) {
-      this.#ranksOf = this.#version;
-      this.#ranks = new Int32Array(this.#slots.length);
-      const names = [...this.#byName.keys()].sort();
-      for (let rank = 0; rank < names.length; rank++) this.#ranks[this.#byName.get(names[rank]!)!.slot] = rank;
-    }
+    this.#sort();
     return this.#ranks;
+  }
+
+  /** Slots in use in node-name order: the inverse of `ranks`. */
+  get ordered(): Int32Array {
+    this.#sort();
+    return this.#ordered;
   }
 
   /** Node names as bytes → slots. Built when asked after names came or went. */
@@ -93,6 +95,15 @@ export class NodeTable {
     else this.loads.changed(node.slot);
     this.#dropIfVacant(node);
     return occupant;
+  }
+
+  #sort(): void {
+    if (this.#ranksOf === this.#version) return;
+    this.#ranksOf = this.#version;
+    const names = [...this.#byName.keys()].sort();
+    this.#ordered = Int32Array.from(names, (name) => this.#byName.get(name)!.slot);
+    this.#ranks = new Int32Array(this.#slots.length);
+    for (let rank = 0; rank < names.length; rank++) this.#ranks[this.#ordered[rank]!] = rank;
   }
 
   #ensure(name: string): NodeInfo {
