@@ -36,7 +36,8 @@ export class NodeCapacity {
   /** A node changed: its status is compared and, if need be, written. */
   touch(name: string): void {
     // compared at once: nearly every event is a heartbeat of a node that is right already
-    if (this.#stopped || !this.#options.mayWrite() || this.#patch(name) === null) return;
+    if (this.#stopped || !this.#options.mayWrite()) return;
+    if (this.#patch(name) === null) return void this.#failures.delete(name);
     this.#due.add(name);
     this.#pump();
   }

@@ -11,8 +11,6 @@ let stand: Stand;
 beforeAll(async () => {
   stand = await Stand.start({
     apiProxy: true,
-    webhook: false,
-    settings: { envGuard: false },
     nodes: [
       { name: 'labels', source: 'gfd', devices: devicesOf(2, 'NVIDIA-A100', 40960) },
       { name: 'agent', source: 'annotation', devices: devicesOf(2, 'Tesla T4', 15360) },
