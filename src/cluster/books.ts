@@ -32,6 +32,7 @@ import { Offered } from './offered.ts';
 import { passThrough } from './pass-through.ts';
 import type { Picture } from './picture.ts';
 import { correctVictims, reservedClaim } from './preemption.ts';
+import { podsToWake, WAKE_VISITS } from './waking.ts';
 
 export type BooksConfig = {
   readonly nodePolicy: NodePolicy;
@@ -55,13 +56,6 @@ const SEEN_PODS = 10_000;
 const AWAIT_MS = 30_000;
 /** Refused pods that the informer does not know are counted as waiting for so long, ms. */
 const STRANGER_MS = 60_000;
-/** A refused pod that fits by now is woken if kube-scheduler has not asked again for so long, ms; then ever more rarely, up to the second. */
-const WAKE_AFTER_MS = 1_500;
-const WAKE_RAREST_MS = 60_000;
-/** Bounds of one round of waking: pods looked at, pods woken, nodes looked at for each. */
-const WAKE_LOOKS = 100;
-const WAKE_AT_ONCE = 20;
-const WAKE_VISITS = 32;
 /** A landed Binding that the informer does not show for so long is read back, ms. */
 const LANDED_OVERDUE_MS = 30_000;
 
@@ -241,27 +235,9 @@ export class Books implements Decider {
     return hold.victims.some((uid) => this.picture.pod(uid)?.terminating);
   }
 
-  /**
-   * Refused pods that would fit somewhere by now. kube-scheduler tries a waiting pod when it sees something freed; if it saw that
-   * before our watch did, we refused, and nothing would make it try again for minutes. Most often it has tried again by itself;
-   * so only pods that were not heard of for a while are named, each more and more rarely (in-tree rules may be in the way).
-   */
+  /** Refused pods that would fit somewhere by now and that kube-scheduler does not try by itself (waking.ts). Call about once a second. */
   toWake(): readonly PodFacts[] {
-    const now = this.#clock.monotonic();
-    const woken: PodFacts[] = [];
-    let looked = 0;
-    for (const [uid, refusal] of this.picture.refused()) {
-      if (looked >= WAKE_LOOKS || woken.length >= WAKE_AT_ONCE || now - refusal.since < WAKE_AFTER_MS) break;
-      const pod = this.picture.pod(uid);
-      if (pod === undefined || now - refusal.wokenAt < Math.min(WAKE_AFTER_MS * 2 ** refusal.wakes, WAKE_RAREST_MS))
-        continue;
-      looked++;
-      if (!this.#fitsSomewhere(pod)) continue;
-      refusal.wakes++;
-      refusal.wokenAt = now;
-      woken.push(pod);
-    }
-    return woken;
+    return podsToWake(this.picture, this.#clock.monotonic(), (pod) => this.#fitsSomewhere(pod));
   }
 
   #fitsSomewhere(pod: PodFacts): boolean {
