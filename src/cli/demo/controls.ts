@@ -16,10 +16,12 @@ export type ControlParts = {
 
 export class Controls {
   readonly #parts: ControlParts;
-  ui: ViewState = { marked: 0, paused: false, help: false };
+  ui: ViewState;
 
   constructor(parts: ControlParts) {
     this.#parts = parts;
+    // the first nodes of the mix fill last: draining the second shows something
+    this.ui = { marked: Math.min(1, parts.story.state.nodes.length - 1), paused: false, help: false };
   }
 
   act(action: Action): void {

@@ -46,7 +46,7 @@ export type ExtenderChange =
   | { readonly state: 'started'; readonly pid: number }
   /** its books are read from the API: healthy devices in them, time since its start */
   | { readonly state: 'rebuilt'; readonly pid: number; readonly devices: number; readonly ms: number }
-  | { readonly state: 'deciding'; readonly pid: number; readonly leadership: string }
+  | { readonly state: 'deciding'; readonly pid: number /** why it decides */; readonly leadership: string }
   | { readonly state: 'ended'; readonly pid: number; readonly how: string };
 
 /** `atMs`: since the demo began. */

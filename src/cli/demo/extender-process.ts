@@ -39,6 +39,7 @@ const PROBE_TIMEOUT_MS = 1_000;
 const RESTART_MS = 1_500;
 const DRAIN_MS = 3_000;
 const WORDS_KEPT = 2_000;
+const DECIDING = 'deciding: ';
 const LISTENS = /listens on (http:\S+)/;
 
 export const startDemoExtender: StartExtender = async (place) => {
@@ -152,8 +153,8 @@ class ExtenderProcess implements RunningExtender {
           this.#place.onChange({ state: 'rebuilt', pid, devices, ms });
         }
         const leadership = answer.text.split('\n')[1] ?? '';
-        if (leadership.startsWith('deciding')) {
-          this.#place.onChange({ state: 'deciding', pid, leadership });
+        if (leadership.startsWith(DECIDING)) {
+          this.#place.onChange({ state: 'deciding', pid, leadership: leadership.slice(DECIDING.length) });
           return;
         }
       }

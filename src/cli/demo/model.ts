@@ -287,13 +287,13 @@ function extenderChanged(draft: Draft, change: ExtenderChange, atMs: number): vo
     case 'rebuilt': {
       const claims = [...draft.pods.values()].filter((pod) => pod.held.length > 0).length;
       const seconds = (change.ms / 1000).toFixed(1);
-      const text = `its books: ${change.devices} GPUs, claims of ${claims} pods, read from the API in ${seconds} s`;
+      const text = `its books: ${change.devices} GPUs, claims of ${claims} pods, read from the API ${seconds} s after its start`;
       if (kills > 0) say(draft, atMs, 'rebuilt', text);
       break;
     }
     case 'deciding':
       draft.extender = { state: 'deciding', pid, kills };
-      say(draft, atMs, 'leader', `extender pid ${pid} ${change.leadership}`);
+      say(draft, atMs, 'leader', `extender pid ${pid} decides: ${change.leadership}`);
       break;
     case 'ended':
       draft.extender = { state: 'down', pid, kills: kills + 1 };

@@ -10,13 +10,12 @@ import { clock, type PanelProps, type View } from './view.ts';
 const ABOUT = ['GPU fractions on the stock kube-scheduler', 'GPU fractions, stock kube-scheduler', 'GPU fractions', ''];
 const NAME = ' Muster';
 const BETWEEN = '  ';
+const NARROW = 60;
 
-function extenderText({ state, pid }: ExtenderView, paint: Paint): [text: string, painted: string] {
-  const text = {
-    starting: `◐ extender ${pid} reads the API`,
-    deciding: `● extender ${pid} decides`,
-    down: `✖ extender ${pid} is dead`,
-  }[state];
+function extenderText({ state, pid }: ExtenderView, narrow: boolean, paint: Paint): [text: string, painted: string] {
+  const sign = { starting: '◐', deciding: '●', down: '✖' }[state];
+  const does = { starting: 'reads the API', deciding: 'decides', down: 'is dead' }[state];
+  const text = narrow ? `${sign} extender` : `${sign} extender ${pid} ${does}`;
   const colour = { starting: paint.yellow, deciding: paint.green, down: paint.red }[state];
   return [text, colour(text)];
 }
@@ -25,7 +24,7 @@ export function Header({ view, layout, paint }: PanelProps): ReactElement {
   const { state, elapsedMs, forSeconds } = view;
   const { columns } = layout;
   const time = `${clock(elapsedMs)}${forSeconds === null ? '' : ` / ${clock(forSeconds * 1000)}`}`;
-  const [extender, extenderPainted] = extenderText(state.extender, paint);
+  const [extender, extenderPainted] = extenderText(state.extender, columns < NARROW, paint);
   const paused = view.ui.paused ? 'PAUSED  ' : '';
   const right = `${paused}${extender}  ${time} `;
   const room = columns - NAME.length - [...right].length - BETWEEN.length - 1;
