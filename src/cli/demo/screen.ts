@@ -8,6 +8,8 @@ import { Terminal, type TerminalStreams } from './terminal.ts';
 import { App } from './view/app.ts';
 
 const FRAME_MS = 200;
+/** of one core at most, for drawing: large pictures are drawn less often */
+const DRAWING_SHARE = 0.1;
 
 export type Screen = { close(): void };
 
@@ -49,16 +51,18 @@ export async function watchOnScreen(streams: TerminalStreams, parts: ScreenParts
     controls.act(action);
     draw();
   };
+  let timer: NodeJS.Timeout | null = null;
   const frame = (): void => {
+    const began = performance.now();
     podsPerSecond = rate.next(story.elapsedMs, story.state.placed);
     draw();
+    timer = setTimeout(frame, Math.max(FRAME_MS, (performance.now() - began) / DRAWING_SHARE));
   };
   const terminal = await Terminal.open(streams, draw);
-  const timer = setInterval(frame, FRAME_MS);
   frame();
   return {
     close() {
-      clearInterval(timer);
+      if (timer !== null) clearTimeout(timer);
       terminal.close();
     },
   };

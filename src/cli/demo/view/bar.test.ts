@@ -45,8 +45,8 @@ describe('a device bar', () => {
 
   it('turns red all over when it is over 100 %', () => {
     expect(cells(colourBar([segment('audio', 0.9), segment('chat', 0.2)], 2, true))).toEqual([
-      [196, 196, '!'],
-      [196, 196, '!'],
+      [231, 196, '!'],
+      [231, 196, '!'],
     ]);
   });
 

@@ -15,15 +15,17 @@ export const WHOLE = '■';
 const FREE = 237;
 const GROUND = 234;
 const OVER = 196;
+const OVER_LETTERS = 231;
 export const FREE_LETTER = '·';
 
-const cell = (front: number, back: number, text: string) => `\x1b[38;5;${front};48;5;${back}m${text}`;
+const paint = (front: number, back: number) => `\x1b[38;5;${front};48;5;${back}m`;
+const PLAIN = '\x1b[39;49m';
 
 /** @param width cells. @param over more was given away than there is: red all over. */
 export function colourBar(segments: readonly Segment[], width: number, over: boolean): string {
   const [first] = segments;
-  if (over) return `${cell(OVER, OVER, '!'.repeat(width))}\x1b[39;49m`;
-  if (first?.whole) return `${cell(colourOf(first.team), GROUND, WHOLE.repeat(width))}\x1b[39;49m`;
+  if (over) return `${paint(OVER_LETTERS, OVER)}${'!'.repeat(width)}${PLAIN}`;
+  if (first?.whole) return `${paint(colourOf(first.team), GROUND)}${WHOLE.repeat(width)}${PLAIN}`;
   const units = width * 8;
   // colour of each eighth of a cell
   const eighths: number[] = Array.from({ length: units }, () => FREE);
@@ -34,15 +36,19 @@ export function colourBar(segments: readonly Segment[], width: number, over: boo
     begin = end;
   }
   let text = '';
+  let style = '';
   for (let at = 0; at < units; at += 8) {
     const inside = eighths.slice(at, at + 8);
     const left = inside[0]!;
     const change = inside.findIndex((colour) => colour !== left);
+    const wanted = paint(left, change < 0 ? left : inside[7]!);
+    // said once for equal cells: every change costs the terminal, and ink before it
+    if (wanted !== style) text += wanted;
+    style = wanted;
     // a full cell is a character, so that it is there where a copy of the screen keeps no colours
-    if (change < 0) text += cell(left, left, left === FREE ? ' ' : FULL);
-    else text += cell(left, inside[7]!, EIGHTHS[change]!);
+    text += change < 0 ? (left === FREE ? ' ' : FULL) : EIGHTHS[change]!;
   }
-  return `${text}\x1b[39;49m`;
+  return `${text}${PLAIN}`;
 }
 
 /** The same without colours. */
