@@ -5,7 +5,7 @@ import { createElement } from 'react';
 import { describe, expect, it } from 'vitest';
 import type { DemoEvent, NodeRow, PodFacts } from '../events.ts';
 import { type Action, KEYS } from '../keys.ts';
-import { type DemoState, initialState, reduce } from '../model.ts';
+import { type DemoState, initialState, type LineKind, reduce } from '../model.ts';
 import { App, type AppProps } from './app.ts';
 import { shownLines } from './events.ts';
 import { firstShown } from './nodes.ts';
@@ -212,10 +212,15 @@ describe('of more nodes than there is room for', () => {
 });
 
 describe('of more lines than there is room for', () => {
-  const line = (atMs: number, notable: boolean) => ({ atMs, kind: 'bound', text: '', notable }) as const;
+  const line = (atMs: number, notable: boolean, kind: LineKind = 'bound') => ({ atMs, kind, text: '', notable });
   it.each([
     ['the newest', [line(1, false), line(2, false), line(3, false)], [3, 2]],
     ['a rare one and the newest', [line(1, true), line(2, false), line(3, false)], [3, 1]],
+    [
+      'rare ones of each kind before more of one',
+      [line(-1, true, 'killed'), line(1, true, 'preempted'), line(2, true, 'preempted')],
+      [2, -1],
+    ],
     ['no rare one of long ago', [line(-40_000, true), line(2, false), line(3, false)], [3, 2]],
     ['rare ones only where there is nothing else', [line(1, true), line(2, true), line(3, true)], [3, 2]],
   ])('it shows %s', (_what, lines, expected) => {

@@ -25,13 +25,18 @@ function colourOf(kind: LineKind, paint: Paint): (text: string) => string {
   }
 }
 
-/** At most `room` lines, newest first: notable ones of the last half minute, and at least one of the others. */
+/**
+ * At most `room` lines, newest first: of the last half minute the newest of each notable kind, then more of them; and at least one of
+ * the others.
+ */
 export function shownLines(all: readonly EventLine[], nowMs: number, room: number): EventLine[] {
-  const notable = all.filter((line) => line.notable && line.atMs > nowMs - NOTABLE_FOR_MS);
-  const others = all.filter((line) => !line.notable);
-  const kept = notable.slice(-Math.max(0, others.length > 0 && room > 1 ? room - 1 : room));
-  const filled = room > kept.length ? others.slice(kept.length - room) : [];
-  return [...kept, ...filled].sort((a, b) => b.atMs - a.atMs);
+  const newestFirst = all.toReversed();
+  const notable = newestFirst.filter((line) => line.notable && line.atMs > nowMs - NOTABLE_FOR_MS);
+  const others = newestFirst.filter((line) => !line.notable);
+  const firsts = new Set([...Map.groupBy(notable, (line) => line.kind).values()].map(([first]) => first));
+  const ranked = [...notable.filter((line) => firsts.has(line)), ...notable.filter((line) => !firsts.has(line))];
+  const kept = ranked.slice(0, others.length > 0 && room > 1 ? room - 1 : room);
+  return [...kept, ...others.slice(0, room - kept.length)].sort((a, b) => b.atMs - a.atMs);
 }
 
 export function Events({ view, layout, paint, width }: PanelProps & { readonly width: number }): ReactElement | null {

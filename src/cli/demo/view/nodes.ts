@@ -1,6 +1,6 @@
 /** A line per node with a bar per device; as many nodes as there is room for, the marked one among them; and what the bars mean. */
 import type { ReactElement } from 'react';
-import { TEAMS } from '../load.ts';
+import { TEAMS, URGENT_TEAM } from '../load.ts';
 import { fillOf, type NodeState, sharesOf } from '../model.ts';
 import { percent } from '../plain.ts';
 import { colourBar, FREE_LETTER, plainBar, type Segment, WHOLE } from './bar.ts';
@@ -56,12 +56,13 @@ export function firstShown(marked: number, shown: number, count: number): number
 
 /** What the bars mean. */
 export function legendLine(paint: Paint): string {
+  const teams = [...TEAMS, URGENT_TEAM];
   if (!paint.colour) {
-    const teams = TEAMS.map((team) => `${letterOf(team)} ${team}`).join(' ');
-    return ` A bar is a GPU: ${teams} ${FREE_LETTER} free; CAPITALS have all of it`;
+    const letters = teams.map((team) => `${letterOf(team)} ${team}`).join(' ');
+    return ` A bar is a GPU: ${letters} ${FREE_LETTER} free; CAPITALS whole`;
   }
-  const teams = TEAMS.map((team) => paint.tint(colourOf(team), `█ ${team}`)).join(' ');
-  return ` ${paint.dim('A bar is a GPU:')} ${teams} ${paint.dim(`· █▌ shares, ${WHOLE}${WHOLE} all of it`)}`;
+  const blocks = teams.map((team) => paint.tint(colourOf(team), `█ ${team}`)).join(' ');
+  return ` ${paint.dim('A bar is a GPU:')} ${blocks} ${paint.dim(`· ${WHOLE}${WHOLE}${WHOLE} a whole GPU`)}`;
 }
 
 export function Nodes({ view, layout, paint }: PanelProps): ReactElement {
