@@ -175,7 +175,7 @@ describe('the model', () => {
     expect(again.extender).toEqual({ state: 'deciding', pid: 8, kills: 1 });
     expect(seen(again).lines).toEqual([
       'started a new extender, pid 8, reads the cluster from the API',
-      'rebuilt its books: 3 GPUs, claims of 1 pods, read from the API 0.9 s after its start',
+      'rebuilt its books, from the API alone, after 0.9 s: 3 GPUs; 1 pods there hold claims',
       'leader extender pid 8 decides: host holds the Lease',
     ]);
   });

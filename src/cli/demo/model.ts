@@ -287,7 +287,7 @@ function extenderChanged(draft: Draft, change: ExtenderChange, atMs: number): vo
     case 'rebuilt': {
       const claims = [...draft.pods.values()].filter((pod) => pod.held.length > 0).length;
       const seconds = (change.ms / 1000).toFixed(1);
-      const text = `its books: ${change.devices} GPUs, claims of ${claims} pods, read from the API ${seconds} s after its start`;
+      const text = `its books, from the API alone, after ${seconds} s: ${change.devices} GPUs; ${claims} pods there hold claims`;
       if (kills > 0) say(draft, atMs, 'rebuilt', text);
       break;
     }
