@@ -96,7 +96,9 @@ describe.skipIf(!hasScript())('the demo on a terminal (skipped without the `scri
       await played.until(/load +30 pods more, at once/);
       played.type('k');
       const [, killed] = await played.until(/killed +extender pid (\d+) \(SIGKILL\)/);
-      await played.until(/rebuilt +its books, from the API alone, after \d+\.\d s: 30 GPUs; \d+ pods there hold claims/);
+      await played.until(
+        /rebuilt +its books, from the API alone, after \d+\.\d s: 30 GPUs; \d+ pods there hold claims/,
+      );
       const [, deciding] = await played.until(/leader +extender pid (\d+) decides: \S+ holds the Lease/);
       expect(deciding).not.toBe(killed);
       played.type('d');
