@@ -7,13 +7,14 @@ import { discovery } from './discovery.ts';
 import { ApiError, badRequest } from './errors.ts';
 import { listResponse, page } from './list.ts';
 import { isObject, type JsonObject, type KubeObject, storeKey, timestamp } from './object.ts';
-import { resourceId } from './resources.ts';
+import { groupVersion, resourceId } from './resources.ts';
 import { parseRoute, RESOURCE_IDS, type Route } from './route.ts';
 import { parseSelection } from './selectors.ts';
 import { encoded, Store } from './store.ts';
 import { watchResponse } from './watch.ts';
-import { type ApiRequest, type ApiResponse, failure, jsonText, success } from './wire.ts';
-import { type Admission, Writes } from './writes.ts';
+import { type ApiRequest, type ApiResponse, failure, json, jsonText, success } from './wire.ts';
+import { asked } from './writes/writing.ts';
+import { type Admission, type ManagedFields, Writes } from './writes.ts';
 
 export type ApiOptions = {
   readonly clock: Clock;
@@ -22,6 +23,8 @@ export type ApiOptions = {
   /** what ends generated names, five characters; default: taken from `newUid` */
   readonly newSuffix?: () => string;
   readonly admit?: Admission;
+  /** whose writes are kept in `managedFields`; default `applied`, which costs nothing where nobody applies */
+  readonly managedFields?: ManagedFields;
   /** changes kept per resource for watches that resume */
   readonly historySize?: number;
   readonly bookmarkEveryMs?: number;
@@ -50,6 +53,7 @@ export class Api {
       newUid,
       newSuffix: options.newSuffix ?? (() => newUid().replaceAll('-', '').slice(-5)),
       admit: options.admit ?? null,
+      managedFields: options.managedFields ?? 'applied',
     });
     const metadata = (name: string) => ({
       name,
@@ -110,35 +114,58 @@ export class Api {
     const { method } = request;
     if (route.name === '') {
       if (method === 'GET') return this.#collection(route);
-      if (method === 'POST') return jsonText(201, encoded(await this.#writes.create(route, parseBody(request))));
+      if (method === 'POST')
+        return jsonText(201, encoded(await this.#writes.create(route, parseBody(request), asker(route, request))));
       if (method === 'DELETE') return this.#deleteCollection(route, request);
     } else if (route.subresource === '') {
       if (method === 'GET')
         return route.query.get('watch') === 'true'
           ? this.#collection(route)
           : jsonText(200, encoded(this.#writes.read(route)));
-      if (method === 'PUT') return jsonText(200, encoded(await this.#writes.update(route, parseBody(request))));
-      if (method === 'PATCH')
-        return jsonText(200, encoded(await this.#writes.patch(route, request.contentType, parseBody(request))));
       if (method === 'DELETE') return this.#delete(route, request);
+      return this.#change(route, request);
     } else if (route.subresource === 'status' && route.resource.status) {
       if (method === 'GET') return jsonText(200, encoded(this.#writes.read(route)));
-      if (method === 'PUT') return jsonText(200, encoded(await this.#writes.update(route, parseBody(request))));
-      if (method === 'PATCH')
-        return jsonText(200, encoded(await this.#writes.patch(route, request.contentType, parseBody(request))));
+      return this.#change(route, request);
     } else if (route.resource.subresources.some((one) => one.name === route.subresource)) {
-      if (method === 'POST' && route.subresource === 'binding') {
-        await this.#writes.bind(route, parseBody(request));
-        return success(201);
-      }
-      if (method === 'POST' && route.subresource === 'eviction') {
-        this.#writes.evict(route, parseBody(request));
-        return success(201);
-      }
+      return this.#subresource(route, request);
     } else {
       throw new ApiError('NotFound', 'the server could not find the requested resource');
     }
-    throw new ApiError('MethodNotAllowed', 'the server does not allow this method on the requested resource');
+    throw methodNotAllowed();
+  }
+
+  async #change(route: Route, request: ApiRequest): Promise<ApiResponse> {
+    const by = asker(route, request);
+    if (request.method === 'PUT')
+      return jsonText(200, encoded(await this.#writes.update(route, parseBody(request), by)));
+    if (request.method !== 'PATCH') throw methodNotAllowed();
+    const text = (request.body ?? Buffer.alloc(0)).toString();
+    const { version, created } = await this.#writes.patch(route, request.contentType, text, by);
+    return jsonText(created ? 201 : 200, encoded(version));
+  }
+
+  async #subresource(route: Route, request: ApiRequest): Promise<ApiResponse> {
+    const { method } = request;
+    const by = asker(route, request);
+    if (route.subresource === 'scale') {
+      if (method === 'GET') return json(200, this.#writes.readScale(route));
+      if (method === 'PUT' || method === 'PATCH') {
+        const type = method === 'PATCH' ? request.contentType : null;
+        return json(200, await this.#writes.writeScale(route, type, parseBody(request), by));
+      }
+    }
+    if (method === 'PUT' && route.subresource === 'finalize')
+      return jsonText(200, encoded(await this.#writes.finalize(route, parseBody(request), by)));
+    if (method === 'POST' && route.subresource === 'binding') {
+      await this.#writes.bind(route, parseBody(request), by);
+      return success(201);
+    }
+    if (method === 'POST' && route.subresource === 'eviction') {
+      this.#writes.evict(route, parseBody(request), by);
+      return success(201);
+    }
+    throw methodNotAllowed();
   }
 
   #collection(route: Route): ApiResponse {
@@ -154,7 +181,8 @@ export class Api {
 
   #delete(route: Route, request: ApiRequest): ApiResponse {
     const { version, gone } = this.#writes.remove(route, deleteOptions(route, request));
-    if (!gone || route.resource.kind === 'Pod') return jsonText(200, encoded(version));
+    if (!gone || RETURNED.has(resourceId(groupVersion(route.resource), route.resource.plural)))
+      return jsonText(200, encoded(version));
     return success(200, { name: route.name, kind: route.resource.plural, uid: version.object.metadata.uid });
   }
 
@@ -173,6 +201,28 @@ export class Api {
     }
     return listResponse(route.resource, found, this.#clock);
   }
+}
+
+/** kinds whose deletion answers with the object as it was */
+const RETURNED: ReadonlySet<string> = new Set(
+  [
+    'pods',
+    'services',
+    'serviceaccounts',
+    'persistentvolumeclaims',
+    'persistentvolumes',
+    'podtemplates',
+    'resourcequotas',
+  ].map((plural) => resourceId('v1', plural)),
+);
+
+function methodNotAllowed(): ApiError {
+  return new ApiError('MethodNotAllowed', 'the server does not allow this method on the requested resource');
+}
+
+function asker(route: Route, request: ApiRequest): ReturnType<typeof asked> {
+  const agent = request.headers?.['user-agent'];
+  return asked(route.query, typeof agent === 'string' ? agent : '');
 }
 
 function parseBody(request: ApiRequest): unknown {

@@ -51,7 +51,8 @@ async function serve(api: Api, request: IncomingMessage, response: ServerRespons
     return;
   }
   const contentType = (request.headers['content-type'] ?? '').split(';')[0]!.trim();
-  const answer = await api.handle({ method: request.method ?? 'GET', path: request.url ?? '/', contentType, body });
+  const { method = 'GET', url: path = '/', headers } = request;
+  const answer = await api.handle({ method, path, contentType, body, headers });
   if (!response.destroyed) send(answer, response);
 }
 

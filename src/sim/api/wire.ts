@@ -2,6 +2,9 @@
 import type { ApiError } from './errors.ts';
 import type { JsonObject } from './object.ts';
 
+/** names in lower case, as node:http gives them */
+export type RequestHeaders = Readonly<Record<string, string | readonly string[] | undefined>>;
+
 export type ApiRequest = {
   readonly method: string;
   /** absolute path with query */
@@ -9,6 +12,8 @@ export type ApiRequest = {
   /** content type without parameters; '' without a body */
   readonly contentType: string;
   readonly body: Buffer | null;
+  /** absent without a wire: then the caller is trusted */
+  readonly headers?: RequestHeaders;
 };
 
 /** Takes the pieces of a streamed answer. */
