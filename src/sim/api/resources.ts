@@ -96,6 +96,9 @@ export const RESOURCES: readonly Resource[] = [
   row('rbac.authorization.k8s.io/v1', 'rolebindings', 'RoleBinding', 'namespaced'),
 ];
 
+/** Only created, never stored: the older way to bind. */
+export const BINDINGS: Resource = row('v1', 'bindings', 'Binding', 'namespaced');
+
 export function groupVersion(resource: Resource): string {
   return resource.group === '' ? resource.version : `${resource.group}/${resource.version}`;
 }

@@ -124,9 +124,15 @@ export class Writes {
     const metadata = createdMetadata({ ...given.metadata, name }, this.#options.newUid(), this.#now());
     let next: KubeObject = { ...given, metadata };
     if (route.id === PODS) next = createdPod(next, this.#priorityClasses(), this.#now());
-    else if (route.id === NAMESPACES)
-      next = { ...next, spec: { finalizers: ['kubernetes'] }, status: { phase: 'Active' } };
-    else if (resource.status && resource.kind !== 'Node') next = { ...next, status: {} };
+    else if (route.id === NAMESPACES) {
+      const labels = { ...metadata.labels, 'kubernetes.io/metadata.name': name };
+      next = {
+        ...next,
+        metadata: { ...metadata, labels },
+        spec: { finalizers: ['kubernetes'] },
+        status: { phase: 'Active' },
+      };
+    } else if (resource.status && resource.kind !== 'Node') next = { ...next, status: {} };
     checkMetadata(resource.kind, metadata, resource.group === 'rbac.authorization.k8s.io');
     if (this.#options.admit) next = await this.#options.admit({ operation: 'CREATE', route, object: next, old: null });
     if (this.#store.table(route.id).get(storeKey(route.namespace ?? '', name)))
@@ -204,16 +210,17 @@ export class Writes {
   }
 
   async bind(route: Route, body: unknown): Promise<void> {
-    const current = this.read({ ...route, subresource: '' });
+    this.read({ ...route, subresource: '' });
     if (!isObject(body)) throw badRequest('the body of the request is not a Binding');
-    const next = boundPod(current.object, body, this.#now());
-    checkMetadata('Pod', next.metadata, false);
+    const metadata = { ...objectAt(body, 'metadata'), name: route.name, namespace: route.namespace } as ObjectMeta;
+    const binding: KubeObject = { ...body, apiVersion: 'v1', kind: 'Binding', metadata };
     const admitted = this.#options.admit
-      ? await this.#options.admit({ operation: 'CREATE', route, object: next, old: current.object })
-      : next;
-    // admission may have taken time: what it saw is bound only if it is still what is stored
-    if (this.#store.table(PODS).get(current.key) !== current) return this.bind(route, body);
-    this.#store.put(PODS, admitted);
+      ? await this.#options.admit({ operation: 'CREATE', route, object: binding, old: null })
+      : binding;
+    // admission may have taken time
+    const next = boundPod(this.read({ ...route, subresource: '' }).object, admitted, this.#now());
+    checkMetadata('Pod', next.metadata, false);
+    this.#store.put(PODS, next);
   }
 
   evict(route: Route, body: unknown): void {

@@ -24,7 +24,17 @@ export type AccessQuery = Partial<Omit<Attributes, 'isResource' | 'verb'>> & { r
 /** Attributes of a question about a resource (no `path`) or about a path. */
 export function attributesOf(query: AccessQuery): Attributes {
   const isResource = query.path === undefined || query.path === '';
-  return { path: '', group: '', version: '', resource: '', subresource: '', namespace: '', name: '', ...query, isResource };
+  return {
+    path: '',
+    group: '',
+    version: '',
+    resource: '',
+    subresource: '',
+    namespace: '',
+    name: '',
+    ...query,
+    isResource,
+  };
 }
 
 const VERBS: Readonly<Record<string, string>> = {

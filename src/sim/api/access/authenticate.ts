@@ -23,17 +23,13 @@ export class Authentication {
   of(request: ApiRequest): User | null {
     const header = request.headers?.authorization;
     const { clientCertificate } = request;
-    if (clientCertificate != null && clientCertificate.verified) {
+    if (clientCertificate?.verified) {
       const { commonName: name, organizations } = clientCertificate;
       return { name, uid: '', groups: authenticated(organizations), extra: {} };
     }
     if (header !== undefined) {
       const match = /^Bearer +(\S+)$/i.exec(String(header));
-      if (match) {
-        const user = this.ofToken(match[1]!);
-        if (user !== null || match[1] !== '') return user;
-      }
-      return null;
+      return match ? this.ofToken(match[1]!) : null;
     }
     if (clientCertificate != null) return null;
     return this.#options.anonymous ? ANONYMOUS : null;

@@ -3,7 +3,7 @@
  * those do not run here. A line is a rule: verbs, groups (or `url`), resources, names. `read`, `write` and `all` stand for the
  * usual verbs.
  */
-import type { JsonObject, KubeObject, ObjectMeta } from '../object.ts';
+import type { JsonObject, ObjectMeta } from '../object.ts';
 import { RBAC_GROUP, RBAC_VERSION } from './rbac.ts';
 
 const VERBS: Readonly<Record<string, string>> = {
@@ -210,7 +210,11 @@ function subjectsOf(texts: readonly string[]): JsonObject[] {
 }
 
 /** What one such object begins with; uid, times and versions are the caller's. */
-export type Bootstrap = Omit<KubeObject, 'metadata'> & { metadata: Pick<ObjectMeta, 'name' | 'namespace' | 'labels'> };
+export type Bootstrap = JsonObject & {
+  apiVersion: string;
+  kind: string;
+  metadata: Pick<ObjectMeta, 'name' | 'namespace' | 'labels'>;
+};
 
 export function bootstrapObjects(): Bootstrap[] {
   const make = (kind: string, at: string, fields: JsonObject, labels: Record<string, string> = {}): Bootstrap => {

@@ -5,7 +5,7 @@
 import type { Clock } from '../../../kube/ports.ts';
 import { ApiError } from '../errors.ts';
 import type { Store } from '../store.ts';
-import type { ApiRequest } from '../wire.ts';
+import type { ApiRequest, RequestHeaders } from '../wire.ts';
 import { type Attributes, attributesOf, readAttributes } from './attributes.ts';
 import { Authentication } from './authenticate.ts';
 import { impersonation } from './impersonation.ts';
@@ -43,8 +43,10 @@ export class Gate {
   /** Throws 401 and 403. */
   enter(request: ApiRequest, path: string, query: URLSearchParams): User {
     const caller = this.#caller(request);
-    const user = request.headers === undefined ? caller : this.#impersonated(request.headers, caller);
-    if (this.#authorize) this.must(user, readAttributes(request.method, path, query));
+    if (request.headers === undefined && !this.#authorize) return caller;
+    const wanted = readAttributes(request.method, path, query);
+    const user = request.headers === undefined ? caller : this.#impersonated(request.headers, caller, wanted);
+    this.must(user, wanted);
     return user;
   }
 
@@ -67,10 +69,14 @@ export class Gate {
     return this.#anonymousIsLoopback && user.name === 'system:anonymous' ? LOOPBACK : user;
   }
 
-  #impersonated(headers: NonNullable<ApiRequest['headers']>, caller: User): User {
+  #impersonated(headers: RequestHeaders, caller: User, wanted: Attributes): User {
     const wish = impersonation(headers);
     if (wish === null) return caller;
-    for (const question of wish.questions) this.must(caller, attributesOf(question));
+    const on = { ...wanted, verb: `impersonate-on:${wish.mode}:${wanted.verb}` };
+    const newer = [on, ...wish.identity.map(attributesOf)];
+    const denied = newer.find((question) => !this.decide(caller, question).allowed);
+    const older = () => wish.questions.every((question) => this.decide(caller, attributesOf(question)).allowed);
+    if (denied !== undefined && !older()) this.must(caller, denied);
     return wish.user;
   }
 }
@@ -99,4 +105,3 @@ export function forbiddenObject(group: string, resource: string, name: string, w
     ...(resource === '' ? {} : { kind: resource }),
   });
 }
-

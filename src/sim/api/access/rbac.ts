@@ -18,7 +18,7 @@ export const RBAC_IDS = {
   clusterRoleBindings: resourceId(RBAC_VERSION, 'clusterrolebindings'),
 };
 
-export type Decision = { readonly allowed: boolean; /** '' when there is nothing to say */ readonly reason: string };
+export type Decision = { readonly allowed: boolean /** '' when there is nothing to say */; readonly reason: string };
 
 /** What one subject may do: everywhere (key '') and per namespace. */
 type Grants = Map<string, { readonly rules: PolicyRule[]; readonly faults: string[]; readonly by: string }[]>;
@@ -53,7 +53,7 @@ export class Rbac {
         }
       }
     }
-    return { allowed: false, reason: faults.length === 0 ? '' : `RBAC: ${listed([...new Set(faults)])}` };
+    return { allowed: false, reason: faults.length === 0 ? '' : `rbac: RBAC: ${listed([...new Set(faults)])}` };
   }
 
   /** Everything the user may do in a namespace ('' : at the scope of the cluster only). */

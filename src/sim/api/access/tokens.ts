@@ -10,7 +10,12 @@ const ACCOUNTS = resourceId('v1', 'serviceaccounts');
 /** claims of tokens whose signature was checked; each check costs about 0.1 ms */
 const CHECKED_AT_MOST = 1_000;
 
-export type BoundObject = { readonly kind: string; readonly apiVersion: string; readonly name: string; readonly uid: string };
+export type BoundObject = {
+  readonly kind: string;
+  readonly apiVersion: string;
+  readonly name: string;
+  readonly uid: string;
+};
 
 const part = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url');
 
