@@ -14,13 +14,15 @@ import { discovery } from './discovery.ts';
 import { ApiError, badRequest } from './errors.ts';
 import { listResponse, page } from './list.ts';
 import { isObject, type JsonObject, type KubeObject, objectAt, storeKey, textAt, timestamp } from './object.ts';
-import { BINDINGS, resourceId } from './resources.ts';
+import { BINDINGS, groupVersion, resourceId } from './resources.ts';
 import { parseRoute, RESOURCE_IDS, type Route } from './route.ts';
 import { parseSelection } from './selectors.ts';
 import { encoded, Store } from './store.ts';
 import { watchResponse } from './watch.ts';
 import { type ApiRequest, type ApiResponse, failure, json, jsonText, success } from './wire.ts';
-import { type Admission, Writes } from './writes.ts';
+import { POD_PARTS } from './writes/pod-parts.ts';
+import { type Asked, asked } from './writes/writing.ts';
+import { type Admission, type ManagedFields, Writes } from './writes.ts';
 
 export type ApiOptions = {
   readonly clock: Clock;
@@ -37,6 +39,8 @@ export type ApiOptions = {
   readonly resolveService?: ServiceResolver;
   /** requests answered at a time, watches not counted; more are refused with 429. Default: no bound */
   readonly maxInFlight?: number;
+  /** whose writes are kept in `managedFields`; default `applied`, which costs nothing where nobody applies */
+  readonly managedFields?: ManagedFields;
   /** changes kept per resource for watches that resume */
   readonly historySize?: number;
   readonly bookmarkEveryMs?: number;
@@ -88,6 +92,7 @@ export class Api {
       newUid,
       newSuffix: options.newSuffix ?? (() => newUid().replaceAll('-', '').slice(-5)),
       admit: this.#admit(options.admit ?? null),
+      managedFields: options.managedFields ?? 'applied',
     });
     const metadata = (name: string) => ({
       name,
@@ -169,7 +174,7 @@ export class Api {
   ): Promise<ApiResponse> {
     const name = textAt(objectAt(body, 'metadata'), 'name');
     const pods = parseRoute(`/api/v1/namespaces/${namespace}/pods`, query);
-    await this.#writes.bind({ ...pods, resource: BINDINGS, name, context }, body);
+    await this.#writes.bind({ ...pods, resource: BINDINGS, name, context }, body, asked(query, ''));
     return success(201);
   }
 
@@ -197,35 +202,60 @@ export class Api {
     const { method } = request;
     if (route.name === '') {
       if (method === 'GET') return this.#collection(route);
-      if (method === 'POST') return jsonText(201, encoded(await this.#writes.create(route, parseBody(request))));
+      if (method === 'POST')
+        return jsonText(201, encoded(await this.#writes.create(route, parseBody(request), asker(route, request))));
       if (method === 'DELETE') return this.#deleteCollection(route, request);
     } else if (route.subresource === '') {
       if (method === 'GET')
         return route.query.get('watch') === 'true'
           ? this.#collection(route)
           : jsonText(200, encoded(this.#writes.read(route)));
-      if (method === 'PUT') return jsonText(200, encoded(await this.#writes.update(route, parseBody(request))));
-      if (method === 'PATCH')
-        return jsonText(200, encoded(await this.#writes.patch(route, request.contentType, parseBody(request))));
       if (method === 'DELETE') return this.#delete(route, request);
+      return this.#change(route, request);
     } else if (route.subresource === 'status' && route.resource.status) {
       if (method === 'GET') return jsonText(200, encoded(this.#writes.read(route)));
-      if (method === 'PUT') return jsonText(200, encoded(await this.#writes.update(route, parseBody(request))));
-      if (method === 'PATCH')
-        return jsonText(200, encoded(await this.#writes.patch(route, request.contentType, parseBody(request))));
+      return this.#change(route, request);
     } else if (route.resource.subresources.some((one) => one.name === route.subresource)) {
-      if (method === 'POST' && route.subresource === 'binding') {
-        await this.#writes.bind(route, parseBody(request));
-        return success(201);
-      }
-      if (method === 'POST' && route.subresource === 'eviction') {
-        await this.#evict(route, parseBody(request));
-        return success(201);
-      }
+      return this.#subresource(route, request);
     } else {
       throw new ApiError('NotFound', 'the server could not find the requested resource');
     }
-    throw new ApiError('MethodNotAllowed', 'the server does not allow this method on the requested resource');
+    throw methodNotAllowed();
+  }
+
+  async #change(route: Route, request: ApiRequest): Promise<ApiResponse> {
+    const by = asker(route, request);
+    if (request.method === 'PUT')
+      return jsonText(200, encoded(await this.#writes.update(route, parseBody(request), by)));
+    if (request.method !== 'PATCH') throw methodNotAllowed();
+    const text = (request.body ?? Buffer.alloc(0)).toString();
+    const { version, created } = await this.#writes.patch(route, request.contentType, text, by);
+    return jsonText(created ? 201 : 200, encoded(version));
+  }
+
+  async #subresource(route: Route, request: ApiRequest): Promise<ApiResponse> {
+    const { method } = request;
+    const by = asker(route, request);
+    if (route.subresource === 'scale') {
+      if (method === 'GET') return json(200, this.#writes.readScale(route));
+      if (method === 'PUT' || method === 'PATCH') {
+        const type = method === 'PATCH' ? request.contentType : null;
+        return json(200, await this.#writes.writeScale(route, type, parseBody(request), by));
+      }
+    }
+    if (method === 'PUT' && route.subresource === 'finalize')
+      return jsonText(200, encoded(await this.#writes.finalize(route, parseBody(request), by)));
+    if (method === 'POST' && route.subresource === 'binding') {
+      await this.#writes.bind(route, parseBody(request), by);
+      return success(201);
+    }
+    if (method === 'POST' && route.subresource === 'eviction') {
+      await this.#evict(route, parseBody(request), by);
+      return success(201);
+    }
+    if (POD_PARTS.has(route.subresource))
+      return method === 'GET' ? jsonText(200, encoded(this.#writes.read(route))) : this.#change(route, request);
+    throw methodNotAllowed();
   }
 
   #collection(route: Route): ApiResponse {
@@ -239,20 +269,21 @@ export class Api {
     return listResponse(resource, page(this.store, table, matches, query), this.#clock);
   }
 
-  async #evict(route: Route, body: unknown): Promise<void> {
+  async #evict(route: Route, body: unknown, by: Asked): Promise<void> {
     if (this.#admission.concerns(route.resource.group)) {
       const { namespace, name } = route;
       const own = { apiVersion: 'policy/v1', kind: 'Eviction', metadata: { name, namespace } };
       const object = { ...own, ...(isObject(body) ? body : {}) } as unknown as KubeObject;
       await this.#admission.admit({ operation: 'CREATE', route, object, old: null, user: userOf(route) });
     }
-    this.#writes.evict(route, body);
+    this.#writes.evict(route, body, by);
   }
 
   async #delete(route: Route, request: ApiRequest): Promise<ApiResponse> {
     await this.#admitDeletion(route);
     const { version, gone } = this.#writes.remove(route, deleteOptions(route, request));
-    if (!gone || route.resource.kind === 'Pod') return jsonText(200, encoded(version));
+    if (!gone || RETURNED.has(resourceId(groupVersion(route.resource), route.resource.plural)))
+      return jsonText(200, encoded(version));
     return success(200, { name: route.name, kind: route.resource.plural, uid: version.object.metadata.uid });
   }
 
@@ -283,6 +314,28 @@ function unexpected(error: unknown): ApiError {
   const text = error instanceof Error ? error.message : String(error);
   if (error instanceof URIError) return badRequest(text);
   return new ApiError('InternalError', `Internal error occurred: ${text}`);
+}
+
+/** kinds whose deletion answers with the object as it was */
+const RETURNED: ReadonlySet<string> = new Set(
+  [
+    'pods',
+    'services',
+    'serviceaccounts',
+    'persistentvolumeclaims',
+    'persistentvolumes',
+    'podtemplates',
+    'resourcequotas',
+  ].map((plural) => resourceId('v1', plural)),
+);
+
+function methodNotAllowed(): ApiError {
+  return new ApiError('MethodNotAllowed', 'the server does not allow this method on the requested resource');
+}
+
+function asker(route: Route, request: ApiRequest): Asked {
+  const agent = request.headers?.['user-agent'];
+  return asked(route.query, typeof agent === 'string' ? agent : '');
 }
 
 function parseBody(request: ApiRequest): unknown {

@@ -7,6 +7,12 @@ import { type ApiResponse, json } from './wire.ts';
 /** the Kubernetes release whose behaviour is modelled */
 export const SERVED_VERSION = { major: '1', minor: '37', gitVersion: 'v1.37.2+muster.sim' };
 
+const SUBRESOURCE_VERBS: Readonly<Record<string, readonly string[]>> = {
+  ephemeralcontainers: ['get', 'patch', 'update'],
+  finalize: ['update'],
+  resize: ['get', 'patch', 'update'],
+  scale: ['get', 'patch', 'update'],
+};
 const VERBS = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'];
 
 function described(resource: Resource): JsonObject[] {
@@ -32,7 +38,7 @@ function described(resource: Resource): JsonObject[] {
         ? {}
         : { group: sub.groupVersion.slice(0, Math.max(slash, 0)), version: sub.groupVersion.slice(slash + 1) }),
       kind: sub.kind,
-      verbs: ['create'],
+      verbs: SUBRESOURCE_VERBS[sub.name] ?? ['create'],
     };
   });
   return [main, ...(resource.status ? [status] : []), ...others];

@@ -76,7 +76,7 @@ export class ApiError extends Error {
   }
 }
 
-/** `kind` in these messages is the plural with its group, e.g. `poddisruptionbudgets.policy`, as Kubernetes writes it. */
+/** `kind` in these messages (but for `invalid`: `Deployment.apps`) is the plural with its group, e.g. `poddisruptionbudgets.policy`, as Kubernetes writes it. */
 export function notFound(kind: string, name: string): ApiError {
   return new ApiError('NotFound', `${kind} "${name}" not found`, { name, kind });
 }
@@ -90,8 +90,15 @@ export function conflict(kind: string, name: string, why: string): ApiError {
 }
 
 export function invalid(kind: string, name: string, causes: readonly StatusCause[]): ApiError {
-  const text = causes.map((cause) => (cause.field ? `${cause.field}: ${cause.message}` : cause.message)).join(', ');
-  return new ApiError('Invalid', `${kind} "${name}" is invalid: ${text}`, { name, kind, causes: [...causes] });
+  const texts = causes.map((cause) => (cause.field ? `${cause.field}: ${cause.message}` : cause.message));
+  const text = texts.length > 1 ? `[${texts.join(', ')}]` : texts[0];
+  const dot = kind.indexOf('.');
+  return new ApiError('Invalid', `${kind} "${name}" is invalid: ${text}`, {
+    ...(name === '' ? {} : { name }),
+    ...(dot < 0 ? {} : { group: kind.slice(dot + 1) }),
+    kind: dot < 0 ? kind : kind.slice(0, dot),
+    causes: [...causes],
+  });
 }
 
 export function badRequest(message: string): ApiError {
