@@ -63,7 +63,8 @@ export class Books implements Decider {
   readonly picture: Picture;
   readonly #clock: Clock;
   readonly #config: BooksConfig;
-  readonly #forecast: Forecast;
+  readonly #typical: Typical | null;
+  #forecast: Forecast;
   #started = false;
   readonly #shapes = new LRUCache<string, ShapeIndex>({ maxSize: SHAPES_BYTES });
   /** candidate at which preempt begins: where it stopped when it could not look at all of them */
@@ -78,6 +79,7 @@ export class Books implements Decider {
   /** `typical`: what is typically asked, for those who know it beforehand; otherwise it is learnt from what arrives. */
   constructor(picture: Picture, clock: Clock, config: BooksConfig, typical: Typical | null = null) {
     this.picture = picture;
+    this.#typical = typical;
     this.#forecast = new Forecast(picture.nodes, typical);
     this.#clock = clock;
     this.#config = config;
@@ -288,6 +290,26 @@ export class Books implements Decider {
         deadline: this.#clock.monotonic() + AWAIT_MS,
       });
     }
+  }
+
+  get started(): boolean {
+    return this.#started;
+  }
+
+  /** Pods that only filter has shown, least recently seen first. */
+  strangers(): PodFacts[] {
+    return [...this.#seen.values()].filter(({ uid }) => this.picture.pod(uid) === undefined).reverse();
+  }
+
+  /** Forgets everything that does not follow from the picture and these, as a fresh process would: recordings are replayed from such moments. */
+  beginAnew(strangers: readonly PodFacts[], started: boolean): void {
+    this.#started = started;
+    this.#preemptFrom = 0;
+    this.#shapes.clear();
+    this.#seen.clear();
+    for (const pod of strangers) this.#seen.set(pod.uid, pod);
+    this.#forecast = new Forecast(this.picture.nodes, this.#typical);
+    if (started) for (const pod of this.picture.pods()) if (!pod.terminal) this.#forecast.known(pod);
   }
 
   explain(namespace: string, name: string): { pod: PodFacts; rows: readonly ExplainRow[]; hold: string | null } | null {

@@ -123,6 +123,11 @@ export class Picture {
     this.#waiting.set(uid, { onlyFragmentation, since: now, wakes: before?.wakes ?? 0, wokenAt: before?.wokenAt ?? 0 });
   }
 
+  /** As it was remembered elsewhere. */
+  recallWaiting(uid: string, refused: Refused): void {
+    this.#waiting.set(uid, { ...refused });
+  }
+
   /** Pods of ours that were refused and have no hold since, least recently refused first. */
   refused(): IterableIterator<[uid: string, refusal: Refused]> {
     return this.#waiting.entries();

@@ -14,9 +14,12 @@ import { Leadership } from './leadership.ts';
 import { Metrics } from './metrics.ts';
 import type { ObserveOptions } from './observe.ts';
 import { type MakePicture, makePicture, type PictureParts } from './picture.ts';
+import { RecordedBinder } from './record/recorded-binder.ts';
+import type { Recorder } from './record/recorder.ts';
+import { addRecording } from './record/serve.ts';
 import { makeHealthServer, makeServer } from './server.ts';
 import { readTls, watchTls } from './tls.ts';
-import { Binder } from './verbs/bind.ts';
+import { Binder, type BinderOptions } from './verbs/bind.ts';
 import type { VerbContext } from './verbs/verb.ts';
 import { wake } from './waker.ts';
 
@@ -36,6 +39,8 @@ export type StartOptions = {
   readonly version?: string;
   /** called when this extender begins to decide */
   readonly onDeciding?: () => void;
+  /** keeps what is told and answered; absent: nothing is recorded */
+  readonly record?: Recorder | undefined;
 };
 
 export type Extender = {
@@ -55,7 +60,7 @@ export type Extender = {
 /** What needs no socket: time, chance and the API come in as ports. */
 export type ExtenderPorts = Pick<
   StartOptions,
-  'transport' | 'clock' | 'rng' | 'thread' | 'makePicture' | 'onDeciding'
+  'transport' | 'clock' | 'rng' | 'thread' | 'makePicture' | 'onDeciding' | 'record'
 > & {
   readonly onLog?: (level: 'info' | 'warn', message: string, details: object) => void;
 };
@@ -80,7 +85,8 @@ export type ExtenderCore = {
 
 /** The whole extender but its server. Nothing runs before `begin`. */
 export function makeExtender(config: ExtenderConfig, ports: ExtenderPorts): ExtenderCore {
-  const { transport, clock, rng } = ports;
+  const { clock, rng, record } = ports;
+  const transport = record?.transport(ports.transport) ?? ports.transport;
   const log = ports.onLog ?? (() => {});
   let draining = false;
   const synced = Promise.withResolvers<void>();
@@ -111,6 +117,7 @@ export function makeExtender(config: ExtenderConfig, ports: ExtenderPorts): Exte
     confirmed = true;
     for (const goOn of patient) goOn();
     log('info', leadership.describe, { deciding: true });
+    record?.deciding(true, leadership.describe);
     parts.onDeciding(true);
     ports.onDeciding?.();
   };
@@ -125,6 +132,7 @@ export function makeExtender(config: ExtenderConfig, ports: ExtenderPorts): Exte
       term++;
       confirmed = false;
       log('info', leadership.describe, { deciding: false });
+      record?.deciding(false, leadership.describe);
       parts.onDeciding(false);
     },
   });
@@ -137,8 +145,9 @@ export function makeExtender(config: ExtenderConfig, ports: ExtenderPorts): Exte
     onLease: (lease) => leadership.observe(lease),
     mayWrite: deciding,
     onProblem: (message, details) => log('warn', message, details),
+    record,
   });
-  const binder = new Binder({
+  const binderOptions: BinderOptions = {
     decider: parts.decider,
     transport,
     clock,
@@ -147,13 +156,15 @@ export function makeExtender(config: ExtenderConfig, ports: ExtenderPorts): Exte
     deadlineMs: config.callDeadlineMs,
     devices: parts.devices,
     onReadBack: ({ namespace, name }, node) => log('info', 'pod read back', { pod: `${namespace}/${name}`, node }),
-  });
+  };
+  const binder = record === undefined ? new Binder(binderOptions) : new RecordedBinder(binderOptions, record);
   const context = {
     decider: parts.decider,
     lists: new NameLists(parts.decider),
     projectPod: parts.projectPod,
     shortList: config.shortList,
     deciding,
+    onAnswer: record?.answered,
   };
   let sweepTimer: Timer | null = null;
   const sweep = (): void => {
@@ -243,6 +254,7 @@ export async function startExtender(config: ExtenderConfig, options: StartOption
     ...(options.log !== undefined && { log: options.log }),
   });
   const server = app;
+  if (options.record !== undefined) addRecording(server, options.record);
   const health = config.health.enabled ? makeHealthServer(observe) : null;
   const forgetTls =
     config.listen.tls === undefined

@@ -1,0 +1,40 @@
+/** While a recording runs: the decoder and the sink of one collection, between which the recording hears of every object. */
+import { type Decoder, moduleBeside } from '../../kube/decoder.ts';
+import type { Sink } from '../../kube/delivered.ts';
+import { inlineDecoder } from '../../kube/inline-decoder.ts';
+import type { DecodeThread } from '../../kube/worker-decoder.ts';
+import * as kinds from './kinds.ts';
+import { isKept, type Kept, TOLD_NAMES, type Told } from './kinds.ts';
+
+export type ToldOptions = { readonly thread: DecodeThread | null; readonly aliyunUnit: 'MiB' | 'GiB' };
+
+/** null for kinds that are not recorded. The facts reach `sink` exactly as they would without a recording. */
+export function toldCollection<T>(
+  kind: string,
+  sink: Sink<T>,
+  told: Told,
+  { thread, aliyunUnit }: ToldOptions,
+): { decoder: Decoder<Kept<T>>; sink: Sink<Kept<T>> } | null {
+  if (!isKept(kind)) return null;
+  const name = kind === 'pods' && aliyunUnit === 'MiB' ? 'toldPodAliyunMib' : TOLD_NAMES[kind];
+  const inline = thread === null || kind === 'poddisruptionbudgets';
+  // the same projection that the sink was made for, by the table of kinds
+  const project = kinds[name] as (object: unknown) => Kept<unknown> | null;
+  const decoder = (inline
+    ? inlineDecoder(project)
+    : thread.decoder({ module: moduleBeside(import.meta.url, './kinds'), name })) as unknown as Decoder<Kept<T>>;
+  return {
+    decoder,
+    sink: {
+      upsert(item) {
+        told.put(kind, item.uid, item.object.kept);
+        sink.upsert({ ...item, object: item.object.facts });
+      },
+      remove(key) {
+        told.gone(kind, key);
+        sink.remove(key);
+      },
+      synced: () => sink.synced(),
+    },
+  };
+}
