@@ -15,7 +15,7 @@ import { Metrics } from './metrics.ts';
 import type { ObserveOptions } from './observe.ts';
 import { type MakePicture, makePicture, type PictureParts } from './picture.ts';
 import { RecordedBinder } from './record/recorded-binder.ts';
-import type { Recorder } from './record/recorder.ts';
+import { Recorder } from './record/recorder.ts';
 import { addRecording } from './record/serve.ts';
 import { makeHealthServer, makeServer } from './server.ts';
 import { readTls, watchTls } from './tls.ts';
@@ -39,8 +39,6 @@ export type StartOptions = {
   readonly version?: string;
   /** called when this extender begins to decide */
   readonly onDeciding?: () => void;
-  /** keeps what is told and answered; absent: nothing is recorded */
-  readonly record?: Recorder | undefined;
 };
 
 export type Extender = {
@@ -53,6 +51,8 @@ export type Extender = {
   readonly whenSynced: Promise<void>;
   /** for what else runs in this process */
   readonly metrics: Metrics;
+  /** null unless the configuration says to record */
+  readonly recorder: Recorder | null;
   /** Graceful: no new connection or decision, binds in flight get their answers (within their deadline), then everything ends. */
   close(): Promise<void>;
 };
@@ -60,8 +60,10 @@ export type Extender = {
 /** What needs no socket: time, chance and the API come in as ports. */
 export type ExtenderPorts = Pick<
   StartOptions,
-  'transport' | 'clock' | 'rng' | 'thread' | 'makePicture' | 'onDeciding' | 'record'
+  'transport' | 'clock' | 'rng' | 'thread' | 'makePicture' | 'onDeciding'
 > & {
+  /** keeps what is told and answered; absent: nothing is recorded */
+  readonly record?: Recorder | undefined;
   readonly onLog?: (level: 'info' | 'warn', message: string, details: object) => void;
 };
 
@@ -211,8 +213,12 @@ export async function startExtender(config: ExtenderConfig, options: StartOption
   let app: FastifyInstance | null = null;
   /** the last problem per kind that is read */
   const problems = new Map<string, string>();
+  const version = options.version ?? 'source';
+  const record =
+    config.record === undefined ? undefined : new Recorder({ clock, config, maxMib: config.record.maxMib, version });
   const core = makeExtender(config, {
     ...options,
+    record,
     onLog: (level, message, details) => {
       app?.log[level](details, message);
       if (level === 'warn' && 'kind' in details && 'message' in details)
@@ -221,7 +227,7 @@ export async function startExtender(config: ExtenderConfig, options: StartOption
   });
   const { context, binder, parts, whenSynced } = core;
   const { deciding } = context;
-  const metrics = new Metrics(options.version ?? 'source', {
+  const metrics = new Metrics(version, {
     deciding,
     holdsByCause: parts.holdsByCause,
     waiting: parts.waiting,
@@ -254,7 +260,7 @@ export async function startExtender(config: ExtenderConfig, options: StartOption
     ...(options.log !== undefined && { log: options.log }),
   });
   const server = app;
-  if (options.record !== undefined) addRecording(server, options.record);
+  if (record !== undefined) addRecording(server, record);
   const health = config.health.enabled ? makeHealthServer(observe) : null;
   const forgetTls =
     config.listen.tls === undefined
@@ -288,6 +294,7 @@ export async function startExtender(config: ExtenderConfig, options: StartOption
     },
     whenSynced,
     metrics,
+    recorder: record ?? null,
     close,
   };
 }

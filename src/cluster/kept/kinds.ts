@@ -35,9 +35,18 @@ export const toldPdb = telling(projectPdb, keepPdb);
 export const toldPod = telling(projectPod, keepPod);
 export const toldPodAliyunMib = telling(projectPodAliyunMib, keepPod);
 
-export const TOLD_NAMES = {
-  nodes: 'toldNode',
-  resourceslices: 'toldSlice',
-  pods: 'toldPod',
-  poddisruptionbudgets: 'toldPdb',
-} as const satisfies Record<KeptKind, string>;
+const TOLD = {
+  nodes: { name: 'toldNode', project: toldNode },
+  resourceslices: { name: 'toldSlice', project: toldSlice },
+  pods: { name: 'toldPod', project: toldPod },
+  poddisruptionbudgets: { name: 'toldPdb', project: toldPdb },
+} as const;
+const ALIYUN_MIB = { name: 'toldPodAliyunMib', project: toldPodAliyunMib } as const;
+
+/** How objects of a kind are told: the function, and the name under which this module exports it. */
+export function toldAs(
+  kind: KeptKind,
+  aliyunUnit: 'MiB' | 'GiB',
+): { readonly name: string; readonly project: (object: unknown) => Kept<unknown> | null } {
+  return kind === 'pods' && aliyunUnit === 'MiB' ? ALIYUN_MIB : TOLD[kind];
+}

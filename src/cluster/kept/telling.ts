@@ -3,8 +3,7 @@ import { type Decoder, moduleBeside } from '../../kube/decoder.ts';
 import type { Sink } from '../../kube/delivered.ts';
 import { inlineDecoder } from '../../kube/inline-decoder.ts';
 import type { DecodeThread } from '../../kube/worker-decoder.ts';
-import * as kinds from './kinds.ts';
-import { isKept, type Kept, TOLD_NAMES, type Told } from './kinds.ts';
+import { isKept, type Kept, type Told, toldAs } from './kinds.ts';
 
 export type ToldOptions = { readonly thread: DecodeThread | null; readonly aliyunUnit: 'MiB' | 'GiB' };
 
@@ -16,10 +15,9 @@ export function toldCollection<T>(
   { thread, aliyunUnit }: ToldOptions,
 ): { decoder: Decoder<Kept<T>>; sink: Sink<Kept<T>> } | null {
   if (!isKept(kind)) return null;
-  const name = kind === 'pods' && aliyunUnit === 'MiB' ? 'toldPodAliyunMib' : TOLD_NAMES[kind];
+  const { name, project } = toldAs(kind, aliyunUnit);
+  // as informers decode the kind without a recording
   const inline = thread === null || kind === 'poddisruptionbudgets';
-  // the same projection that the sink was made for, by the table of kinds
-  const project = kinds[name] as (object: unknown) => Kept<unknown> | null;
   const decoder = (inline
     ? inlineDecoder(project)
     : thread.decoder({ module: moduleBeside(import.meta.url, './kinds'), name })) as unknown as Decoder<Kept<T>>;

@@ -61,6 +61,8 @@ export class RecordingFile {
         path,
         `has format ${String(header.format)} (written by Muster ${String(header.version)}); this one reads format ${FORMAT}: replay it with the version that wrote it`,
       );
+    if (typeof header.config !== 'object' || header.config === null)
+      throw unreadable(path, 'is damaged: its header holds no configuration');
     return new RecordingFile(path, header as Header, lines, failed);
   }
 

@@ -74,6 +74,8 @@ export type Input =
   /** the same as before, as far as it is kept */
   | { readonly again: KeptKind; readonly uid: string }
   | ({ readonly gone: KeptKind } & PodRef)
+  /** the ring began another part: the books began anew from the picture */
+  | { readonly anew: true }
   /** names by slot, for the offers that follow */
   | { readonly slots: readonly (string | null)[] }
   | (Turn & {

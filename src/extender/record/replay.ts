@@ -112,6 +112,7 @@ export class Replay {
     else if ('again' in line) this.#put(line.again, line.uid, this.#objects.get(`${line.again} ${line.uid}`));
     else if ('gone' in line) this.#gone(line.gone, line);
     else if ('slots' in line) this.#slots = line.slots;
+    else if ('anew' in line) this.#books.beginAnew(this.#books.strangers(), this.#books.started);
     else if ('filter' in line) {
       this.#context.shortList = line.shortList;
       return this.#verb('filter', line.filter, this.#offer(line.filter, line.offered), line.answer);

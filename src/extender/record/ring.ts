@@ -3,9 +3,12 @@
  * said about objects becomes part of the state at which the next one begins: so what is kept is always complete.
  */
 import { KEPT_KINDS, type KeptKind } from '../../cluster/kept/kinds.ts';
+import type { Input } from './format.ts';
 
 /** segments that the bytes are divided into: so much of them is lost at once */
 const PARTS = 8;
+
+const ANEW = JSON.stringify({ anew: true } satisfies Input);
 
 /** seats and memory as lines; null: the process began with nothing */
 export type Beginning = { readonly seats: string; readonly memory: string } | null;
@@ -79,7 +82,7 @@ export class Ring {
       for (const kind of KEPT_KINDS) for (const line of this.#base[kind].values()) state.push(line);
       state.push(oldest.beginning.memory);
     }
-    return this.#segments.reduce((all, { lines }) => all.concat(lines), state);
+    return this.#segments.reduce((all, { lines }, at) => all.concat(at === 0 ? [] : ANEW, lines), state);
   }
 
   get #newest(): Segment {
