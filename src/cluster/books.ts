@@ -43,6 +43,14 @@ export type BooksConfig = {
   readonly envGuard: boolean;
 };
 
+export type BooksMemory = {
+  readonly started: boolean;
+  /** monotonic ms of the last filter */
+  readonly askedAt: number;
+  /** pods that only filter has shown, least recently seen first */
+  readonly strangers: readonly PodFacts[];
+};
+
 /** Memory for shapes, bytes. Policies that look at CPU have many: hundreds on a real trace of a thousand nodes. */
 const SHAPES_BYTES = 32 * 2 ** 20;
 /** What a shape keeps per node: score, ranking (up to twice that with the slack of both). */
@@ -326,22 +334,21 @@ export class Books implements Decider {
     }
   }
 
-  get started(): boolean {
-    return this.#started;
+  /** What does not follow from the picture and cannot be learnt again. */
+  memory(): BooksMemory {
+    const strangers = [...this.#seen.values()].filter(({ uid }) => this.picture.pod(uid) === undefined).reverse();
+    return { started: this.#started, askedAt: this.#askedAt, strangers };
   }
 
-  /** Pods that only filter has shown, least recently seen first. */
-  strangers(): PodFacts[] {
-    return [...this.#seen.values()].filter(({ uid }) => this.picture.pod(uid) === undefined).reverse();
-  }
-
-  /** Forgets everything that does not follow from the picture and these, as a fresh process would: recordings are replayed from such moments. */
-  beginAnew(strangers: readonly PodFacts[], started: boolean): void {
+  /** Forgets everything else, as a fresh process would: recordings are replayed from such moments. */
+  beginAnew({ started, askedAt, strangers }: BooksMemory = this.memory()): void {
     this.#started = started;
+    this.#askedAt = askedAt;
     this.#preemptFrom = 0;
     this.#shapes.clear();
     this.#seen.clear();
     for (const pod of strangers) this.#seen.set(pod.uid, pod);
+    for (const hold of this.picture.holds.awaiting()) delete hold.settledAt;
     this.#forecast = new Forecast(this.picture.nodes, this.#typical);
     if (started) for (const pod of this.picture.pods()) if (!pod.terminal) this.#forecast.known(pod);
   }

@@ -174,7 +174,11 @@ export function makeExtender(config: ExtenderConfig, ports: ExtenderPorts): Exte
     for (const { uid, namespace, name } of parts.overdue()) binder.readBack({ uid, namespace, name });
     if (deciding())
       for (const pod of parts.toWake())
-        void wake(pod, { transport, clock }).then((told) => told || parts.picture.notWoken(pod.uid));
+        void wake(pod, { transport, clock }).then((told) => {
+          if (told) return;
+          record?.notWoken(pod.uid);
+          parts.picture.notWoken(pod.uid);
+        });
     sweepTimer = clock.after(SWEEP_MS, sweep);
   };
   return {

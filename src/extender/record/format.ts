@@ -3,11 +3,11 @@
  * (`put`), and what the books remember beside them; then every input in the order in which the books saw it, with what was
  * answered; last `end`, without which the file was cut off.
  */
+import type { BooksMemory } from '../../cluster/books.ts';
 import type { BindPlan } from '../../cluster/decider.ts';
 import type { Hold } from '../../cluster/holds.ts';
 import type { KeptKind } from '../../cluster/kept/kinds.ts';
 import type { Refused } from '../../cluster/picture.ts';
-import type { PodFacts } from '../../core/placement/pod-facts.ts';
 import type { ExtenderConfig } from '../config.ts';
 
 export const RECORDING = 'muster';
@@ -59,10 +59,9 @@ export type State =
   | { readonly memory: Memory };
 
 export type Memory = {
-  readonly started: boolean;
+  readonly books: BooksMemory;
   readonly holds: readonly Hold[];
   readonly waiting: readonly (readonly [uid: string, refused: Refused])[];
-  readonly strangers: readonly PodFacts[];
 };
 
 /** `at`: monotonic ms of the recording process; the books read no other time during the turn. */
@@ -93,6 +92,7 @@ export type Input =
   | (Turn & { readonly readBack: string; readonly node: string | null })
   | (Turn & { readonly sweep: true })
   | (Turn & { readonly wake: readonly string[] })
+  | (Turn & { readonly notWoken: string })
   | (Turn & { readonly restore: true });
 
 export type Candidate = {

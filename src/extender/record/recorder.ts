@@ -162,6 +162,11 @@ export class Recorder implements Told {
     this.#open = null;
   };
 
+  /** A pod could not be woken, which the picture hears of next. */
+  notWoken(uid: string): void {
+    this.write({ at: this.turn(), notWoken: uid });
+  }
+
   deciding(deciding: boolean, why: string): void {
     this.note({ deciding, why });
   }
@@ -209,14 +214,12 @@ export class Recorder implements Told {
   #beginPart(): void {
     const books = this.#books;
     if (books === null) return;
-    const { picture, started } = books;
-    const strangers = books.strangers();
-    books.beginAnew(strangers, started);
+    const { picture } = books;
+    books.beginAnew();
     const memory: Memory = {
-      started,
+      books: books.memory(),
       holds: [...picture.holds.values()],
       waiting: [...picture.refused()],
-      strangers,
     };
     this.#ring.begin({
       seats: JSON.stringify({ seats: picture.nodes.seats() }),

@@ -70,10 +70,9 @@ export class Replay {
   constructor(config: RecordedConfig, compareBinds: boolean) {
     this.#config = config;
     this.#compareBinds = compareBinds;
-    const { picture } = { picture: this.#picture };
-    this.#inventory = new NodeInventory((name, facts) => picture.nodes.setFacts(name, facts));
+    this.#inventory = new NodeInventory((name, facts) => this.#picture.nodes.setFacts(name, facts));
     const clock = { now: () => 0, monotonic: () => this.#at, after: () => ({ cancel: () => {} }) };
-    this.#books = new Books(picture, clock, {
+    this.#books = new Books(this.#picture, clock, {
       nodePolicy: config.nodePolicy,
       devicePolicy: config.devicePolicy,
       holdMs: config.holdSeconds * 1000,
@@ -112,7 +111,7 @@ export class Replay {
     else if ('again' in line) this.#put(line.again, line.uid, this.#objects.get(`${line.again} ${line.uid}`));
     else if ('gone' in line) this.#gone(line.gone, line);
     else if ('slots' in line) this.#slots = line.slots;
-    else if ('anew' in line) this.#books.beginAnew(this.#books.strangers(), this.#books.started);
+    else if ('anew' in line) this.#books.beginAnew();
     else if ('filter' in line) {
       this.#context.shortList = line.shortList;
       return this.#verb('filter', line.filter, this.#offer(line.filter, line.offered), line.answer);
@@ -127,6 +126,7 @@ export class Replay {
     else if ('readBack' in line) this.#books.bindReadBack(line.readBack, line.node);
     else if ('sweep' in line) this.#books.sweep();
     else if ('restore' in line) this.#books.restoreAwaiting();
+    else if ('notWoken' in line) this.#picture.notWoken(line.notWoken);
     else if ('wake' in line) return this.#wake(line.wake);
     else if ('call' in line) {
       if (line.bind !== undefined) this.#calls.set(line.call, line);
@@ -153,10 +153,10 @@ export class Replay {
     else this.#picture.removeBudget(namespace, name);
   }
 
-  #recall({ started, holds, waiting, strangers }: Memory): void {
+  #recall({ books, holds, waiting }: Memory): void {
     for (const hold of holds) this.#picture.putHold({ ...hold });
     for (const [uid, refused] of waiting) this.#picture.recallWaiting(uid, refused);
-    this.#books.beginAnew(strangers, started);
+    this.#books.beginAnew(books);
   }
 
   #offer(pod: unknown, offered: OfferedNames): Buffer {
