@@ -118,7 +118,7 @@ export class Recorder implements Told {
   /** Begins a turn: its time, ms. */
   turn(): number {
     this.#close();
-    if (this.#ring.full) this.#beginPart();
+    if (this.#ring.full) this.beginPart();
     this.#at = this.#options.clock.monotonic();
     return this.#at;
   }
@@ -173,7 +173,7 @@ export class Recorder implements Told {
 
   put(kind: KeptKind, uid: string, kept: string): void {
     this.#close();
-    if (this.#ring.full) this.#beginPart();
+    if (this.#ring.full) this.beginPart();
     const same = this.#ring.put(kind, uid, `{"put":"${kind}","uid":${JSON.stringify(uid)},"object":${kept}}`);
     if (same) this.#ring.push(JSON.stringify({ again: kind, uid }));
   }
@@ -211,7 +211,8 @@ export class Recorder implements Told {
     this.#open = null;
   }
 
-  #beginPart(): void {
+  /** Another part of the ring begins, and the books begin anew. */
+  beginPart(): void {
     const books = this.#books;
     if (books === null) return;
     const { picture } = books;
