@@ -30,7 +30,7 @@ export class Forecast {
   /** since the last walk began */
   #arrivals = 0;
   /** by then */
-  #departed = 0;
+  #departed: number;
 
   /** `given`: the typical shapes, for those who know them beforehand; they then never change. */
   constructor(table: NodeTable, given: Typical | null = null) {
@@ -38,6 +38,7 @@ export class Forecast {
     this.#demand = given === null ? new Demand() : null;
     const typical = given ?? this.#demand!.typical();
     this.#outlook = new Outlook(typical, null, this.#leftovers.cost);
+    this.#departed = table.departed;
   }
 
   get outlook(): Outlook {
