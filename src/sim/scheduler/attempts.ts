@@ -61,8 +61,9 @@ export class Attempts {
     const { cache, extenders, rng, stats, budgets } = this.#options;
     if (result.rejecters.size === 0 && result.reasons.has(NO_NODES)) {
       stats.unschedulable += 1;
+      cache.withdrawNomination(info.uid);
       this.#options.queue.failed(info.uid);
-      await this.#report(info, 'Unschedulable', NO_NODES, null);
+      await this.#report(info, 'Unschedulable', NO_NODES, '');
       return;
     }
     const { resolvable } = result;
@@ -89,12 +90,14 @@ export class Attempts {
     await this.#report(info, 'Unschedulable', message, nominated);
   }
 
+  /** An error of the cycle or of the bind ends a nomination, whoever made it. */
   async failed(info: PodInfo, error: unknown): Promise<void> {
     this.#options.stats.errors += 1;
+    this.#options.cache.withdrawNomination(info.uid);
     const message = error instanceof Error ? error.message : String(error);
     this.#onError(error);
     this.#options.queue.failed(info.uid);
-    await this.#report(info, 'SchedulerError', message, null);
+    await this.#report(info, 'SchedulerError', message, '');
   }
 
   /** Returns at once; the pod is assumed on that node. */

@@ -147,11 +147,7 @@ export class Extender {
     for (const [node, victims] of Object.entries(isObject(answer) ? answer : {})) {
       if (!isObject(victims)) throw new SchedulerError('extender-panic', `NodeNameToMetaVictims["${node}"] is null`);
       const pods = podsOn(node);
-      if (pods === null)
-        throw new SchedulerError(
-          'extender-answer',
-          `extender ${this.config.name} names node "${node}" which is not in the snapshot`,
-        );
+      if (pods === null) throw new SchedulerError('extender-answer', `nodeinfo not found for node name "${node}"`);
       const named = field(victims, 'Pods');
       const uids = (Array.isArray(named) ? named : []).map((one) => {
         if (!isObject(one)) throw new SchedulerError('extender-panic', `a victim on node "${node}" is null`);
@@ -161,7 +157,7 @@ export class Extender {
       if (stranger !== undefined)
         throw new SchedulerError(
           'extender-answer',
-          `extender ${this.config.name} claims to preempt pod ${stranger} on node "${node}" where it is not`,
+          `extender: ${this.config.name} claims to preempt pod (UID: &{${stranger}}) on node: ${node}, but the pod is not found on that node`,
         );
       if (uids.length === 0) {
         if (this.config.ignorable) continue;

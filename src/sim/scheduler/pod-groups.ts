@@ -74,7 +74,7 @@ export async function scheduleGroup(
   for (const [at, info] of members.entries()) {
     const remaining = members.length - at;
     if (failure !== null || hopeless !== '') {
-      done.push({ info, kind: 'rejected', message: '', result: null });
+      done.push({ info, kind: 'rejected', message: hopeless, result: null });
       continue;
     }
     let result: CycleResult;
@@ -110,7 +110,7 @@ export async function scheduleGroup(
   const told = `${hopeless === '' ? '' : 'pod group is unschedulable, '}${message}`;
   const rejected = done.map(
     (one): MemberResult =>
-      one.kind === 'rejected' && one.result ? one : { info: one.info, kind: 'rejected', message: told, result: null },
+      one.kind === 'rejected' ? one : { info: one.info, kind: 'rejected', message: told, result: null },
   );
   return { members: rejected, status: 'False', reason: 'Unschedulable', message };
 }

@@ -396,20 +396,25 @@ export function schedulerContract(open: () => Promise<Plane>): void {
       expect((await s.pod('one')).status?.nominatedNodeName).toBeUndefined();
     });
 
-    it('keeps CPU from pods of no higher priority, and not from those of higher', async () => {
-      const s = await start(
-        [FILTER],
-        { filter: (body) => (podOf(body) === 'one' ? { Error: 'later' } : passAll(body)) },
-        [node('n1')],
-      );
+    it('keeps CPU from pods of no higher priority, gated as it is, and not from those of higher', async () => {
+      const s = await start([FILTER], { filter: passAll }, [node('n1')]);
       await s.create(pod('one', { cpu: '3', priority: 'mid', gates: ['example.com/wait'] }));
       await s.client.strategic(`${PODS}/one/status`, { status: { nominatedNodeName: 'n1' } });
-      await s.liftGate('one', 'example.com/wait');
-      await s.asked('filter', 'one', 1);
+      await s.seconds(1);
       await s.create(pod('low', { cpu: '2' }));
       expect((await s.refused('low')).message).toContain('1 Insufficient cpu');
       await s.create(pod('high', { cpu: '2', priority: 'high' }));
       expect(await s.bound('high')).toBe('n1');
+    });
+
+    it.each<[string, Script]>([
+      ['filter', { filter: () => ({ Error: 'not synced' }) }],
+      ['bind', { filter: passAll, bind: () => ({ Error: 'not synced' }) }],
+    ])('loses its nomination by an error of %s', async (_what, script) => {
+      const s = await start([{ ...FILTER, bindVerb: 'bind' }], { bind: () => ({}), ...script });
+      await nominated(s, 'one', 'n2');
+      expect(await s.refused('one')).toMatchObject({ reason: 'SchedulerError' });
+      expect((await s.pod('one')).status?.nominatedNodeName).toBeUndefined();
     });
   });
 }

@@ -146,13 +146,12 @@ export function preemptionContract(open: () => Promise<Plane>): void {
         'an unknown uid',
         { NodeNameToMetaVictims: { n1: { Pods: [{ UID: 'nobody' }] } } },
         (url) =>
-          `extender: ${url} claims to preempt pod (UID: nobody) on node: n1, but the pod is not found on that node`,
+          `extender: ${url} claims to preempt pod (UID: &{nobody}) on node: n1, but the pod is not found on that node`,
       ],
       [
         'an unknown node',
         { NodeNameToMetaVictims: { n9: { Pods: [{ UID: 'nobody' }] } } },
-        (url) =>
-          `extender: ${url} claims to preempt pod (UID: nobody) on node: n9, but the pod is not found on that node`,
+        () => 'nodeinfo not found for node name "n9"',
       ],
       [
         'no victims',
