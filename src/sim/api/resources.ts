@@ -60,6 +60,7 @@ export const RESOURCES: readonly Resource[] = [
   row('apps/v1', 'statefulsets', 'StatefulSet', 'namespaced', { shortNames: ['sts'], status: true }),
   row('apps/v1', 'deployments', 'Deployment', 'namespaced', { shortNames: ['deploy'], status: true }),
   row('apps/v1', 'daemonsets', 'DaemonSet', 'namespaced', { shortNames: ['ds'], status: true }),
+  row('apps/v1', 'controllerrevisions', 'ControllerRevision', 'namespaced'),
   row('batch/v1', 'jobs', 'Job', 'namespaced', { status: true }),
   row('coordination.k8s.io/v1', 'leases', 'Lease', 'namespaced'),
   row('events.k8s.io/v1', 'events', 'Event', 'namespaced', { shortNames: ['ev'] }),
