@@ -75,7 +75,6 @@ export const RESOURCES: readonly Resource[] = [
   row('v1', 'limitranges', 'LimitRange', 'namespaced', { shortNames: ['limits'] }),
   row('v1', 'podtemplates', 'PodTemplate', 'namespaced'),
   row('v1', 'resourcequotas', 'ResourceQuota', 'namespaced', { shortNames: ['quota'], status: true }),
-  row('apps/v1', 'controllerrevisions', 'ControllerRevision', 'namespaced'),
   row('apps/v1', 'replicasets', 'ReplicaSet', 'namespaced', {
     shortNames: ['rs'],
     status: true,
