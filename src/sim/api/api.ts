@@ -14,6 +14,7 @@ import { discovery } from './discovery.ts';
 import { ApiError, badRequest } from './errors.ts';
 import { listResponse, page } from './list.ts';
 import { isObject, type JsonObject, type KubeObject, objectAt, storeKey, textAt, timestamp } from './object.ts';
+import { fromProtobuf, PROTOBUF } from './protobuf.ts';
 import { BINDINGS, groupVersion, resourceId } from './resources.ts';
 import { parseRoute, RESOURCE_IDS, type Route } from './route.ts';
 import { parseSelection } from './selectors.ts';
@@ -312,7 +313,7 @@ function userOf(route: Route): User {
 
 function unexpected(error: unknown): ApiError {
   const text = error instanceof Error ? error.message : String(error);
-  if (error instanceof URIError) return badRequest(text);
+  if (error instanceof URIError || error instanceof RangeError) return badRequest(text);
   return new ApiError('InternalError', `Internal error occurred: ${text}`);
 }
 
@@ -340,6 +341,8 @@ function asker(route: Route, request: ApiRequest): Asked {
 
 function parseBody(request: ApiRequest): unknown {
   if (request.body === null || request.body.length === 0) throw badRequest('the request has no body');
+  const known = request.contentType === PROTOBUF ? fromProtobuf(request.body) : null;
+  if (known !== null) return known;
   if (
     request.contentType.includes('protobuf') ||
     request.contentType.includes('yaml') ||
