@@ -10,6 +10,7 @@ export type StatusReason =
   | 'InternalError'
   | 'Invalid'
   | 'MethodNotAllowed'
+  | 'NotAcceptable'
   | 'NotFound'
   | 'RequestEntityTooLarge'
   | 'Timeout'
@@ -25,6 +26,7 @@ const CODES: Record<StatusReason, number> = {
   InternalError: 500,
   Invalid: 422,
   MethodNotAllowed: 405,
+  NotAcceptable: 406,
   NotFound: 404,
   RequestEntityTooLarge: 413,
   Timeout: 504,

@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import type { Api } from './api.ts';
 import { ApiError } from './errors.ts';
-import { type ApiResponse, failure } from './wire.ts';
+import { type ApiResponse, failure, warningHeader } from './wire.ts';
 
 /** as the real API server */
 const BODY_LIMIT_BYTES = 3 * 1024 * 1024;
@@ -27,6 +27,8 @@ async function readBody(request: IncomingMessage): Promise<Buffer | null> {
 function send(answer: ApiResponse, response: ServerResponse): void {
   response.statusCode = answer.status;
   response.setHeader('content-type', answer.contentType);
+  if (answer.warnings !== undefined && answer.warnings.length > 0)
+    response.setHeader('warning', answer.warnings.map(warningHeader));
   if (answer.retryAfterSeconds !== null) response.setHeader('retry-after', String(answer.retryAfterSeconds));
   if (typeof answer.body === 'string') {
     response.end(answer.body);
@@ -51,7 +53,13 @@ async function serve(api: Api, request: IncomingMessage, response: ServerRespons
     return;
   }
   const contentType = (request.headers['content-type'] ?? '').split(';')[0]!.trim();
-  const answer = await api.handle({ method: request.method ?? 'GET', path: request.url ?? '/', contentType, body });
+  const answer = await api.handle({
+    method: request.method ?? 'GET',
+    path: request.url ?? '/',
+    contentType,
+    body,
+    headers: request.headers,
+  });
   if (!response.destroyed) send(answer, response);
 }
 

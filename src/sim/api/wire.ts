@@ -2,6 +2,9 @@
 import type { ApiError } from './errors.ts';
 import type { JsonObject } from './object.ts';
 
+/** names in lower case, as node:http gives them */
+export type RequestHeaders = Readonly<Record<string, string | readonly string[] | undefined>>;
+
 export type ApiRequest = {
   readonly method: string;
   /** absolute path with query */
@@ -9,6 +12,8 @@ export type ApiRequest = {
   /** content type without parameters; '' without a body */
   readonly contentType: string;
   readonly body: Buffer | null;
+  /** absent without a wire: then the answer is JSON of whole objects */
+  readonly headers?: RequestHeaders;
 };
 
 /** Takes the pieces of a streamed answer. */
@@ -25,6 +30,8 @@ export type ApiResponse = {
   readonly contentType: string;
   readonly retryAfterSeconds: number | null;
   readonly body: string | Streamed;
+  /** texts of Warning headers */
+  readonly warnings?: readonly string[];
 };
 
 export function jsonText(status: number, text: string): ApiResponse {
@@ -53,4 +60,9 @@ export function success(code: number, details: JsonObject = {}): ApiResponse {
     ...(Object.keys(details).length > 0 ? { details } : {}),
     ...(code === 200 ? {} : { code }),
   });
+}
+
+/** RFC 7234's form, with the code that Kubernetes uses. */
+export function warningHeader(text: string): string {
+  return `299 - ${JSON.stringify(text)}`;
 }

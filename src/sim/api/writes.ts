@@ -4,8 +4,10 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import type { Clock } from '../../kube/ports.ts';
+import { scaled, scaleOf } from './crd/custom-kind.ts';
 import { ApiError, alreadyExists, badRequest, conflict, notFound, OBJECT_MODIFIED } from './errors.ts';
 import { spendDisruption } from './eviction.ts';
+import { changesGeneration, checkedByRules, checkPatchType, decodedBody, inVersion } from './kind-rules.ts';
 import { checkMetadata, createdMetadata, generatedName, updatedMetadata } from './metadata.ts';
 import {
   arrayAt,
@@ -75,11 +77,18 @@ function asObject(body: unknown, route: Route): KubeObject {
   }
   const { namespace: _given, ...rest } = metadata;
   return {
-    ...body,
+    ...decodedBody(route, body),
     apiVersion: groupVersion(resource),
     kind: resource.kind,
     metadata: namespace === null ? rest : { ...rest, namespace },
   };
+}
+
+/** With a status subresource the first status is the server's. */
+function withoutGivenStatus(given: KubeObject, hasStatus: boolean): KubeObject {
+  if (!hasStatus) return given;
+  const { status: _status, ...rest } = given;
+  return rest;
 }
 
 export class Writes {
@@ -126,9 +135,11 @@ export class Writes {
     if (route.id === PODS) next = createdPod(next, this.#priorityClasses(), this.#now());
     else if (route.id === NAMESPACES)
       next = { ...next, spec: { finalizers: ['kubernetes'] }, status: { phase: 'Active' } };
+    else if (resource.rules !== null) next = withoutGivenStatus(next, resource.status);
     else if (resource.status && resource.kind !== 'Node') next = { ...next, status: {} };
     checkMetadata(resource.kind, metadata, resource.group === 'rbac.authorization.k8s.io');
     if (this.#options.admit) next = await this.#options.admit({ operation: 'CREATE', route, object: next, old: null });
+    next = checkedByRules(route, next, null);
     if (this.#store.table(route.id).get(storeKey(route.namespace ?? '', name)))
       throw alreadyExists(qualified(resource), name);
     return this.#store.put(route.id, next);
@@ -147,9 +158,10 @@ export class Writes {
 
   /** PATCH on the object or its status. */
   async patch(route: Route, contentType: string, patch: unknown): Promise<Version> {
+    checkPatchType(route.resource, contentType);
     for (let attempt = 1; ; attempt += 1) {
       const current = this.read(route);
-      const patched = asObject(applyPatchOf(contentType, current.object, patch), route);
+      const patched = asObject(applyPatchOf(contentType, inVersion(route.resource, current.object), patch), route);
       const own = patched.metadata.resourceVersion !== current.object.metadata.resourceVersion;
       try {
         return await this.#replace(route, current, patched);
@@ -163,9 +175,27 @@ export class Writes {
     }
   }
 
+  /** GET, PUT and PATCH on `scale` of a custom kind; `change` is null to read. */
+  async scale(route: Route, change: { contentType: string; body: unknown } | null): Promise<KubeObject> {
+    const paths = route.resource.rules?.scale ?? null;
+    if (paths === null) throw notFound(qualified(route.resource), route.name);
+    const main = { ...route, subresource: '' };
+    const current = this.read(main);
+    const before = scaleOf(current.object, paths);
+    if (change === null) return before;
+    const { contentType } = change;
+    const wanted = contentType === '' ? change.body : applyPatchOf(contentType, before, change.body);
+    if (!isObject(wanted)) throw badRequest('the body of the request is not a Scale');
+    const version = textAt(objectAt(wanted, 'metadata'), 'resourceVersion');
+    if (version !== '' && version !== current.object.metadata.resourceVersion)
+      throw conflict(qualified(route.resource), route.name, OBJECT_MODIFIED);
+    const next = scaled(inVersion(route.resource, current.object), wanted, paths);
+    return scaleOf((await this.#replace(main, current, next)).object, paths);
+  }
+
   async #replace(route: Route, current: Version, given: KubeObject): Promise<Version> {
     const { resource } = route;
-    const old = current.object;
+    const old = inVersion(resource, current.object);
     const refuse = (why: string) => conflict(qualified(resource), route.name, why);
     const { uid, resourceVersion } = given.metadata;
     if (uid && uid !== old.metadata.uid)
@@ -176,10 +206,13 @@ export class Writes {
     if (route.subresource === 'status') {
       next = {
         ...old,
-        metadata: {
-          ...metadata,
-          ...(old.metadata.ownerReferences ? { ownerReferences: old.metadata.ownerReferences } : {}),
-        },
+        metadata:
+          resource.rules !== null
+            ? old.metadata
+            : {
+                ...metadata,
+                ...(old.metadata.ownerReferences ? { ownerReferences: old.metadata.ownerReferences } : {}),
+              },
       };
       if (given.status) next.status = given.status;
     } else if (resource.status) {
@@ -189,9 +222,10 @@ export class Writes {
     }
     checkMetadata(resource.kind, metadata, resource.group === 'rbac.authorization.k8s.io');
     if (this.#options.admit) next = await this.#options.admit({ operation: 'UPDATE', route, object: next, old });
+    next = checkedByRules(route, next, old);
     if (this.#store.table(route.id).get(current.key) !== current) throw refuse(OBJECT_MODIFIED);
     if (isDeepStrictEqual(next, old)) return current;
-    if (!isDeepStrictEqual(next.spec, old.spec))
+    if (route.subresource !== 'status' && changesGeneration(resource, next, old))
       next = { ...next, metadata: { ...next.metadata, generation: (old.metadata.generation ?? 0) + 1 } };
     if (
       next.metadata.deletionTimestamp !== undefined &&
@@ -245,7 +279,7 @@ export class Writes {
   /** Deletes or, for pods with a grace period and objects with finalizers, marks. Returns the object's last state. */
   remove(route: Route, options: unknown): { version: Version; gone: boolean } {
     const current = this.read(route);
-    const old = current.object;
+    const old = route.resource.rules?.deleting(current.object) ?? current.object;
     this.#checkPreconditions(route, old, options);
     const grace = route.id === PODS ? this.#grace(old, options) : 0;
     const finalized = (old.metadata.finalizers ?? []).length === 0;
