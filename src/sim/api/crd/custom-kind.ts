@@ -74,7 +74,10 @@ function customRules(version: JsonObject, scale: ScalePaths | null): KindRules {
     faults(next, old, subresource) {
       const both = [next, old].map((one) => (one === null ? undefined : withoutMetadata(one)));
       const [value, before] = subresource === 'status' ? both.map(statusOnly) : both;
-      const faults = schemaFaults(value, subresource === 'status' ? statusSchema(schema) : schema, '', before);
+      const faults =
+        subresource === 'status'
+          ? schemaFaults(value, statusSchema(schema), '', before).map(withinStatus)
+          : schemaFaults(value, schema, '', before);
       faults.push(...listAndResourceFaults(value, schema, ''));
       if (scale !== null) faults.push(...scaleFaults(next, scale));
       if (tree !== null && faults.some(({ reason }) => BLOCKING.has(reason)))
@@ -98,6 +101,11 @@ function customRules(version: JsonObject, scale: ScalePaths | null): KindRules {
 function inScope(subresource: string): (fault: StatusCause) => boolean {
   if (subresource !== 'status') return () => true;
   return ({ field = '' }) => !field.startsWith('spec');
+}
+
+/** The real server names the field whole, but speaks of it as seen from the status. */
+function withinStatus(fault: StatusCause): StatusCause {
+  return { ...fault, message: fault.message.replace(/(^|: )status\.(\S+ in body)/, '$1$2') };
 }
 
 function statusOnly(value: JsonObject | undefined): JsonObject | undefined {
@@ -126,7 +134,7 @@ function goType(value: unknown): string {
 }
 
 function scaleFaults(object: KubeObject, scale: ScalePaths): StatusCause[] {
-  return [scale.spec].flatMap((path) => {
+  return [scale.spec, scale.status].flatMap((path) => {
     const value = jsonPath(path)(object)[0];
     if (value === undefined || value === null) return [];
     if (typeof value !== 'number' || !Number.isInteger(value)) {
