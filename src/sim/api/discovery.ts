@@ -2,10 +2,11 @@
  * What clients ask before anything else: versions, groups, resources, health; the older form (one document per group and
  * version) and the aggregated one. Answers are made when first asked for, and anew when the catalog has changed.
  */
+import { REVIEWS } from './access/reviews.ts';
 import type { Catalog } from './catalog.ts';
 import type { JsonObject } from './object.ts';
 import { openApi } from './openapi.ts';
-import { groupVersion, type Resource } from './resources.ts';
+import { BINDINGS, groupVersion, type Resource } from './resources.ts';
 import { type ApiRequest, type ApiResponse, json } from './wire.ts';
 
 /** the Kubernetes release whose behaviour is modelled */
@@ -14,6 +15,8 @@ export const SERVED_VERSION = { major: '1', minor: '37', gitVersion: 'v1.37.2+mu
 const VERBS = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'];
 const SUBRESOURCE_VERBS: Readonly<Record<string, readonly string[]>> = {
   status: ['get', 'patch', 'update'],
+  ephemeralcontainers: ['get', 'patch', 'update'],
+  resize: ['get', 'patch', 'update'],
   scale: ['get', 'patch', 'update'],
   finalize: ['update'],
 };
@@ -45,7 +48,7 @@ function described(resource: Resource): JsonObject[] {
     singularName: singular,
     namespaced,
     kind,
-    verbs: VERBS,
+    verbs: mainVerbs(resource),
     ...(shortNames.length > 0 ? { shortNames } : {}),
     ...(categories.length > 0 ? { categories } : {}),
   };
@@ -72,12 +75,30 @@ function aggregated(resource: Resource): JsonObject {
     responseKind: { group, version, kind },
     scope: namespaced ? 'Namespaced' : 'Cluster',
     singularResource: singular,
-    verbs: VERBS,
+    verbs: mainVerbs(resource),
     ...(shortNames.length > 0 ? { shortNames } : {}),
     ...(categories.length > 0 ? { categories } : {}),
     ...(subresources.length > 0 ? { subresources } : {}),
   };
 }
+
+/** What is only created, never stored: questions, and the older binding. */
+const CREATED_ONLY: ReadonlySet<Resource> = new Set([
+  BINDINGS,
+  ...REVIEWS.map(
+    ({ groupVersion: name, plural, kind, namespaced }): Resource => ({
+      ...BINDINGS,
+      group: name.slice(0, name.indexOf('/')),
+      version: name.slice(name.indexOf('/') + 1),
+      plural,
+      singular: kind.toLowerCase(),
+      kind,
+      namespaced,
+    }),
+  ),
+]);
+
+const mainVerbs = (resource: Resource) => (CREATED_ONLY.has(resource) ? ['create'] : VERBS);
 
 /** Kubernetes' order of versions: v2, v1, v1beta2, v1beta1, v1alpha1, and what has no such name last. */
 export function byPreference(left: string, right: string): number {
@@ -175,7 +196,8 @@ export class Discovery {
 
   #make(): void {
     this.#madeFor = this.#catalog.version;
-    const resources = this.#catalog.resources();
+    const stored = this.#catalog.resources();
+    const resources = [...stored, ...CREATED_ONLY];
     const groups = grouped(resources);
     const answers = serverAnswers();
     for (const [name, members] of Map.groupBy(resources, groupVersion)) {
@@ -192,6 +214,6 @@ export class Discovery {
       ['/api', aggregatedList(groups, true)],
       ['/apis', aggregatedList(groups, false)],
     ]);
-    this.#openApi = openApi(resources);
+    this.#openApi = openApi(stored);
   }
 }

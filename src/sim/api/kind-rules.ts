@@ -2,13 +2,13 @@
  * Where the rules of a kind (resources.ts, `KindRules`) meet a write: reading what a client sent, the last touch before
  * storing, and the refusal. For kinds without rules nothing happens here.
  */
-import { isDeepStrictEqual } from 'node:util';
-import { ApiError, badRequest } from './errors.ts';
+import { badRequest } from './errors.ts';
 import { invalidObject, unsupported } from './faults.ts';
 import type { JsonObject, KubeObject } from './object.ts';
-import { JSON_PATCH, MERGE_PATCH, STRATEGIC_MERGE_PATCH } from './patch.ts';
 import { groupVersion, type Resource } from './resources.ts';
 import type { Route } from './route.ts';
+import { FREE_FORM, type Type } from './types/type.ts';
+import { builtInType } from './types/types.ts';
 
 const MODES = ['', 'Ignore', 'Strict', 'Warn'];
 
@@ -24,7 +24,7 @@ export function fieldValidation(query: URLSearchParams, options: string): 'Ignor
 export function reportFields(route: Route, faults: readonly string[]): void {
   if (faults.length === 0) return;
   const mode = fieldValidation(route.query, 'CreateOptions');
-  if (mode === 'Warn') route.warnings.push(...faults);
+  if (mode === 'Warn') route.context?.warnings.push(...faults);
   if (mode !== 'Strict') return;
   const { kind, version } = route.resource;
   throw badRequest(
@@ -44,14 +44,10 @@ export function decodedBody(route: Route, body: JsonObject): JsonObject {
   return object;
 }
 
-/** Throws 415: strategic patches need types that custom kinds do not have. */
-export function checkPatchType({ rules }: Resource, contentType: string): void {
-  if (rules === null || rules.schema === null || contentType !== STRATEGIC_MERGE_PATCH) return;
-  const accepted = `${JSON_PATCH}, ${MERGE_PATCH}, application/apply-patch+yaml`;
-  throw new ApiError(
-    'UnsupportedMediaType',
-    `the body of the request was in an unknown format - accepted media types include: ${accepted}`,
-  );
+/** By which type a strategic patch merges; null: custom kinds have none, and are answered with 415. */
+export function strategicType(resource: Resource): Type | null {
+  const { rules } = resource;
+  return rules === null ? builtInType(resource) : rules.schema === null ? FREE_FORM : null;
 }
 
 /** A stored object in the version that the request speaks: conversion `None` changes the name of the version only. */
@@ -68,12 +64,4 @@ export function checkedByRules(route: Route, given: KubeObject, old: KubeObject 
   const faults = resource.rules.faults(next, old, route.subresource);
   if (faults.length > 0) throw invalidObject(resource, next.metadata.name, faults);
   return next;
-}
-
-/** Whether a change counts as a new generation: all but metadata and, with a status subresource, status. */
-export function changesGeneration(resource: Resource, next: KubeObject, old: KubeObject): boolean {
-  if (resource.rules === null) return !isDeepStrictEqual(next.spec, old.spec);
-  const content = ({ metadata: _metadata, status, apiVersion: _version, ...rest }: KubeObject) =>
-    resource.status ? rest : { ...rest, status };
-  return !isDeepStrictEqual(content(next), content(old));
 }

@@ -121,7 +121,7 @@ export function listResponse(form: Representation, found: Page, clock: Clock): A
           sink.write(at === 0 ? start + slice : `,${slice}`);
           at += SLICE;
           if (at < found.items.length) {
-            clock.after(0, writeSlice);
+            clock.after(0, () => (sink.whenDrained ? sink.whenDrained(writeSlice) : writeSlice()));
           } else {
             sink.write(']}\n');
             sink.end();

@@ -1,4 +1,5 @@
 /** The path of a request → which resource, namespace, object and subresource it means. */
+import type { RequestContext } from './admission/context.ts';
 import type { Catalog } from './catalog.ts';
 import { ApiError } from './errors.ts';
 import { type Resource, resourceId } from './resources.ts';
@@ -14,10 +15,10 @@ export type Route = {
   /** '' for the object itself */
   readonly subresource: string;
   readonly query: URLSearchParams;
-  /** what the answer shall warn of; filled while the request is worked on */
-  readonly warnings: string[];
+  /** who asks and how; absent where nobody looks (bootstrap, tests of single functions) */
+  readonly context?: RequestContext;
   /** fields that the body names twice */
-  readonly duplicates: string[];
+  readonly duplicates: readonly string[];
 };
 
 function pageNotFound(): ApiError {
@@ -43,5 +44,5 @@ export function parseRoute(path: string, query: URLSearchParams, catalog: Catalo
   if (served === undefined || rest.length > 0) throw pageNotFound();
   const { resource, table } = served;
   if (resource.namespaced ? name !== '' && namespace === null : namespace !== null) throw pageNotFound();
-  return { resource, id: table, namespace, name, subresource, query, warnings: [], duplicates: [] };
+  return { resource, id: table, namespace, name, subresource, query, duplicates: [] };
 }

@@ -176,7 +176,7 @@ function customCell(read: JsonPath, type: string, object: KubeObject, nowMs: num
 }
 
 /** The `scale` of an object, as autoscaling/v1 writes it. */
-export function scaleOf(object: KubeObject, paths: ScalePaths): KubeObject {
+export function customScale(object: KubeObject, paths: ScalePaths): KubeObject {
   const { name, namespace, uid, resourceVersion, creationTimestamp } = object.metadata;
   const number = (path: string) => {
     const value = jsonPath(path)(object)[0];
@@ -192,9 +192,8 @@ export function scaleOf(object: KubeObject, paths: ScalePaths): KubeObject {
   };
 }
 
-/** The object with its replicas set to what a Scale says. Throws 422 without them. */
-export function scaled(object: KubeObject, scale: JsonObject, paths: ScalePaths): KubeObject {
-  const replicas = objectAt(scale, 'spec').replicas ?? 0;
+/** The object with as many replicas as a Scale says. */
+export function scaled(object: KubeObject, replicas: number, paths: ScalePaths): KubeObject {
   const set = (at: unknown, names: readonly string[]): unknown => {
     const [name, ...rest] = names;
     if (name === undefined) return replicas;
