@@ -153,6 +153,8 @@ export const RESOURCES: readonly Resource[] = [
   row('events.k8s.io/v1', 'events', 'Event', 'namespaced', { shortNames: ['ev'] }),
   row('policy/v1', 'poddisruptionbudgets', 'PodDisruptionBudget', 'namespaced', { shortNames: ['pdb'], status: true }),
   row('scheduling.k8s.io/v1', 'priorityclasses', 'PriorityClass', 'cluster', { shortNames: ['pc'] }),
+  row('scheduling.k8s.io/v1beta1', 'podgroups', 'PodGroup', 'namespaced', { status: true }),
+  row('scheduling.k8s.io/v1beta1', 'workloads', 'Workload', 'namespaced'),
   row('node.k8s.io/v1', 'runtimeclasses', 'RuntimeClass', 'cluster'),
   row('resource.k8s.io/v1', 'resourceslices', 'ResourceSlice', 'cluster'),
   row('resource.k8s.io/v1', 'deviceclasses', 'DeviceClass', 'cluster'),
