@@ -52,13 +52,18 @@ export const RESOURCES: readonly Resource[] = [
     subresources: [
       { name: 'binding', kind: 'Binding', groupVersion: 'v1' },
       { name: 'eviction', kind: 'Eviction', groupVersion: 'policy/v1' },
+      { name: 'ephemeralcontainers', kind: 'Pod', groupVersion: 'v1' },
+      { name: 'resize', kind: 'Pod', groupVersion: 'v1' },
     ],
   }),
   row('v1', 'events', 'Event', 'namespaced', { shortNames: ['ev'] }),
   row('v1', 'configmaps', 'ConfigMap', 'namespaced', { shortNames: ['cm'] }),
   row('v1', 'secrets', 'Secret', 'namespaced'),
   row('v1', 'services', 'Service', 'namespaced', { shortNames: ['svc'], status: true }),
-  row('v1', 'serviceaccounts', 'ServiceAccount', 'namespaced', { shortNames: ['sa'] }),
+  row('v1', 'serviceaccounts', 'ServiceAccount', 'namespaced', {
+    shortNames: ['sa'],
+    subresources: [{ name: 'token', kind: 'TokenRequest', groupVersion: 'authentication.k8s.io/v1' }],
+  }),
   row('v1', 'persistentvolumes', 'PersistentVolume', 'cluster', { shortNames: ['pv'], status: true }),
   row('v1', 'persistentvolumeclaims', 'PersistentVolumeClaim', 'namespaced', { shortNames: ['pvc'], status: true }),
   row('v1', 'replicationcontrollers', 'ReplicationController', 'namespaced', {
@@ -98,6 +103,8 @@ export const RESOURCES: readonly Resource[] = [
   row('events.k8s.io/v1', 'events', 'Event', 'namespaced', { shortNames: ['ev'] }),
   row('policy/v1', 'poddisruptionbudgets', 'PodDisruptionBudget', 'namespaced', { shortNames: ['pdb'], status: true }),
   row('scheduling.k8s.io/v1', 'priorityclasses', 'PriorityClass', 'cluster', { shortNames: ['pc'] }),
+  row('scheduling.k8s.io/v1beta1', 'podgroups', 'PodGroup', 'namespaced', { status: true }),
+  row('scheduling.k8s.io/v1beta1', 'workloads', 'Workload', 'namespaced'),
   row('node.k8s.io/v1', 'runtimeclasses', 'RuntimeClass', 'cluster'),
   row('resource.k8s.io/v1', 'resourceslices', 'ResourceSlice', 'cluster'),
   row('resource.k8s.io/v1', 'deviceclasses', 'DeviceClass', 'cluster'),
@@ -128,6 +135,9 @@ export const RESOURCES: readonly Resource[] = [
   row('rbac.authorization.k8s.io/v1', 'roles', 'Role', 'namespaced'),
   row('rbac.authorization.k8s.io/v1', 'rolebindings', 'RoleBinding', 'namespaced'),
 ];
+
+/** Only created, never stored: the older way to bind. */
+export const BINDINGS: Resource = row('v1', 'bindings', 'Binding', 'namespaced');
 
 export function groupVersion(resource: Resource): string {
   return resource.group === '' ? resource.version : `${resource.group}/${resource.version}`;

@@ -16,6 +16,7 @@ import type { Version } from '../store.ts';
 import { zero } from '../types/canonical.ts';
 import { builtInType } from '../types/types.ts';
 import { create } from './create.ts';
+import { POD_PARTS, withPart } from './pod-parts.ts';
 import {
   type Asked,
   asObject,
@@ -174,6 +175,7 @@ function nextState(route: Route, given: KubeObject, old: KubeObject, owned: bool
     const made = { ...rest, metadata: { ...metadata, ...fixed } };
     return given.status ? { ...made, status: given.status } : made;
   }
+  if (route.id === PODS && POD_PARTS.has(route.subresource)) return withPart(route.subresource, given, old);
   const { status: _status, ...rest } = given;
   let next: KubeObject = resource.status ? { ...rest, metadata } : { ...given, metadata };
   if (resource.status && old.status) next.status = old.status;
