@@ -146,11 +146,13 @@ export class Table {
 
 export class Store {
   readonly #tables = new Map<string, Table>();
+  readonly #historySize: number;
   #rv: number;
 
   /** @param startVersion first resourceVersion; anything older is answered with 410, as by a restarted API server */
   constructor(resourceIds: readonly string[], historySize: number, startVersion: number) {
     this.#rv = startVersion;
+    this.#historySize = historySize;
     for (const id of resourceIds) this.#tables.set(id, new Table(historySize, startVersion));
   }
 
@@ -163,6 +165,18 @@ export class Store {
     const table = this.#tables.get(resourceId);
     if (table === undefined) throw new ApiError('InternalError', `no table ${resourceId}`);
     return table;
+  }
+
+  /** A table for a resource that came while the server runs. One that is there stays. */
+  addTable(resourceId: string): Table {
+    const table = this.#tables.get(resourceId) ?? new Table(this.#historySize, this.#rv);
+    this.#tables.set(resourceId, table);
+    return table;
+  }
+
+  /** Forgets the table. Those who watch it hear no more of it. */
+  dropTable(resourceId: string): void {
+    this.#tables.delete(resourceId);
   }
 
   tables(): Iterable<[string, Table]> {
