@@ -29,7 +29,9 @@ SIGTERM: saves where --save says so, then exits with status 0. SIGUSR1: saves no
 
 export function clusterCommand(): Command {
   return new Command('cluster')
-    .description('serve an embedded Kubernetes cluster on this machine: API server, kubelets, kube-scheduler')
+    .description(
+      'serve an embedded Kubernetes cluster on this machine: API server, controllers, kube-scheduler, kubelets',
+    )
     .option('--nodes <file>', 'nodes to begin with, YAML or JSON; without it there are none')
     .option('--port <number>', 'port on 127.0.0.1; 0: any free one', wholeNumber(0, 65_535), 0)
     .option('--save <file>', 'save the cluster there when it ends and at SIGUSR1')
@@ -44,6 +46,7 @@ export function clusterCommand(): Command {
       ]),
     )
     .option('--no-scheduler', 'pods are not placed: bring a kube-scheduler')
+    .option('--no-controllers', 'no garbage collector, jobs, deployments, …: bring a kube-controller-manager')
     .option('--no-kubelet', 'bound pods do not run')
     .option('--extender <url>', 'the extender that kube-scheduler asks, on this machine', urlOption)
     .option('--scheduler-name <name>', 'the profile that asks the extender', SCHEDULER_NAME)

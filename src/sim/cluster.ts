@@ -8,12 +8,22 @@ import { readStatus } from '../kube/status-error.ts';
 import { Api, type ApiOptions } from './api/api.ts';
 import { inProcess } from './api/in-process.ts';
 import type { JsonObject } from './api/object.ts';
+import type { StartController } from './controllers/controller.ts';
+import { startDeployments } from './controllers/deployments.ts';
+import { startDisruptionController } from './controllers/disruption.ts';
+import { startGarbageCollector } from './controllers/garbage-collector.ts';
+import { startJobs } from './controllers/jobs.ts';
+import { startNamespaceController } from './controllers/namespaces.ts';
+import { startNodeLifecycle } from './controllers/node-lifecycle.ts';
+import { startPodGc } from './controllers/pod-gc.ts';
+import { startReplicaSets } from './controllers/replica-sets.ts';
+import { startRoleAggregation } from './controllers/role-aggregation.ts';
+import { startServiceAccounts } from './controllers/service-accounts.ts';
+import { startStatefulSets } from './controllers/stateful-sets.ts';
 import { Kubelet } from './kubelet.ts';
 import type { NodeObjects } from './nodes.ts';
-import { RoleAggregation } from './role-aggregation.ts';
 import type { ExtenderConfig } from './scheduler/extender.ts';
 import { Scheduler } from './scheduler/scheduler.ts';
-import { ServiceAccounts } from './service-accounts.ts';
 
 /** One kube-scheduler: the names of its profiles and the extenders it calls. */
 export type SchedulerSpec = {
@@ -29,11 +39,28 @@ export type ClusterOptions = {
   readonly schedulers: readonly SchedulerSpec[];
   /** false: bound pods stay pending */
   readonly kubelet?: boolean;
+  /** false: nothing of kube-controller-manager runs */
+  readonly controllers?: boolean;
   readonly api?: Omit<ApiOptions, 'clock' | 'newUid'>;
   /** a connection of a part to the API; default: without sockets */
   readonly connect?: (api: Api, part: string) => Promise<Transport>;
   /** what a part would only log */
   readonly onError: (error: Error) => void;
+};
+
+/** kube-controller-manager, as far as it is modelled; the name is the part's User-Agent */
+const CONTROLLERS: Readonly<Record<string, StartController>> = {
+  'service-account-controller': startServiceAccounts,
+  'clusterrole-aggregation-controller': startRoleAggregation,
+  'namespace-controller': startNamespaceController,
+  'generic-garbage-collector': startGarbageCollector,
+  'disruption-controller': startDisruptionController,
+  'node-controller': startNodeLifecycle,
+  'pod-garbage-collector': startPodGc,
+  'replicaset-controller': startReplicaSets,
+  'deployment-controller': startDeployments,
+  'statefulset-controller': startStatefulSets,
+  'job-controller': startJobs,
 };
 
 /** What runs beside the API. `start` resolves when it knows the cluster. */
@@ -54,15 +81,18 @@ export class Cluster {
 
   /** Creates the nodes that are not there, then starts all parts. When one does not start, what had started is stopped. */
   async start(): Promise<void> {
-    const { clock, rng, onError, schedulers, kubelet = true } = this.#options;
+    const { clock, rng, onError, schedulers, kubelet = true, controllers = true } = this.#options;
     try {
       const shared = async (part: string) => ({ transport: await this.#connect(part), clock, rng, onError });
       await this.#createNodes(await this.#connect('nodes'));
-      await this.#run(new ServiceAccounts(await shared('service-account-controller')));
-      if (this.#options.api?.access?.authorization === 'rbac')
-        await this.#run(new RoleAggregation(await shared('clusterrole-aggregation-controller')));
+      if (controllers) {
+        for (const [part, start] of Object.entries(CONTROLLERS)) {
+          const controller = await start(await shared(part));
+          this.#stops.push(() => controller.stop());
+        }
+      }
       for (const spec of schedulers) await this.#run(new Scheduler({ ...(await shared('kube-scheduler')), ...spec }));
-      if (kubelet) await this.#run(new Kubelet(await shared('kubelet')));
+      if (kubelet) await this.#run(new Kubelet({ ...(await shared('kubelet')), heartbeats: true }));
     } catch (error) {
       await this.stop();
       throw error;

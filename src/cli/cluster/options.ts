@@ -12,6 +12,7 @@ export type ClusterCommandOptions = {
   authorization?: 'off' | 'rbac';
   scheduler: boolean;
   kubelet: boolean;
+  controllers: boolean;
   extender?: string;
   schedulerName: string;
   service: ReadonlyMap<string, string>;

@@ -55,6 +55,7 @@ export async function runCluster(
       nodes,
       schedulers,
       kubelet: options.kubelet,
+      controllers: options.controllers,
       api: {
         access: {
           authorization,
@@ -203,8 +204,9 @@ function introduction(
     .reduce((sum, node) => sum + gpusOf(node), 0);
   const pods = store.table(resourceId('v1', 'pods')).size;
   const parts = [
-    options.kubelet ? 'kubelets' : null,
+    options.controllers ? 'controllers' : null,
     options.scheduler ? 'kube-scheduler' : null,
+    options.kubelet ? 'kubelets' : null,
     options.extender === undefined ? null : `extender ${options.extender} for ${options.schedulerName}`,
   ].filter((part) => part !== null);
   return [

@@ -1,16 +1,16 @@
 /** Keeps the rules of aggregated ClusterRoles what their selectors say: a small controller of Kubernetes. */
 import { isDeepStrictEqual } from 'node:util';
-import { inlineDecoder } from '../kube/inline-decoder.ts';
-import { mergePatch } from '../kube/patch.ts';
-import { Reflector } from '../kube/reflector.ts';
-import { arrayAt, isObject, type KubeObject, objectAt } from './api/object.ts';
-import { matchesLabelSelector } from './api/selectors.ts';
-import type { ControllerOptions } from './service-accounts.ts';
+import { inlineDecoder } from '../../kube/inline-decoder.ts';
+import { mergePatch } from '../../kube/patch.ts';
+import { Reflector } from '../../kube/reflector.ts';
+import { arrayAt, isObject, type KubeObject, objectAt } from '../api/object.ts';
+import { matchesLabelSelector } from '../api/selectors.ts';
+import type { ControllerOptions, StartController } from './controller.ts';
 
 const API_TIMEOUT_MS = 10_000;
 const PATH = '/apis/rbac.authorization.k8s.io/v1/clusterroles';
 
-export class RoleAggregation {
+class RoleAggregation {
   readonly #options: ControllerOptions;
   readonly #roles = new Map<string, KubeObject>();
   readonly #reflector: Reflector<KubeObject>;
@@ -89,3 +89,9 @@ export class RoleAggregation {
     }
   }
 }
+
+export const startRoleAggregation: StartController = async (options) => {
+  const controller = new RoleAggregation(options);
+  await controller.start();
+  return controller;
+};

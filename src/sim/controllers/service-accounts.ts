@@ -1,19 +1,12 @@
 /** Gives every namespace its service account `default`, also again when somebody deletes it: a small controller of Kubernetes. */
-import { inlineDecoder } from '../kube/inline-decoder.ts';
-import type { Clock, Rng, Transport } from '../kube/ports.ts';
-import { Reflector } from '../kube/reflector.ts';
-import { isObject, type KubeObject } from './api/object.ts';
-
-export type ControllerOptions = {
-  readonly transport: Transport;
-  readonly clock: Clock;
-  readonly rng: Rng;
-  readonly onError?: (error: Error) => void;
-};
+import { inlineDecoder } from '../../kube/inline-decoder.ts';
+import { Reflector } from '../../kube/reflector.ts';
+import { isObject, type KubeObject } from '../api/object.ts';
+import type { ControllerOptions, StartController } from './controller.ts';
 
 const API_TIMEOUT_MS = 10_000;
 
-export class ServiceAccounts {
+class ServiceAccounts {
   readonly #options: ControllerOptions;
   readonly #namespaces = new Set<string>();
   readonly #reflectors: readonly Reflector<KubeObject>[];
@@ -87,3 +80,9 @@ export class ServiceAccounts {
     void call.finally(() => this.#calls.delete(call));
   }
 }
+
+export const startServiceAccounts: StartController = async (options) => {
+  const controller = new ServiceAccounts(options);
+  await controller.start();
+  return controller;
+};
