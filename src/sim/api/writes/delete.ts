@@ -23,7 +23,7 @@ export type Removed = {
 export function remove(options: WritesOptions, route: Route, given: JsonObject): Removed {
   const { store, clock } = options;
   const current = stored(store, route);
-  const old = current.object;
+  const old = route.resource.rules?.deleting(current.object) ?? current.object;
   if (route.id === NAMESPACES && LASTING_NAMESPACES.has(route.name)) {
     throw new ApiError('Forbidden', `namespaces "${route.name}" is forbidden: this namespace may not be deleted`, {
       name: route.name,
