@@ -13,8 +13,14 @@ export const FAULTS = {
   'answer-broken': { rate: 0.012, per: 'call', what: 'the call is carried out, the connection breaks' },
   'call-late': { rate: 0.02, per: 'call', what: 'the call arrives late, at most at its deadline' },
   'crash-before': { rate: 0.002, per: 'call', what: 'the caller is killed before the call leaves it' },
+  'pod-gone-midway': {
+    rate: 0.004,
+    per: 'write',
+    what: 'a user deletes the pod that a call is about, just before or after it',
+  },
   'crash-after': { rate: 0.006, per: 'call', what: 'the caller is killed when the call has left it' },
   // watches
+  'watch-expired': { rate: 0.01, per: 'watch', what: 'a watch is answered with 410: list again' },
   'watch-refused': { rate: 0.05, per: 'watch', what: 'a watch is answered with 429 or 500' },
   'event-delayed': { rate: 0.05, per: 'event', what: 'this stream lags, up to seconds; other kinds overtake it' },
   'event-stalled': { rate: 0.003, per: 'event', what: 'this stream stands still for up to 30 s' },
@@ -25,13 +31,34 @@ export const FAULTS = {
   'verb-slow': { rate: 0.02, per: 'verb', what: 'the call or its answer takes seconds' },
   'verb-lost': { rate: 0.006, per: 'verb', what: 'the call is answered, the answer never arrives' },
   'verb-broken': { rate: 0.006, per: 'verb', what: 'the connection breaks before the call arrives' },
+  'verb-late': { rate: 0.005, per: 'verb', what: 'the answer takes longer than kube-scheduler waits for it' },
+  'verb-parts': {
+    rate: 0.008,
+    per: 'verb',
+    what: 'the body comes in parts; if kube-scheduler gives up first, not all of it',
+  },
+  'verb-cut': { rate: 0.004, per: 'verb', what: 'the body ends early, and the extender is given what there is' },
+  'verb-reset': {
+    rate: 0.008,
+    per: 'verb',
+    what: 'the call is answered, the connection is reset before the answer is through',
+  },
+  'reply-cut': { rate: 0.004, per: 'verb', what: 'the answer ends early, and kube-scheduler is given what there is' },
+  'crash-called': { rate: 0.002, per: 'verb', what: 'the extender is killed at the call, or when it has its answer' },
+  // between the API server and the webhook, per pod created; its failurePolicy is Ignore
+  'webhook-away': {
+    rate: 0.02,
+    per: 'pod',
+    what: 'the webhook crashes, hangs or is not there: the pod is made as it was written',
+  },
   // planned, times a seed
   compaction: { rate: 1, per: 'seed', what: 'the API server forgets its history: 410 for everybody behind' },
   outage: { rate: 0.5, per: 'seed', what: 'the API server is away for seconds and all streams break' },
-  stall: { rate: 1, per: 'seed', what: 'all open watches of an extender stand still for up to 40 s, unnoticed' },
+  stall: { rate: 1, per: 'seed', what: 'all open watches of a program stand still for up to 40 s, unnoticed' },
   'crash-extender': { rate: 0.8, per: 'seed', what: 'an extender is killed' },
+  'crash-kubelet': { rate: 0.5, per: 'seed', what: 'all kubelets are killed' },
   'crash-scheduler': { rate: 0.5, per: 'seed', what: 'a kube-scheduler is killed' },
-  pause: { rate: 0.8, per: 'seed', what: 'kube-scheduler and extender stop for up to 40 s, beyond their Lease' },
+  pause: { rate: 0.8, per: 'seed', what: 'a machine stops for up to 40 s, mostly one of a leader, beyond its Lease' },
   'clock-jump': {
     rate: 0.8,
     per: 'seed',

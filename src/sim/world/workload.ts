@@ -3,7 +3,7 @@ import { GPU_COUNT, GPU_FRACTION, GPU_MEMORY, REQUEST, SCHEDULER_NAME } from '..
 import type { JsonObject, KubeObject } from '../api/object.ts';
 import { RUN_SECONDS, STOP_SECONDS } from '../kubelet.ts';
 import type { Chance } from './chance.ts';
-import { WANTS, type Wants } from './gpus.ts';
+import { WANTS, type Wants } from './oracle/gpus.ts';
 
 export const NAMESPACE = 'default';
 export const PRIORITY_CLASSES = { high: 1000, urgent: 2000 } as const;
