@@ -16,7 +16,9 @@ export function drawnPod(chance: Chance, name: string, serial: number): JsonObje
   const { annotations, wants } = drawnAsk(chance, purpose);
   const runs = chance.draw(purpose) < 0.55;
   const priority = chance.draw(purpose);
-  const priorityClassName = priority < 0.12 ? 'urgent' : priority < 0.35 ? 'high' : null;
+  // the later, the more important: by then devices are full, and who comes must preempt
+  const late = Math.min(1, serial / 40);
+  const priorityClassName = priority < 0.05 + 0.3 * late ? 'urgent' : priority < 0.15 + 0.6 * late ? 'high' : null;
   return {
     apiVersion: 'v1',
     kind: 'Pod',

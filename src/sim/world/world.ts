@@ -39,6 +39,16 @@ const STILL_MS = 2_000;
 /** a world that does not end by itself */
 const MOST_STEPS = 200_000;
 
+export type DaySize = {
+  readonly nodes: number;
+  readonly pods: number;
+  readonly steps: number;
+  readonly faults: number;
+};
+
+/** Of every seed. */
+export const LEAST: DaySize = { nodes: 6, pods: 30, steps: 500, faults: 10 };
+
 export type WorldOptions = {
   readonly seed: number;
   readonly rates?: Partial<Rates>;
@@ -226,9 +236,20 @@ class World {
       this.#oracle.quiet();
       this.#settledAt = this.#time.now;
       this.#done = true;
+      this.#largeEnough();
       return;
     }
     this.#time.after(LOOK_MS, () => this.#look());
+  }
+
+  /** What a seed promises, unless somebody took faults away from it. */
+  #largeEnough(): void {
+    if (this.#options.filter !== undefined || this.#options.rates !== undefined) return;
+    this.#oracle.check('too-small');
+    const { nodes, pods } = this.#events.made;
+    const size: DaySize = { nodes, pods, steps: this.#steps, faults: this.#chance.happened.length };
+    for (const [what, least] of Object.entries(LEAST) as [keyof DaySize, number][])
+      if (size[what] < least) this.#oracle.report('too-small', `${size[what]} ${what}, at least ${least} are promised`);
   }
 
   async #createClass(name: string, value: number): Promise<void> {

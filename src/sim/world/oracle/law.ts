@@ -24,6 +24,7 @@ export const INVARIANTS = [
   'no-reason',
   'exception',
   'not-quiet',
+  'too-small',
 ] as const;
 export type Invariant = (typeof INVARIANTS)[number];
 
