@@ -5,6 +5,7 @@ import { BUGS } from '../sim/world/bugs.ts';
 import { FAULT_KINDS, FAULTS, type FaultKind } from '../sim/world/faults.ts';
 import type { DayOptions } from './sim/day.ts';
 import { runSeeds } from './sim/pool.ts';
+import { firstSeedOf, rowOf, TABLE_HEAD } from './sim/proof.ts';
 import { failureAsJson, failureAsText, summaryAsText, Tally } from './sim/report.ts';
 
 const EXAMPLES = `
@@ -27,6 +28,7 @@ type Options = {
   trace: boolean;
   json: boolean;
   bug?: string;
+  proof: boolean;
   fault: Partial<Record<FaultKind, number>>;
   only?: readonly string[];
   shrink: boolean;
@@ -53,6 +55,7 @@ export function simCommand(out: Out = STREAMS): Command {
     .option('--trace', 'print every step', false)
     .option('--json', 'failures and, last, the summary as JSON, one line each', false)
     .option('--bug <name>', 'switch a known bug on', bugOf)
+    .option('--proof', 'which of the seeds finds which known bug first, as the table of docs/simulation.md', false)
     .option('--fault <name=rate>', 'how often a fault happens; repeat for more', faultOf, {})
     .option('--only <faults>', 'these faults only, by name, joined by commas; empty: none', (text) =>
       text.split(',').filter(Boolean),
@@ -60,8 +63,20 @@ export function simCommand(out: Out = STREAMS): Command {
     .option('--no-shrink', 'leave the faults of failing seeds as they are')
     .addHelpText('after', () => EXAMPLES + listed())
     .action(async (options: Options) => {
-      process.exitCode = (await run(options, out)) === 0 ? 0 : 1;
+      process.exitCode = (await (options.proof ? prove : run)(options, out)) === 0 ? 0 : 1;
     });
+}
+
+/** Returns the number of known bugs that no seed finds. */
+async function prove({ seeds: [from, to], bug }: Options, out: Out): Promise<number> {
+  let hidden = 0;
+  for (const line of TABLE_HEAD) out.write(line);
+  for (const name of bug === undefined ? Object.keys(BUGS) : [bug]) {
+    const found = await firstSeedOf(name, from, to);
+    if (found === null) hidden++;
+    out.write(found === null ? `| \`${name}\` | not found | | |` : rowOf(found));
+  }
+  return hidden;
 }
 
 /** Returns the number of seeds that failed. */

@@ -43,6 +43,8 @@ export class Kubelet {
   readonly #reflector: Reflector<KubeObject>;
   readonly #pods = new Map<string, Running>();
   readonly #calls = new Set<Promise<void>>();
+  /** the newest call by path: what is written of one pod arrives in the order in which it happened */
+  readonly #chains = new Map<string, Promise<void>>();
   /** ends the pauses between attempts */
   readonly #pauses = new Set<() => void>();
   #stopped = false;
@@ -191,7 +193,12 @@ export class Kubelet {
   }
 
   #call(request: KubeRequest): void {
-    const call = this.#attempt(request, 1).finally(() => this.#calls.delete(call));
+    const before = this.#chains.get(request.path);
+    const call = (before?.then(() => this.#attempt(request, 1)) ?? this.#attempt(request, 1)).finally(() => {
+      this.#calls.delete(call);
+      if (this.#chains.get(request.path) === call) this.#chains.delete(request.path);
+    });
+    this.#chains.set(request.path, call);
     this.#calls.add(call);
   }
 

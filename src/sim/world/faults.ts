@@ -66,7 +66,7 @@ export const FAULTS = {
   },
   'node-gone': { rate: 1, per: 'seed', what: 'a node is deleted and comes back, often with other GPUs' },
   'node-unready': { rate: 1, per: 'seed', what: 'a node is not ready, or cordoned, for a while' },
-  'gpu-unhealthy': { rate: 1.5, per: 'seed', what: 'a GPU is unhealthy for a while' },
+  'gpu-unhealthy': { rate: 1.5, per: 'seed', what: 'a GPU is unhealthy, for a while or for good' },
   'pod-deleted': { rate: 5, per: 'seed', what: 'a user deletes a pod at some stage, sometimes with force' },
   'pod-replaced': { rate: 4, per: 'seed', what: 'a pod is deleted and another one of its name made at once' },
   'pod-edited': { rate: 2, per: 'seed', what: 'a user edits the request or other annotations of a pod' },

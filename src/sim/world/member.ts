@@ -40,8 +40,8 @@ export type MemberOptions = {
   readonly kind: 'extender' | 'scheduler' | 'kubelet';
   readonly machine: Machine;
   readonly wiring: Wiring;
-  /** false: a 409 is its last word, so none is invented for it */
-  readonly conflicts?: boolean;
+  /** see LinkOptions */
+  readonly unconditional?: boolean;
   /** changes requests before they leave: only for known bugs */
   readonly bend?: (request: KubeRequest) => KubeRequest | KubeResponse;
   readonly begin: (run: Run) => void;
@@ -73,7 +73,7 @@ export class Member {
 
   /** Begins a life. Called by the world at its beginning, and by the member itself some time after it was killed. */
   start(): void {
-    const { name, machine, wiring, bend, conflicts, begin } = this.#options;
+    const { name, machine, wiring, bend, unconditional, begin } = this.#options;
     const { time, chance, trace, network } = wiring;
     const process = new Process(name, time, machine.wall);
     this.#process = process;
@@ -85,7 +85,7 @@ export class Member {
       time.after(delay, () => this.start());
     });
     const transport = network.transport(process, {
-      conflicts: conflicts ?? true,
+      unconditional: unconditional ?? false,
       ...(bend === undefined ? {} : { bend }),
     });
     begin({ process, transport, rng: chance.rng(name), life: this.#life++ });

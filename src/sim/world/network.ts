@@ -31,8 +31,11 @@ export type NetworkOptions = {
 };
 
 export type LinkOptions = {
-  /** false: no 409 is invented */
-  readonly conflicts: boolean;
+  /**
+   * Its writes carry no precondition and are made until they are answered. So no 409 is invented for them, which would end that, and
+   * none arrives after its death: it could undo what the next life has written.
+   */
+  readonly unconditional: boolean;
   /** changes requests before they leave: only for known bugs */
   readonly bend?: (request: KubeRequest) => KubeRequest | KubeResponse;
 };
@@ -76,7 +79,7 @@ export class Network {
     return {
       request: (request) => {
         const bent = link.bend?.(request) ?? request;
-        return 'status' in bent ? Promise.resolve(bent) : this.#request(process, bent, link.conflicts);
+        return 'status' in bent ? Promise.resolve(bent) : this.#request(process, bent, link.unconditional);
       },
       stream: (request) => {
         const bent = link.bend?.(request) ?? request;
@@ -86,11 +89,11 @@ export class Network {
     };
   }
 
-  #request(process: Process, request: KubeRequest, conflicts: boolean): Promise<KubeResponse> {
+  #request(process: Process, request: KubeRequest, unconditional: boolean): Promise<KubeResponse> {
     const { promise, resolve, reject } = Promise.withResolvers<KubeResponse>();
     if (process.dead) return promise;
     const { time, trace } = this.#options;
-    const fault = this.#callFault(process, request, conflicts);
+    const fault = this.#callFault(process, request, unconditional);
     const what = `${request.method} ${request.path}`;
     trace.note(process.name, fault === null ? what : `${what} !${fault.kind}`);
     const fail = (code: 'broken' | 'unsent', after: number): void => {
@@ -112,6 +115,7 @@ export class Network {
     if (fault?.kind === 'call-lost') return promise;
     const late = fault?.kind === 'call-late' ? fault.size * Math.min(LATEST_MS, request.timeoutMs - 1) : 0;
     time.after(Math.floor(late) + this.#latency(process), () => {
+      if (unconditional && process.dead) return;
       void this.#carriedOut(process, request, fault).then((answer) => {
         if (answer === 'broken') fail('broken', REFUSED_MS);
         if (typeof answer !== 'object') return;
@@ -207,12 +211,12 @@ export class Network {
     return promise;
   }
 
-  #callFault(process: Process, request: KubeRequest, conflicts: boolean): CallFault {
+  #callFault(process: Process, request: KubeRequest, unconditional: boolean): CallFault {
     const { chance, rates } = this.#options;
     const write = request.method !== 'GET';
     const kinds: readonly FaultKind[] = !write
       ? READ
-      : conflicts
+      : !unconditional
         ? WRITE
         : WRITE.filter((one) => one !== 'refused-409');
     const pod = write && podPathOf(request.path) !== null ? (['pod-gone-midway'] as const) : [];

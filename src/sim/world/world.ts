@@ -105,8 +105,7 @@ function kubelets(wiring: Wiring): Member {
     kind: 'kubelet',
     machine,
     wiring,
-    // the model takes a 409 for the pod's being gone or another one
-    conflicts: false,
+    unconditional: true,
     begin({ process, transport, rng }) {
       const kubelet = new Kubelet({ transport, clock: process.clock, rng });
       kubelet.start().catch((error: unknown) => wiring.onThrow(process.name, error));
