@@ -98,7 +98,7 @@ export function awaited({ facts, now, seats, deciderSince, check, report }: Judg
         if (priorityOf(waiting) <= priorityOf(pod)) continue;
         const from = keptFrom(nomination);
         if (from === null || now() - from > KEPT_MS || gpus.from > from) continue;
-        if (facts.everWanted(uid).length > 1 || placedElsewhere(uid)) continue;
+        if (facts.edited(waiting) || placedElsewhere(uid)) continue;
         check('awaited-given-away');
         // once those that are being evicted are gone
         const stay = stayingOn(node);

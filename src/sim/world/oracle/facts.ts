@@ -76,6 +76,12 @@ export class Facts {
     return (this.#wanted.get(uid) ?? []).map((text) => JSON.parse(text) as Wants);
   }
 
+  /** A user changed its request, to another or to nonsense: it may be refused for that, and what was promised is not what it asks. */
+  edited({ metadata }: KubeObject): boolean {
+    const now = metadata.annotations?.['muster.dev/request'] ?? '';
+    return (this.#wanted.get(metadata.uid) ?? []).length > 1 || now.includes('two');
+  }
+
   #podChanged(change: Change, listener: PodListener): void {
     this.changedAt = this.#now();
     const pod = change.next.object;

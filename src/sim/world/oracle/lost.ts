@@ -27,15 +27,13 @@ export function lost({ facts, check, report }: Judge, nominatedTo: (uid: string)
     quiet() {
       const waiting = facts.objects(PODS).filter(waits);
       for (const pod of waiting) {
-        const { name, uid } = pod.metadata;
+        const { name } = pod.metadata;
         const said = scheduledCondition(pod);
         check('no-reason');
         if (textAt(said, 'reason') !== 'Unschedulable')
           report('no-reason', `${name} waits with ${JSON.stringify(said ?? null)}`);
         check('pod-lost');
-        // an edited pod may be refused for that
-        if (facts.everWanted(uid).length > 1 || pod.metadata.annotations?.['muster.dev/request']?.includes('two'))
-          continue;
+        if (facts.edited(pod)) continue;
         const node = facts.objects(NODES).find((one) => fits(pod, one, waiting));
         if (node === undefined) continue;
         const others = waiting
