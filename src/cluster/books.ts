@@ -26,7 +26,7 @@ import type {
   PreemptCandidate,
   Refusal,
 } from './decider.ts';
-import { explainNode } from './explain.ts';
+import { explainPod } from './explaining.ts';
 import type { Hold, HoldCause } from './holds.ts';
 import { Offered } from './offered.ts';
 import { passThrough } from './pass-through.ts';
@@ -327,42 +327,11 @@ export class Books implements Decider {
   explain(namespace: string, name: string): { pod: PodFacts; rows: readonly ExplainRow[]; hold: string | null } | null {
     const pod = this.picture.podNamed(namespace, name);
     if (pod === undefined) return null;
-    // where it might have gone is no question any more, and what it allowed is not kept
-    if (pod.nodeName !== null) return { pod, rows: [], hold: null };
-    const hold = this.picture.holds.get(pod.uid);
-    const guarded = this.#guarded(pod);
-    const index = pod.ask.kind === 'request' && guarded === null ? this.#index(pod, pod.ask.request) : null;
-    const names = [...this.picture.nodes.values()].map((node) => node.name).sort();
-    const refused = index === null ? passThrough(pod, this.resolve(names), this.picture.nodes, guarded).refused : [];
-    const passCode = new Map(refused.map((refusal) => [refusal.node, refusal.code]));
-    const rows = names.map((node) => {
-      if (node === hold?.node) return this.#explainHeld(hold, pod);
-      const info = this.picture.nodes.get(node)!;
-      const code = index === null ? (passCode.get(node) ?? null) : (index.reason(info.slot) ?? info.lacks(pod.needs));
-      return { node, code, detail: explainNode(pod, info, code, (uid) => this.#nameOf(uid)) };
+    return explainPod(this.picture, pod, {
+      guarded: this.#guarded(pod),
+      indexOf: (request) => this.#index(pod, request),
+      stands: (hold) => this.#stands(hold, pod),
     });
-    return { pod, rows, hold: hold === undefined ? null : `${hold.cause} hold on ${hold.node} (${hold.state})` };
-  }
-
-  /** The node where its own hold is in the pod's way. */
-  #explainHeld(hold: Hold, pod: PodFacts): ExplainRow {
-    const { node } = hold;
-    if (hold.cause !== 'awaiting') {
-      const code = this.#stands(hold, pod);
-      return {
-        node,
-        code,
-        detail: code === null ? 'kept for this pod' : 'kept for this pod, but the node has changed',
-      };
-    }
-    const victims = hold.victims.filter((uid) => this.picture.pod(uid) !== undefined).map((uid) => this.#nameOf(uid));
-    if (victims.length > 0) return { node, code: 'victims-terminating', detail: victims.sort().join(', ') };
-    return { node, code: null, detail: 'kept for this pod, whose victims are gone' };
-  }
-
-  #nameOf(uid: string): string {
-    const pod = this.picture.pod(uid);
-    return pod === undefined ? `pod ${uid}` : `${pod.namespace}/${pod.name}`;
   }
 
   /** Why this pod may not go to managed nodes at all, null if it may. */
