@@ -3,6 +3,7 @@
  * which is in docs/simulation.md.
  */
 import type { Books } from '../../cluster/books.ts';
+import { CLAIM } from '../../core/names.ts';
 import type { ExtenderConfig } from '../../extender/config.ts';
 import type { MakePicture, PictureParts } from '../../extender/picture.ts';
 import type { KubeRequest, KubeResponse } from '../../kube/ports.ts';
@@ -142,6 +143,30 @@ export const BUGS: Readonly<Record<string, Bug>> = {
       (parts.decider as Books).restoreAwaiting = () => {};
       return parts;
     },
+  },
+  'guard-ignored': {
+    what: 'a pod that was made while no webhook answered is let onto managed nodes',
+    breaks: ['env-missing'],
+    config: (config) => ({ ...config, envGuard: false }),
+  },
+  'devices-not-told': {
+    what: 'a Binding carries the claim, but not the annotations that the env of the containers reads',
+    breaks: ['env-unresolved'],
+    bend(request) {
+      if (request.method !== 'POST' || !request.path.includes('/binding')) return request;
+      const body = request.body as { metadata: { annotations?: Record<string, string> } };
+      const { annotations = {} } = body.metadata;
+      const claim = annotations[CLAIM];
+      return {
+        ...request,
+        body: { ...body, metadata: { ...body.metadata, annotations: claim ? { [CLAIM]: claim } : {} } },
+      };
+    },
+  },
+  'capacity-not-written': {
+    what: 'an extender that begins to decide leaves gpu-milli as it finds it',
+    breaks: ['gpu-milli-wrong'],
+    picture: (parts) => ({ ...parts, onDeciding() {} }),
   },
   'holds-never-swept': {
     what: 'nothing ends a hold whose bind never comes',

@@ -18,7 +18,11 @@ export const FAULTS = {
     per: 'write',
     what: 'a user deletes the pod that a call is about, just before or after it',
   },
-  'crash-after': { rate: 0.006, per: 'call', what: 'the caller is killed when the call has left it' },
+  'crash-after': {
+    rate: 0.006,
+    per: 'call',
+    what: 'the caller is killed when the call has left it; the call arrives, perhaps late',
+  },
   // watches
   'watch-expired': { rate: 0.01, per: 'watch', what: 'a watch is answered with 410: list again' },
   'watch-refused': { rate: 0.05, per: 'watch', what: 'a watch is answered with 429 or 500' },

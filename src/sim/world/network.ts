@@ -113,7 +113,11 @@ export class Network {
       process,
     );
     if (fault?.kind === 'call-lost') return promise;
-    const late = fault?.kind === 'call-late' ? fault.size * Math.min(LATEST_MS, request.timeoutMs - 1) : 0;
+    // what left a process before it died may still be under way, as long as any late call
+    const late =
+      fault?.kind === 'call-late' || fault?.kind === 'crash-after'
+        ? fault.size * Math.min(LATEST_MS, request.timeoutMs - 1)
+        : 0;
     time.after(Math.floor(late) + this.#latency(process), () => {
       if (unconditional && process.dead) return;
       void this.#carriedOut(process, request, fault).then((answer) => {

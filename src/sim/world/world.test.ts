@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { BUGS } from './bugs.ts';
+import { FAULT_KINDS, FAULTS, type FaultKind, kindOf, type Rates } from './faults.ts';
 import { shrink } from './shrink.ts';
 import { runWorld } from './world.ts';
 
@@ -51,6 +52,23 @@ describe('one seed', () => {
     const few = await runWorld({ seed: 3, filter: { only, without: new Set() } });
     expect(few.faults.every((id) => only.has(id))).toBe(true);
     expect(few.failure).toBeNull();
+  });
+});
+
+describe('a day of nothing but one fault, and much of it', () => {
+  const none = Object.fromEntries(FAULT_KINDS.map((kind) => [kind, 0])) as Rates;
+  const much = (kind: FaultKind): number =>
+    FAULTS[kind].per === 'seed' ? 3 + FAULTS[kind].rate : Math.min(0.3, 10 * FAULTS[kind].rate);
+
+  it.each(FAULT_KINDS)('%s ends well', { timeout: 60_000 }, async (kind) => {
+    const happened: string[] = [];
+    for (const seed of [2, 5]) {
+      const { faults, failure } = await runWorld({ seed, rates: { ...none, [kind]: much(kind) } });
+      expect(failure).toBeNull();
+      happened.push(...faults);
+    }
+    expect(happened.length).toBeGreaterThan(0);
+    expect(happened.every((id) => kindOf(id) === kind)).toBe(true);
   });
 });
 
