@@ -34,7 +34,7 @@ export class Events {
     this.#options = options;
   }
 
-  /** Nodes at once; pods in bursts over two thirds of the span; planned faults anywhere in it. */
+  /** Nodes at once; pods in bursts and one by one over two thirds of the span; planned faults anywhere in it. */
   plan(): void {
     const { span } = this.#options;
     const { chance, time, rates } = this.#options.wiring;
@@ -43,7 +43,8 @@ export class Events {
     const pods = chance.whole('pods', 30, 42);
     for (let at = 0; at < pods; at++) {
       const burst = chance.whole('arrivals', 0, 9);
-      const when = 2_000 + (burst * span) / 15 + chance.whole('arrivals', 0, 50);
+      const apart = chance.draw('arrivals') < 0.4 ? (span * 2) / 3 : 50;
+      const when = 2_000 + (apart > 50 ? 0 : (burst * span) / 15) + chance.whole('arrivals', 0, apart);
       time.after(when, () => void this.#createPod(`p${at}`));
     }
     for (const kind of Object.keys(FAULTS) as FaultKind[]) {
