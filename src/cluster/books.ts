@@ -43,6 +43,14 @@ export type BooksConfig = {
   readonly envGuard: boolean;
 };
 
+export type BooksMemory = {
+  readonly started: boolean;
+  /** monotonic ms of the last filter */
+  readonly askedAt: number;
+  /** pods that only filter has shown, least recently seen first */
+  readonly strangers: readonly PodFacts[];
+};
+
 /** Memory for shapes, bytes. Policies that look at CPU have many: hundreds on a real trace of a thousand nodes. */
 const SHAPES_BYTES = 32 * 2 ** 20;
 /** What a shape keeps per node: score, ranking (up to twice that with the slack of both). */
@@ -63,7 +71,8 @@ export class Books implements Decider {
   readonly picture: Picture;
   readonly #clock: Clock;
   readonly #config: BooksConfig;
-  readonly #forecast: Forecast;
+  readonly #typical: Typical | null;
+  #forecast: Forecast;
   #started = false;
   readonly #shapes = new LRUCache<string, ShapeIndex>({ maxSize: SHAPES_BYTES });
   /** candidate at which preempt begins: where it stopped when it could not look at all of them */
@@ -80,6 +89,7 @@ export class Books implements Decider {
   /** `typical`: what is typically asked, for those who know it beforehand; otherwise it is learnt from what arrives. */
   constructor(picture: Picture, clock: Clock, config: BooksConfig, typical: Typical | null = null) {
     this.picture = picture;
+    this.#typical = typical;
     this.#forecast = new Forecast(picture.nodes, typical);
     this.#clock = clock;
     this.#config = config;
@@ -322,6 +332,25 @@ export class Books implements Decider {
         deadline: this.#clock.monotonic() + AWAIT_MS,
       });
     }
+  }
+
+  /** What does not follow from the picture and cannot be learnt again. */
+  memory(): BooksMemory {
+    const strangers = [...this.#seen.values()].filter(({ uid }) => this.picture.pod(uid) === undefined).reverse();
+    return { started: this.#started, askedAt: this.#askedAt, strangers };
+  }
+
+  /** Forgets everything else, as a fresh process would: recordings are replayed from such moments. */
+  beginAnew({ started, askedAt, strangers }: BooksMemory = this.memory()): void {
+    this.#started = started;
+    this.#askedAt = askedAt;
+    this.#preemptFrom = 0;
+    this.#shapes.clear();
+    this.#seen.clear();
+    for (const pod of strangers) this.#seen.set(pod.uid, pod);
+    for (const hold of this.picture.holds.awaiting()) delete hold.settledAt;
+    this.#forecast = new Forecast(this.picture.nodes, this.#typical);
+    if (started) for (const pod of this.picture.pods()) if (!pod.terminal) this.#forecast.known(pod);
   }
 
   explain(namespace: string, name: string): { pod: PodFacts; rows: readonly ExplainRow[]; hold: string | null } | null {

@@ -132,6 +132,11 @@ export class Picture {
     if (refused !== undefined) refused.told = false;
   }
 
+  /** As it was remembered elsewhere. */
+  recallWaiting(uid: string, refused: Refused): void {
+    this.#waiting.set(uid, { ...refused });
+  }
+
   /** Pods of ours that were refused and have no hold since, least recently refused first. */
   refused(): IterableIterator<[uid: string, refusal: Refused]> {
     return this.#waiting.entries();

@@ -38,7 +38,9 @@ export function answerVerb(verb: Verb, body: Buffer, answering: Answering): Verb
 
 function decide(verb: keyof typeof SYNCHRONOUS, body: Buffer, { context, onFault }: Answering): VerbReply {
   try {
-    return SYNCHRONOUS[verb](body, context);
+    const answer = SYNCHRONOUS[verb](body, context);
+    context.onAnswer?.(answer);
+    return answer;
   } catch (error) {
     onFault(verb, error);
     return verb === 'filter' ? filterFailure(TEXTS.internal) : plainText(500, TEXTS.internal, 'error');

@@ -24,7 +24,7 @@ import { Network } from './network.ts';
 import { LARGEST_MIB } from './nodes.ts';
 import type { Invariant, Violation } from './oracle/law.ts';
 import { Oracle } from './oracle/oracle.ts';
-import { Pair } from './pair.ts';
+import { Pair, type PairOptions } from './pair.ts';
 import { Process, VirtualTime, WallClock } from './time.ts';
 import { Trace } from './trace.ts';
 import { PRIORITY_CLASSES } from './workload.ts';
@@ -56,6 +56,7 @@ export type WorldOptions = {
   /** name of a known bug to switch on */
   readonly bug?: string | null;
   readonly trace?: boolean;
+  readonly record?: PairOptions['record'];
 };
 
 export type WorldResult = {
@@ -164,7 +165,9 @@ class World {
       onPromise: (uid: string, node: string): void => this.#oracle.promised(uid, node),
       onBind: (uid: string): void => this.#oracle.bindTried(uid),
     };
-    const pairs = (two ? ['a', 'b'] : ['a']).map((name) => new Pair({ name, elects, wiring, bug, audit }));
+    const pairs = (two ? ['a', 'b'] : ['a']).map(
+      (name) => new Pair({ name, elects, wiring, bug, audit, record: options.record }),
+    );
     const members = [...pairs.flatMap((pair) => pair.members), kubelets(wiring)];
     this.#oracle = new Oracle({ store: api.store, now: () => time.now, seats: () => pairs, elects });
     this.#events = new Events({ api, wiring, members, span: SPAN_MS });

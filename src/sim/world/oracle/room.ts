@@ -1,7 +1,7 @@
 /** Whether there is room, as a user with a pencil would say it. */
 import { quantityMilli, quantityUnits } from '../../../core/quantity.ts';
 import { arrayAt, type KubeObject, objectAt, textAt } from '../../api/object.ts';
-import { type Gpu, mibOn, useOf, type Wants } from './gpus.ts';
+import { amount, type Gpu, mibOn, useOf, type Wants } from './gpus.ts';
 
 /** Enough healthy devices with that much free when `pods` are what is on them. */
 export function hasRoom(wants: Wants, gpus: readonly Gpu[], pods: Iterable<KubeObject>): boolean {
@@ -23,7 +23,7 @@ export function hasResources(pod: KubeObject, node: KubeObject, pods: readonly K
     const used = pods.reduce((sum, one) => sum + (requestsOf(one).get(resource) ?? 0), 0);
     if (used + amount > amountOf(resource, allocatable[resource] ?? '0')) return false;
   }
-  return pods.length + 1 <= Number(allocatable.pods);
+  return pods.length + 1 <= amount(String(allocatable.pods));
 }
 
 /** the requests of a pod do not change */
