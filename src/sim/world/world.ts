@@ -32,8 +32,8 @@ import { PRIORITY_CLASSES } from './workload.ts';
 const SPAN_MS = 45_000;
 /** kube-scheduler looks again at a pod that nothing woke after 5 minutes, and it looks whether to look every 30 s */
 const SETTLE_MS = 400_000;
-/** streams that stand still, back-offs and pauses end within this */
-const CALM_MS = 45_000;
+/** calls that were under way have arrived by then; whoever still stands still has books that differ, or nothing to hear */
+const CALM_MS = 12_000;
 const LOOK_MS = 5_000;
 const STILL_MS = 2_000;
 /** a world that does not end by itself */
