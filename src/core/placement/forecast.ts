@@ -76,7 +76,7 @@ class Survey {
   readonly #typical: Typical;
   /** the typical shapes as nodes see them, without prices */
   readonly #bare: Outlook;
-  /** twice the thousandths that each typical shape could use */
+  /** what each typical shape could use, in USABLE_UNITths of thousandths */
   readonly #usable: Float64Array;
 
   constructor(typical: Typical) {

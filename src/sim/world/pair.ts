@@ -147,6 +147,8 @@ export class Pair {
         clock: process.clock,
         rng: chance.rng(process.name),
         schedulerNames: [SCHEDULER_NAME],
+        // nothing here reads them, and each would be one more call to simulate
+        events: false,
         extenders: [
           {
             ...shared,

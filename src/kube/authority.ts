@@ -1,4 +1,4 @@
-/** Makes certificates: an authority of our own and what it signs for the webhook's Service. ECDSA on P-256. */
+/** Makes certificates: an authority of our own, what it signs for servers, and what it signs for users. ECDSA on P-256. */
 import 'reflect-metadata';
 import { webcrypto } from 'node:crypto';
 import { isIP } from 'node:net';
@@ -8,6 +8,7 @@ import {
   cryptoProvider,
   ExtendedKeyUsage,
   ExtendedKeyUsageExtension,
+  type Extension,
   KeyUsageFlags,
   KeyUsagesExtension,
   SubjectAlternativeNameExtension,
@@ -15,7 +16,9 @@ import {
   X509Certificate,
   X509CertificateGenerator,
 } from '@peculiar/x509';
-import type { ServingCertificate } from './serving-certificates.ts';
+
+/** PEM; `certificate` may be a chain, leaf first. */
+export type Certificate = { readonly certificate: string; readonly key: string };
 
 const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
 const DAY_MS = 86_400_000;
@@ -24,14 +27,13 @@ export const SERVING_LIFETIME_MS = 90 * DAY_MS;
 /** Certificates start that much earlier: clocks of the API servers may lag behind ours. */
 export const BACKDATED_MS = 5 * 60_000;
 
-/** A new self-signed authority; `nowMs` since the epoch. */
-export async function makeAuthority(nowMs: number): Promise<ServingCertificate> {
+/** A new self-signed authority; `nowMs` since the epoch. `name` is its common name but for a random end: two live side by side during a rotation. */
+export async function makeAuthority(nowMs: number, name = 'muster webhook authority'): Promise<Certificate> {
   cryptoProvider.set(webcrypto as Crypto);
   const keys = await webcrypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify']);
   const certificate = await X509CertificateGenerator.createSelfSigned({
     serialNumber: serialNumber(),
-    // two authorities live side by side during a rotation: the name must tell them apart
-    name: `CN=muster webhook authority ${serialNumber().slice(0, 8)}`,
+    name: `CN=${name} ${serialNumber().slice(0, 8)}`,
     ...lifetime(nowMs, nowMs + AUTHORITY_LIFETIME_MS),
     signingAlgorithm: ALGORITHM,
     keys,
@@ -45,18 +47,43 @@ export async function makeAuthority(nowMs: number): Promise<ServingCertificate> 
 }
 
 /** A serving certificate for the hosts (names or IP addresses), signed by the authority and never outliving it. */
-export async function issueServing(
-  authority: ServingCertificate,
+export function issueServing(
+  authority: Certificate,
   hosts: readonly string[],
   nowMs: number,
-): Promise<ServingCertificate> {
+  commonName = 'muster webhook',
+): Promise<Certificate> {
+  const names = new SubjectAlternativeNameExtension(
+    hosts.map((value) => ({ type: isIP(value) === 0 ? 'dns' : 'ip', value })),
+  );
+  return issue(authority, [{ CN: [commonName] }], ExtendedKeyUsage.serverAuth, [names], nowMs);
+}
+
+/** A certificate that says who a client is: API servers read the user from its common name, the groups from its organizations. */
+export function issueClient(
+  authority: Certificate,
+  user: string,
+  groups: readonly string[],
+  nowMs: number,
+): Promise<Certificate> {
+  const subject = [...groups.map((group) => ({ O: [group] })), { CN: [user] }];
+  return issue(authority, subject, ExtendedKeyUsage.clientAuth, [], nowMs);
+}
+
+async function issue(
+  authority: Certificate,
+  subject: { [attribute: string]: string[] }[],
+  usage: string,
+  more: Extension[],
+  nowMs: number,
+): Promise<Certificate> {
   cryptoProvider.set(webcrypto as Crypto);
   const issuer = new X509Certificate(authority.certificate);
   const signingKey = await webcrypto.subtle.importKey('pkcs8', derOf(authority.key), ALGORITHM, false, ['sign']);
   const keys = await webcrypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify']);
   const certificate = await X509CertificateGenerator.create({
     serialNumber: serialNumber(),
-    subject: 'CN=muster webhook',
+    subject,
     issuer: issuer.subject,
     ...lifetime(nowMs, Math.min(nowMs + SERVING_LIFETIME_MS, issuer.notAfter.getTime())),
     signingAlgorithm: ALGORITHM,
@@ -65,8 +92,8 @@ export async function issueServing(
     extensions: [
       new BasicConstraintsExtension(false, undefined, true),
       new KeyUsagesExtension(KeyUsageFlags.digitalSignature, true),
-      new ExtendedKeyUsageExtension([ExtendedKeyUsage.serverAuth]),
-      new SubjectAlternativeNameExtension(hosts.map((value) => ({ type: isIP(value) === 0 ? 'dns' : 'ip', value }))),
+      new ExtendedKeyUsageExtension([usage]),
+      ...more,
       await SubjectKeyIdentifierExtension.create(keys.publicKey),
       await AuthorityKeyIdentifierExtension.create(issuer.publicKey),
     ],
