@@ -97,6 +97,7 @@ async function recordedExtender(apiServer: string): Promise<RunningExtender> {
   await extender.whenSynced;
   return {
     url: extender.url,
+    kill: () => false,
     close: async () => {
       await extender.close();
       await thread.close();
@@ -107,15 +108,17 @@ async function recordedExtender(apiServer: string): Promise<RunningExtender> {
 
 beforeAll(async () => {
   let url = '';
-  cluster = await DemoCluster.start(
-    mixedNodes(6),
-    async (apiServer) => {
+  cluster = await DemoCluster.start({
+    nodes: mixedNodes(6),
+    folder,
+    startExtender: async ({ apiServer }) => {
       const extender = await recordedExtender(apiServer);
       url = extender.url;
       return extender;
     },
-    () => {},
-  );
+    onExtender: () => {},
+    onError: () => {},
+  });
   await cluster.create('/api/v1/namespaces', { metadata: { name: 'team' } });
   // some are refused at admission, as a user would see it
   await Promise.allSettled(
@@ -272,7 +275,10 @@ describe('muster replay', () => {
 describe('muster extender with record.file', () => {
   it('writes it at SIGUSR2 and at the end, each time whole, for its owner only', async () => {
     const file = join(folder, 'kept.ndjson.zst');
-    const extender = await startExtenderProcess(cluster!.url, { record: { file } });
+    const extender = await startExtenderProcess(cluster!.url, {
+      kubeconfig: cluster!.kubeconfig,
+      record: { file },
+    });
     let written = '';
     try {
       await vi.waitFor(async () => expect(await extender.deciding()).toBe(true), { timeout: 15_000, interval: 100 });
