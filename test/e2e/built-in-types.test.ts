@@ -11,7 +11,10 @@ const FILE = join(import.meta.dirname, '../../src/sim/api/types/built-in.ts');
 let plane: ControlPlane;
 
 beforeAll(async () => {
-  plane = await ControlPlane.start();
+  plane = await ControlPlane.start({
+    featureGates: { GenericWorkload: true },
+    apiserverArgs: ['--runtime-config=scheduling.k8s.io/v1beta1=true'],
+  });
 });
 afterAll(async () => await plane?.stop());
 
