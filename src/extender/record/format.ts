@@ -93,6 +93,7 @@ export type Input =
   | (Turn & { readonly sweep: true })
   | (Turn & { readonly wake: readonly string[] })
   | (Turn & { readonly notWoken: string })
+  | (Turn & { readonly explain: { readonly namespace: string; readonly name: string } })
   | (Turn & { readonly restore: true });
 
 export type Candidate = {

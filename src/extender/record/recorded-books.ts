@@ -1,4 +1,4 @@
-/** The books, each call of which is a turn of the recording. What only looks (names, explain) passes unseen. */
+/** The books, each call of which is a turn of the recording. Names are resolved unseen. */
 import type { Books } from '../../cluster/books.ts';
 import type {
   BindPlan,
@@ -35,7 +35,9 @@ export class RecordedBooks implements Decider {
     return this.#books.resolveBytes(list);
   }
 
+  /** Looks only; but rankings are brought up to date by it, and what policies with foresight answer next may show when. */
   explain(namespace: string, name: string): { pod: PodFacts; rows: readonly ExplainRow[]; hold: string | null } | null {
+    this.#recorder.write({ at: this.#recorder.turn(), explain: { namespace, name } });
     return this.#books.explain(namespace, name);
   }
 

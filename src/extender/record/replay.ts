@@ -126,6 +126,7 @@ export class Replay {
     else if ('readBack' in line) this.#books.bindReadBack(line.readBack, line.node);
     else if ('sweep' in line) this.#books.sweep();
     else if ('restore' in line) this.#books.restoreAwaiting();
+    else if ('explain' in line) this.#books.explain(line.explain.namespace, line.explain.name);
     else if ('notWoken' in line) this.#picture.notWoken(line.notWoken);
     else if ('wake' in line) return this.#wake(line.wake);
     else if ('call' in line) {
