@@ -26,7 +26,7 @@ import type {
   PreemptCandidate,
   Refusal,
 } from './decider.ts';
-import { explainNode } from './explain.ts';
+import { explainPod } from './explaining.ts';
 import type { Hold, HoldCause } from './holds.ts';
 import { Offered } from './offered.ts';
 import { passThrough } from './pass-through.ts';
@@ -68,6 +68,8 @@ export class Books implements Decider {
   readonly #shapes = new LRUCache<string, ShapeIndex>({ maxSize: SHAPES_BYTES });
   /** candidate at which preempt begins: where it stopped when it could not look at all of them */
   #preemptFrom = 0;
+  /** monotonic ms of the last filter */
+  #askedAt = 0;
   readonly #seen = new LRUCache<string, PodFacts>({ max: SEEN_PODS });
   /** the last answer of a shape to a list of names where nothing fitted: hopeless pods ask again and again */
   readonly #hopeless = new WeakMap<
@@ -97,6 +99,7 @@ export class Books implements Decider {
 
   filter(pod: PodFacts, offeredNodes: OfferedNodes, shortList: number): FilterAnswer {
     const offered = this.#current(offeredNodes);
+    this.#askedAt = this.#clock.monotonic();
     if (!this.#seen.has(pod.uid)) this.#forecast.arrived(pod);
     this.#seen.set(pod.uid, pod);
     const bound = this.picture.pod(pod.uid)?.nodeName ?? null;
@@ -111,7 +114,9 @@ export class Books implements Decider {
       if (hold.state !== 'open') return answer([], refuseAll(offered, 'bind-pending'));
       this.picture.dropHold(pod.uid);
     }
-    return this.#decide(pod, pod.ask.request, offered, shortList, hold?.cause === 'awaiting' ? hold : null);
+    this.#settleAwaiting();
+    const awaiting = this.picture.holds.get(pod.uid) ?? null;
+    return this.#decide(pod, pod.ask.request, offered, shortList, awaiting);
   }
 
   prioritize(pod: PodFacts, offeredNodes: OfferedNodes): readonly { node: string; score: number }[] {
@@ -148,6 +153,7 @@ export class Books implements Decider {
     // Its victims are still there, by a watch that may be late: what was freed for it stays its own, and nobody is evicted elsewhere.
     const settled = held?.victims.some((uid) => this.picture.pod(uid)?.nodeName === held.node) ?? false;
     const where = settled ? candidates.filter(({ node }) => node === held?.node) : candidates;
+    this.#settleAwaiting();
     const { shape } = this.#index(pod, pod.ask.request);
     const { best, next } = correctVictims(this.picture, pod, shape, where, this.#preemptFrom);
     this.#preemptFrom = next;
@@ -237,7 +243,7 @@ export class Books implements Decider {
 
   /** Refused pods that would fit somewhere by now and that kube-scheduler does not try by itself (waking.ts). Call about once a second. */
   toWake(): readonly PodFacts[] {
-    return podsToWake(this.picture, this.#clock.monotonic(), (pod) => this.#fitsSomewhere(pod));
+    return podsToWake(this.picture, this.#clock.monotonic(), this.#askedAt, (pod) => this.#fitsSomewhere(pod));
   }
 
   #fitsSomewhere(pod: PodFacts): boolean {
@@ -269,8 +275,34 @@ export class Books implements Decider {
   }
 
   /**
-   * After the first sync: a nomination made by kube-scheduler whose victims are still terminating becomes an `awaiting` hold
-   * again, before anything is decided. The first time, what runs already teaches what is typical here.
+   * Room on its node may come free for a preemptor before all its victims are gone, and on other devices than theirs: pods end, and
+   * an eviction may have failed. Then that room is what is kept for it, before anybody else is given it.
+   */
+  #settleAwaiting(): void {
+    for (const hold of this.picture.holds.awaiting()) {
+      const node = this.picture.nodes.get(hold.node);
+      const pod = this.picture.pod(hold.pod.uid) ?? hold.pod;
+      if (node?.facts == null || hold.victims.length === 0) continue;
+      if (hold.settledAt === this.picture.nodes.loads.stamp(node.slot)) continue;
+      if (pod.ask.kind === 'request') {
+        const found = reservedClaim(this.picture, pod, this.#index(pod, pod.ask.request).shape, node);
+        const spared = hold.victims.some((uid) => {
+          const victim = this.picture.pod(uid);
+          return victim?.nodeName === hold.node && !victim.terminating;
+        });
+        if (found !== null && (found.victims.length === 0 || spared)) {
+          const { claim, victims } = found;
+          this.#hold(pod, hold.node, claim, 'awaiting', { victims, deadline: this.#clock.monotonic() + AWAIT_MS });
+        }
+      }
+      const now = this.picture.holds.get(hold.pod.uid);
+      if (now !== undefined) now.settledAt = this.picture.nodes.loads.stamp(node.slot);
+    }
+  }
+
+  /**
+   * After the first sync: a nomination made by kube-scheduler becomes an `awaiting` hold again, before anything is decided, if
+   * there is room on that node, now or once those that are ending there are gone. The first time, what runs already teaches what is typical here.
    */
   restoreAwaiting(): void {
     if (!this.#started) for (const pod of this.picture.pods()) if (!pod.terminal) this.#forecast.known(pod);
@@ -281,7 +313,9 @@ export class Books implements Decider {
     nominated.sort((a, b) => b.priority - a.priority || a.createdMs - b.createdMs || (a.uid < b.uid ? -1 : 1));
     for (const pod of nominated) {
       if (pod.ask.kind !== 'request' || this.picture.holds.get(pod.uid) !== undefined) continue;
-      const reserved = reservedClaim(this.picture, pod, this.#index(pod, pod.ask.request).shape);
+      const node = this.picture.nodes.get(pod.nominatedNode!);
+      if (node?.facts == null) continue;
+      const reserved = reservedClaim(this.picture, pod, this.#index(pod, pod.ask.request).shape, node);
       if (reserved === null) continue;
       this.#hold(pod, pod.nominatedNode!, reserved.claim, 'awaiting', {
         victims: reserved.victims,
@@ -293,42 +327,11 @@ export class Books implements Decider {
   explain(namespace: string, name: string): { pod: PodFacts; rows: readonly ExplainRow[]; hold: string | null } | null {
     const pod = this.picture.podNamed(namespace, name);
     if (pod === undefined) return null;
-    // where it might have gone is no question any more, and what it allowed is not kept
-    if (pod.nodeName !== null) return { pod, rows: [], hold: null };
-    const hold = this.picture.holds.get(pod.uid);
-    const guarded = this.#guarded(pod);
-    const index = pod.ask.kind === 'request' && guarded === null ? this.#index(pod, pod.ask.request) : null;
-    const names = [...this.picture.nodes.values()].map((node) => node.name).sort();
-    const refused = index === null ? passThrough(pod, this.resolve(names), this.picture.nodes, guarded).refused : [];
-    const passCode = new Map(refused.map((refusal) => [refusal.node, refusal.code]));
-    const rows = names.map((node) => {
-      if (node === hold?.node) return this.#explainHeld(hold, pod);
-      const info = this.picture.nodes.get(node)!;
-      const code = index === null ? (passCode.get(node) ?? null) : (index.reason(info.slot) ?? info.lacks(pod.needs));
-      return { node, code, detail: explainNode(pod, info, code, (uid) => this.#nameOf(uid)) };
+    return explainPod(this.picture, pod, {
+      guarded: this.#guarded(pod),
+      indexOf: (request) => this.#index(pod, request),
+      stands: (hold) => this.#stands(hold, pod),
     });
-    return { pod, rows, hold: hold === undefined ? null : `${hold.cause} hold on ${hold.node} (${hold.state})` };
-  }
-
-  /** The node where its own hold is in the pod's way. */
-  #explainHeld(hold: Hold, pod: PodFacts): ExplainRow {
-    const { node } = hold;
-    if (hold.cause !== 'awaiting') {
-      const code = this.#stands(hold, pod);
-      return {
-        node,
-        code,
-        detail: code === null ? 'kept for this pod' : 'kept for this pod, but the node has changed',
-      };
-    }
-    const victims = hold.victims.filter((uid) => this.picture.pod(uid) !== undefined).map((uid) => this.#nameOf(uid));
-    if (victims.length > 0) return { node, code: 'victims-terminating', detail: victims.sort().join(', ') };
-    return { node, code: null, detail: 'kept for this pod, whose victims are gone' };
-  }
-
-  #nameOf(uid: string): string {
-    const pod = this.picture.pod(uid);
-    return pod === undefined ? `pod ${uid}` : `${pod.namespace}/${pod.name}`;
   }
 
   /** Why this pod may not go to managed nodes at all, null if it may. */
@@ -451,6 +454,7 @@ export class Books implements Decider {
 
   /** kube-scheduler chose another node than ours (shortList), or we were restarted after its filter: decide on that node now. */
   #moveAndBind(pod: PodFacts, request: GpuRequest, node: NodeInfo): BindPlan {
+    this.#settleAwaiting();
     const before = this.picture.holds.get(pod.uid);
     this.picture.dropHold(pod.uid);
     const index = this.#index(pod, request);

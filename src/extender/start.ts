@@ -159,7 +159,9 @@ export function makeExtender(config: ExtenderConfig, ports: ExtenderPorts): Exte
   const sweep = (): void => {
     parts.sweep();
     for (const { uid, namespace, name } of parts.overdue()) binder.readBack({ uid, namespace, name });
-    if (deciding()) for (const pod of parts.toWake()) void wake(pod, { transport, clock });
+    if (deciding())
+      for (const pod of parts.toWake())
+        void wake(pod, { transport, clock }).then((told) => told || parts.picture.notWoken(pod.uid));
     sweepTimer = clock.after(SWEEP_MS, sweep);
   };
   return {
