@@ -15,10 +15,8 @@ export function wake(pod: PodFacts, { transport, clock }: { transport: Transport
   const path = `/api/v1/namespaces/${encodeURIComponent(namespace)}/pods/${encodeURIComponent(name)}/status`;
   const annotations = { [WOKEN]: new Date(clock.now()).toISOString() };
   // the uid: a pod created anew under that name is another one
-  return transport
-    .request(strategicPatch({ path, timeoutMs: TIMEOUT_MS }, { metadata: { uid, annotations } }))
-    .then(
-      ({ status }) => status < 300,
-      () => false,
-    );
+  return transport.request(strategicPatch({ path, timeoutMs: TIMEOUT_MS }, { metadata: { uid, annotations } })).then(
+    ({ status }) => status < 300,
+    () => false,
+  );
 }
