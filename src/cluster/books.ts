@@ -7,13 +7,11 @@ import { gpuMilliOf } from '../core/gpu/gpu-milli.ts';
 import type { DevicePolicy, GpuRequest, NodePolicy } from '../core/gpu/request.ts';
 import { claimStands } from '../core/gpu/stands.ts';
 import { GPU_MILLI } from '../core/names.ts';
-import { Forecast } from '../core/placement/forecast.ts';
-import { judge, placeOn, reasonOf } from '../core/placement/judge.ts';
+import { judge, reasonOf } from '../core/placement/judge.ts';
 import type { NodeInfo } from '../core/placement/node-info.ts';
 import type { PodFacts } from '../core/placement/pod-facts.ts';
 import type { Typical } from '../core/placement/policies/typical.ts';
-import { shapeKey, shapeOf } from '../core/placement/shape.ts';
-import { ShapeIndex } from '../core/placement/shape-index.ts';
+import type { ShapeIndex } from '../core/placement/shape-index.ts';
 import type { ReasonCode } from '../core/reasons.ts';
 import type { Clock } from '../kube/ports.ts';
 import type {
@@ -32,6 +30,7 @@ import { Offered } from './offered.ts';
 import { passThrough } from './pass-through.ts';
 import type { Picture } from './picture.ts';
 import { correctVictims, reservedClaim } from './preemption.ts';
+import { Shapes } from './shapes.ts';
 import { podsToWake, WAKE_VISITS } from './waking.ts';
 
 export type BooksConfig = {
@@ -43,10 +42,6 @@ export type BooksConfig = {
   readonly envGuard: boolean;
 };
 
-/** Memory for shapes, bytes. Policies that look at CPU have many: hundreds on a real trace of a thousand nodes. */
-const SHAPES_BYTES = 32 * 2 ** 20;
-/** What a shape keeps per node: score, ranking (up to twice that with the slack of both). */
-const SHAPE_BYTES_PER_NODE = 24;
 /** Pods without GPUs are not held; their last filter is remembered for bind, this many of them. */
 const SEEN_PODS = 10_000;
 /**
@@ -63,9 +58,8 @@ export class Books implements Decider {
   readonly picture: Picture;
   readonly #clock: Clock;
   readonly #config: BooksConfig;
-  readonly #forecast: Forecast;
+  readonly #shapes: Shapes;
   #started = false;
-  readonly #shapes = new LRUCache<string, ShapeIndex>({ maxSize: SHAPES_BYTES });
   /** candidate at which preempt begins: where it stopped when it could not look at all of them */
   #preemptFrom = 0;
   /** monotonic ms of the last filter */
@@ -80,7 +74,7 @@ export class Books implements Decider {
   /** `typical`: what is typically asked, for those who know it beforehand; otherwise it is learnt from what arrives. */
   constructor(picture: Picture, clock: Clock, config: BooksConfig, typical: Typical | null = null) {
     this.picture = picture;
-    this.#forecast = new Forecast(picture.nodes, typical);
+    this.#shapes = new Shapes(picture.nodes, config, typical);
     this.#clock = clock;
     this.#config = config;
   }
@@ -100,7 +94,7 @@ export class Books implements Decider {
   filter(pod: PodFacts, offeredNodes: OfferedNodes, shortList: number): FilterAnswer {
     const offered = this.#current(offeredNodes);
     this.#askedAt = this.#clock.monotonic();
-    if (!this.#seen.has(pod.uid)) this.#forecast.arrived(pod);
+    if (!this.#seen.has(pod.uid)) this.#shapes.forecast.arrived(pod);
     this.#seen.set(pod.uid, pod);
     const bound = this.picture.pod(pod.uid)?.nodeName ?? null;
     if (bound !== null) return answer(offered.includes(bound) ? [bound] : [], []);
@@ -139,7 +133,7 @@ export class Books implements Decider {
       score: this.picture.nodes.get(node)?.facts?.managed ? 0 : 10,
     }));
     if (pod.ask.kind !== 'none' || scores.some(({ score }) => score > 0)) return scores;
-    const best = this.#best(this.#index(pod, null), pod, offered, 1)[0]?.name;
+    const best = this.#best(this.#shapes.indexOf(pod, null), pod, offered, 1)[0]?.name;
     return scores.map(({ node }) => ({ node, score: node === best ? 5 : 0 }));
   }
 
@@ -154,7 +148,7 @@ export class Books implements Decider {
     const settled = held?.victims.some((uid) => this.picture.pod(uid)?.nodeName === held.node) ?? false;
     const where = settled ? candidates.filter(({ node }) => node === held?.node) : candidates;
     this.#settleAwaiting();
-    const { shape } = this.#index(pod, pod.ask.request);
+    const { shape } = this.#shapes.indexOf(pod, pod.ask.request);
     const { best, next } = correctVictims(this.picture, pod, shape, where, this.#preemptFrom);
     this.#preemptFrom = next;
     if (best === null) return [];
@@ -258,7 +252,7 @@ export class Books implements Decider {
     // its own reservation does not stand in its way
     const awaiting = this.picture.holds.get(pod.uid);
     if (awaiting !== undefined) this.picture.dropHold(pod.uid);
-    const index = this.#index(pod, pod.ask.request);
+    const index = this.#shapes.indexOf(pod, pod.ask.request);
     let fits = false;
     let visits = 0;
     index.ranking.walk((slot) => {
@@ -285,7 +279,7 @@ export class Books implements Decider {
       if (node?.facts == null || hold.victims.length === 0) continue;
       if (hold.settledAt === this.picture.nodes.loads.stamp(node.slot)) continue;
       if (pod.ask.kind === 'request') {
-        const found = reservedClaim(this.picture, pod, this.#index(pod, pod.ask.request).shape, node);
+        const found = reservedClaim(this.picture, pod, this.#shapes.indexOf(pod, pod.ask.request).shape, node);
         const spared = hold.victims.some((uid) => {
           const victim = this.picture.pod(uid);
           return victim?.nodeName === hold.node && !victim.terminating;
@@ -305,7 +299,7 @@ export class Books implements Decider {
    * there is room on that node, now or once those that are ending there are gone. The first time, what runs already teaches what is typical here.
    */
   restoreAwaiting(): void {
-    if (!this.#started) for (const pod of this.picture.pods()) if (!pod.terminal) this.#forecast.known(pod);
+    if (!this.#started) for (const pod of this.picture.pods()) if (!pod.terminal) this.#shapes.forecast.known(pod);
     this.#started = true;
     const nominated = [...this.picture.pods()].filter(
       (pod) => pod.nodeName === null && pod.nominatedNode !== null && !pod.terminating && !pod.terminal,
@@ -315,7 +309,7 @@ export class Books implements Decider {
       if (pod.ask.kind !== 'request' || this.picture.holds.get(pod.uid) !== undefined) continue;
       const node = this.picture.nodes.get(pod.nominatedNode!);
       if (node?.facts == null) continue;
-      const reserved = reservedClaim(this.picture, pod, this.#index(pod, pod.ask.request).shape, node);
+      const reserved = reservedClaim(this.picture, pod, this.#shapes.indexOf(pod, pod.ask.request).shape, node);
       if (reserved === null) continue;
       this.#hold(pod, pod.nominatedNode!, reserved.claim, 'awaiting', {
         victims: reserved.victims,
@@ -329,7 +323,7 @@ export class Books implements Decider {
     if (pod === undefined) return null;
     return explainPod(this.picture, pod, {
       guarded: this.#guarded(pod),
-      indexOf: (request) => this.#index(pod, request),
+      indexOf: (request) => this.#shapes.indexOf(pod, request),
       stands: (hold) => this.#stands(hold, pod),
     });
   }
@@ -350,18 +344,6 @@ export class Books implements Decider {
       : this.resolve(offered.names);
   }
 
-  #index(pod: PodFacts, request: GpuRequest | null): ShapeIndex {
-    const key = shapeKey(pod, request, this.#config);
-    let index = this.#shapes.get(key);
-    if (index === undefined) {
-      index = new ShapeIndex(shapeOf(pod, request, this.#config, key), this.picture.nodes, this.#forecast);
-      const size = Math.min(SHAPES_BYTES, 1024 + SHAPE_BYTES_PER_NODE * this.picture.nodes.slots);
-      this.#shapes.set(key, index, { size });
-    }
-    index.refresh();
-    return index;
-  }
-
   #decide(
     pod: PodFacts,
     request: GpuRequest,
@@ -373,14 +355,14 @@ export class Books implements Decider {
       const here = this.#takeAwaited(awaiting, pod, request, offered);
       if (here !== null) return here;
     }
-    const index = this.#index(pod, request);
+    const index = this.#shapes.indexOf(pod, request);
     let fits = this.#best(index, pod, offered, Math.max(1, shortList));
     if (fits.length === 0 && index.incomplete) {
       index.compare(offered.slots);
       fits = this.#best(index, pod, offered, Math.max(1, shortList));
     }
     if (fits.length > 0) {
-      const claim = this.#claimOn(index, fits[0]!);
+      const claim = this.#shapes.claimOn(index, fits[0]!);
       if (claim !== null) {
         const names = fits.map((node) => node.name);
         this.#hold(pod, names[0]!, claim, 'tentative', { ranked: names });
@@ -440,9 +422,9 @@ export class Books implements Decider {
     const node = this.picture.nodes.get(awaiting.node);
     if (node === undefined || !offered.has(node.slot)) return null;
     this.picture.dropHold(pod.uid);
-    const index = this.#index(pod, request);
-    if (this.#fitCode(index, pod, node) === null) {
-      const claim = this.#claimOn(index, node);
+    const index = this.#shapes.indexOf(pod, request);
+    if (this.#shapes.fitCode(index, pod, node) === null) {
+      const claim = this.#shapes.claimOn(index, node);
       if (claim !== null) {
         this.#hold(pod, node.name, claim, 'tentative', { ranked: [node.name] });
         return answer([node.name], []);
@@ -457,28 +439,18 @@ export class Books implements Decider {
     this.#settleAwaiting();
     const before = this.picture.holds.get(pod.uid);
     this.picture.dropHold(pod.uid);
-    const index = this.#index(pod, request);
-    const code = this.#fitCode(index, pod, node);
+    const index = this.#shapes.indexOf(pod, request);
+    const code = this.#shapes.fitCode(index, pod, node);
     if (code !== null) {
       // a bind that is refused ends a promise, not what victims are dying for
       if (before?.cause === 'awaiting') this.picture.putHold(before);
       return { kind: 'refuse', code };
     }
-    const claim = this.#claimOn(index, node);
+    const claim = this.#shapes.claimOn(index, node);
     if (claim === null) return { kind: 'refuse', code: 'gpu-full' };
     const hold = this.#hold(pod, node.name, claim, 'tentative', { ranked: [node.name] });
     this.picture.holds.move(hold, 'binding', this.#clock.monotonic());
     return { kind: 'bind', claim };
-  }
-
-  #fitCode(index: ShapeIndex, pod: PodFacts, node: NodeInfo): ReasonCode | null {
-    index.compare([node.slot]);
-    return index.reason(node.slot) ?? node.lacks(pod.needs);
-  }
-
-  #claimOn({ shape }: ShapeIndex, node: NodeInfo) {
-    const placed = placeOn(shape, node, this.#forecast.outlook);
-    return placed.fits ? placed.claim : null;
   }
 
   #hold(
@@ -510,11 +482,15 @@ export class Books implements Decider {
     if (node === undefined || !offered.has(node.slot) || this.#stands(hold, pod) !== null) return null;
     if (hold.state === 'open') hold.deadline = this.#clock.monotonic() + this.#config.holdMs;
     // the next-best ones were not held: others may have taken their room since
-    const index = pod.ask.kind === 'request' && hold.ranked.length > 1 ? this.#index(pod, pod.ask.request) : null;
+    const index =
+      pod.ask.kind === 'request' && hold.ranked.length > 1 ? this.#shapes.indexOf(pod, pod.ask.request) : null;
     const stillFits = (name: string): boolean => {
       const other = this.picture.nodes.get(name);
       return (
-        index !== null && other !== undefined && offered.has(other.slot) && this.#fitCode(index, pod, other) === null
+        index !== null &&
+        other !== undefined &&
+        offered.has(other.slot) &&
+        this.#shapes.fitCode(index, pod, other) === null
       );
     };
     return answer(
@@ -529,9 +505,12 @@ export class Books implements Decider {
     if (node?.facts == null) return 'node-unknown';
     // the request was edited since: what was held is not what is asked
     if (pod.ask.kind !== 'request' || hold.pod.ask.kind !== 'request') return 'request-invalid';
-    const key = shapeKey(pod, pod.ask.request, this.#config);
-    if (pod !== hold.pod && key !== shapeKey(hold.pod, hold.pod.ask.request, this.#config)) return 'request-invalid';
-    const code = reasonOf(judge(this.#index(pod, pod.ask.request).shape, node, { work: 0 }));
+    if (
+      pod !== hold.pod &&
+      this.#shapes.keyOf(pod, pod.ask.request) !== this.#shapes.keyOf(hold.pod, hold.pod.ask.request)
+    )
+      return 'request-invalid';
+    const code = reasonOf(judge(this.#shapes.indexOf(pod, pod.ask.request).shape, node, { work: 0 }));
     // full is no objection: it is full because of this hold
     if (code !== null && !code.startsWith('gpu-')) return code;
     if (node.useUnknown) return 'gpu-unknown-use';
