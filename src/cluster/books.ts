@@ -7,6 +7,7 @@ import { gpuMilliOf } from '../core/gpu/gpu-milli.ts';
 import type { DevicePolicy, GpuRequest, NodePolicy } from '../core/gpu/request.ts';
 import { claimStands } from '../core/gpu/stands.ts';
 import { GPU_MILLI } from '../core/names.ts';
+import { compileConstraints } from '../core/placement/constraints.ts';
 import { judge, reasonOf } from '../core/placement/judge.ts';
 import type { NodeInfo } from '../core/placement/node-info.ts';
 import type { PodFacts } from '../core/placement/pod-facts.ts';
@@ -19,6 +20,7 @@ import type {
   Decider,
   ExplainRow,
   FilterAnswer,
+  GangAtBind,
   OfferedNodes,
   PreemptAnswer,
   PreemptCandidate,
@@ -29,6 +31,7 @@ import type { Hold, HoldCause } from './holds.ts';
 import { Offered } from './offered.ts';
 import { passThrough } from './pass-through.ts';
 import type { Picture } from './picture.ts';
+import { Planning } from './planning.ts';
 import { correctVictims, reservedClaim } from './preemption.ts';
 import { Shapes } from './shapes.ts';
 import { podsToWake, WAKE_VISITS } from './waking.ts';
@@ -49,6 +52,8 @@ const SEEN_PODS = 10_000;
  * they are ending it goes on by itself, whatever their grace period.
  */
 const AWAIT_MS = 30_000;
+/** How often a gang is planned anew within one filter call, because kube-scheduler refuses what was planned. */
+const REPLANS = 3;
 /** Refused pods that the informer does not know are counted as waiting for so long, ms. */
 const STRANGER_MS = 60_000;
 /** A landed Binding that the informer does not show for so long is read back, ms. */
@@ -59,6 +64,9 @@ export class Books implements Decider {
   readonly #clock: Clock;
   readonly #config: BooksConfig;
   readonly #shapes: Shapes;
+  readonly #planning: Planning;
+  /** hears of waiting pods, refused before, that have a place now: kube-scheduler does not know and must be told */
+  onPlanned: ((pods: readonly PodFacts[]) => void) | null = null;
   #started = false;
   /** candidate at which preempt begins: where it stopped when it could not look at all of them */
   #preemptFrom = 0;
@@ -75,6 +83,7 @@ export class Books implements Decider {
   constructor(picture: Picture, clock: Clock, config: BooksConfig, typical: Typical | null = null) {
     this.picture = picture;
     this.#shapes = new Shapes(picture.nodes, config, typical);
+    this.#planning = new Planning(picture, this.#shapes, clock, { planMs: config.holdMs });
     this.#clock = clock;
     this.#config = config;
   }
@@ -99,18 +108,56 @@ export class Books implements Decider {
     const bound = this.picture.pod(pod.uid)?.nodeName ?? null;
     if (bound !== null) return answer(offered.includes(bound) ? [bound] : [], []);
     const guarded = this.#guarded(pod);
-    if (guarded !== null || pod.ask.kind !== 'request') return passThrough(pod, offered, this.picture.nodes, guarded);
+    if (guarded !== null || pod.ask.kind === 'invalid') return passThrough(pod, offered, this.picture.nodes, guarded);
 
     const hold = this.picture.holds.get(pod.uid);
     if (hold !== undefined && hold.cause !== 'awaiting') {
       const confirmed = this.#confirm(hold, pod, offered);
       if (confirmed !== null) return confirmed;
       if (hold.state !== 'open') return answer([], refuseAll(offered, 'bind-pending'));
-      this.picture.dropHold(pod.uid);
+      this.#giveUp(hold, offered);
     }
+    const gang = this.#planning.gangOf(pod);
+    const asMember = gang === null ? null : this.#asMember(gang, pod, offered);
+    if (asMember !== null) return asMember;
+    if (pod.ask.kind !== 'request') return passThrough(pod, offered, this.picture.nodes, guarded);
     this.#settleAwaiting();
     const awaiting = this.picture.holds.get(pod.uid) ?? null;
     return this.#decide(pod, pod.ask.request, offered, shortList, awaiting);
+  }
+
+  /** The hold cannot be confirmed: it ends, a gang's whole plan with it. A planned node that is not offered was refused in-tree. */
+  #giveUp(hold: Hold, offered: Offered): void {
+    const node = this.picture.nodes.get(hold.node);
+    if (hold.cause === 'planned' && node !== undefined && !offered.has(node.slot))
+      this.#planning.bar(hold.pod.uid, hold.node);
+    if (hold.gang === null) this.picture.dropHold(hold.pod.uid);
+    else this.picture.dropPlan(hold.gang);
+  }
+
+  /**
+   * A gang starts whole: the first member that is asked for has all of them planned, the others find their holds. null: the gang
+   * has started, this one stands for itself.
+   */
+  #asMember(gang: string, pod: PodFacts, offered: Offered): FilterAnswer | null {
+    for (let attempt = 0; attempt < REPLANS; attempt++) {
+      const outcome = this.#planning.planGang(gang);
+      if (outcome.kind === 'started') return null;
+      if (outcome.kind === 'refused') return this.#refuseAs(outcome.code, pod, offered);
+      this.onPlanned?.(outcome.refused.filter(({ uid }) => uid !== pod.uid));
+      const hold = this.picture.holds.get(pod.uid);
+      // there are more members than must start together, and this one is not among them
+      if (hold === undefined) return null;
+      const confirmed = this.#confirm(hold, pod, offered);
+      if (confirmed !== null) return confirmed;
+      this.#giveUp(hold, offered);
+    }
+    return this.#refuseAs('gang-dropped', pod, offered);
+  }
+
+  #refuseAs(code: ReasonCode, pod: PodFacts, offered: Offered): FilterAnswer {
+    this.picture.setWaiting(pod.uid, false, this.#clock.monotonic());
+    return answer([], refuseAll(offered, code));
   }
 
   prioritize(pod: PodFacts, offeredNodes: OfferedNodes): readonly { node: string; score: number }[] {
@@ -186,7 +233,8 @@ export class Books implements Decider {
     if (pod === undefined) return { kind: 'refuse', code: 'pod-unknown' };
     const node = this.picture.nodes.get(nodeName);
     if (node?.facts == null) return { kind: 'refuse', code: 'node-unknown' };
-    if (pod.ask.kind !== 'request' || this.#guarded(pod) !== null) {
+    const planned = hold?.cause === 'planned' && hold.claim === null;
+    if (!planned && (pod.ask.kind !== 'request' || this.#guarded(pod) !== null)) {
       const [refusal] = passThrough(pod, this.resolve([nodeName]), this.picture.nodes, this.#guarded(pod)).refused;
       return refusal === undefined ? { kind: 'bind', claim: null } : { kind: 'refuse', code: refusal.code };
     }
@@ -194,7 +242,29 @@ export class Books implements Decider {
       this.picture.holds.move(hold, 'binding', this.#clock.monotonic());
       return { kind: 'bind', claim: hold.claim };
     }
+    if (pod.ask.kind !== 'request') return { kind: 'refuse', code: 'gang-dropped' };
     return this.#moveAndBind(pod, pod.ask.request, node);
+  }
+
+  gangAtBind(uid: string): GangAtBind | null {
+    const pod = this.picture.pod(uid) ?? this.picture.holds.get(uid)?.pod;
+    const gang = pod === undefined ? null : this.#planning.gangOf(pod);
+    return gang === null ? null : this.#planning.atBind(gang);
+  }
+
+  awaitAtBind(uid: string, untilMs: number): boolean {
+    const hold = this.picture.holds.get(uid);
+    if (hold === undefined || hold.state !== 'open' || hold.cause === 'awaiting') return false;
+    if (this.#stands(hold, this.picture.pod(uid) ?? hold.pod) !== null) return false;
+    // a plan lives as a whole: those that are still on their way must not end it meanwhile
+    const until = this.#clock.monotonic() + untilMs;
+    for (const one of hold.gang === null ? [hold] : this.picture.holds.ofGang(hold.gang))
+      if (one.deadline !== null) one.deadline = Math.max(one.deadline, until);
+    return true;
+  }
+
+  dropPlan(gang: string): void {
+    this.picture.dropPlan(gang);
   }
 
   bindLanded(uid: string): void {
@@ -223,7 +293,8 @@ export class Books implements Decider {
     const now = this.#clock.monotonic();
     for (const hold of this.picture.holds.expired(now)) {
       if (this.#awaitsStill(hold)) hold.deadline = now + AWAIT_MS;
-      else this.picture.dropHold(hold.pod.uid);
+      else if (hold.gang === null) this.picture.dropHold(hold.pod.uid);
+      else this.picture.dropPlan(hold.gang);
     }
     this.picture.forgetStrangers(now - STRANGER_MS);
   }
@@ -241,14 +312,14 @@ export class Books implements Decider {
   }
 
   #fitsSomewhere(pod: PodFacts): boolean {
-    if (
-      pod.ask.kind !== 'request' ||
-      pod.nodeName !== null ||
-      pod.terminating ||
-      pod.gated ||
-      this.#guarded(pod) !== null
-    )
-      return false;
+    if (pod.nodeName !== null || pod.terminating || pod.gated || this.#guarded(pod) !== null) return false;
+    const gang = this.#planning.gangOf(pod);
+    if (gang !== null) {
+      const outcome = this.#planning.planGang(gang);
+      if (outcome.kind === 'planned') this.onPlanned?.(outcome.refused);
+      if (outcome.kind !== 'started') return false;
+    }
+    if (pod.ask.kind !== 'request') return false;
     // its own reservation does not stand in its way
     const awaiting = this.picture.holds.get(pod.uid);
     if (awaiting !== undefined) this.picture.dropHold(pod.uid);
@@ -466,6 +537,7 @@ export class Books implements Decider {
       node,
       claim,
       cause,
+      gang: null,
       ranked: more.ranked ?? [node],
       victims: more.victims ?? [],
       state: 'open',
@@ -503,6 +575,7 @@ export class Books implements Decider {
   #stands(hold: Hold, pod: PodFacts): ReasonCode | null {
     const node = this.picture.nodes.get(hold.node);
     if (node?.facts == null) return 'node-unknown';
+    if (hold.claim === null) return compileConstraints(pod.constraints).admits(node.facts);
     // the request was edited since: what was held is not what is asked
     if (pod.ask.kind !== 'request' || hold.pod.ask.kind !== 'request') return 'request-invalid';
     if (

@@ -8,15 +8,23 @@ export type Gang = {
   readonly members: ReadonlyMap<string, PodFacts>;
   /** PodGroup objects of that name, by the CRD that they are of */
   readonly objects: ReadonlyMap<GangDialect, GangObjectFacts>;
+  /** grows with every change of members or objects */
+  readonly version: number;
 };
 
-type Kept = { readonly key: string; members: Map<string, PodFacts>; objects: Map<GangDialect, GangObjectFacts> };
+type Kept = {
+  readonly key: string;
+  readonly members: Map<string, PodFacts>;
+  readonly objects: Map<GangDialect, GangObjectFacts>;
+  version: number;
+};
 
 export class Gangs {
   readonly #byKey = new Map<string, Kept>();
   readonly #keyByUid = new Map<string, string>();
   /** keys touched since `takeChanged` was asked last */
   #changed = new Set<string>();
+  #versions = 0;
 
   get(key: string): Gang | undefined {
     return this.#byKey.get(key);
@@ -46,7 +54,7 @@ export class Gangs {
     if (key === undefined) return;
     this.#keyByUid.set(pod.uid, key);
     this.#keep(key).members.set(pod.uid, pod);
-    this.#changed.add(key);
+    this.#touch(key);
   }
 
   removePod(uid: string): void {
@@ -59,7 +67,7 @@ export class Gangs {
 
   upsertObject(facts: GangObjectFacts): void {
     this.#keep(facts.key).objects.set(facts.dialect, facts);
-    this.#changed.add(facts.key);
+    this.#touch(facts.key);
   }
 
   removeObject(key: string, dialect: GangDialect): void {
@@ -70,14 +78,21 @@ export class Gangs {
   #keep(key: string): Kept {
     let gang = this.#byKey.get(key);
     if (gang === undefined) {
-      gang = { key, members: new Map(), objects: new Map() };
+      gang = { key, members: new Map(), objects: new Map(), version: 0 };
       this.#byKey.set(key, gang);
     }
     return gang;
   }
 
-  #left(key: string): void {
+  #touch(key: string): void {
     this.#changed.add(key);
+    const gang = this.#byKey.get(key);
+    // one that comes again under an old name is not the old one
+    if (gang !== undefined) gang.version = ++this.#versions;
+  }
+
+  #left(key: string): void {
+    this.#touch(key);
     const gang = this.#byKey.get(key);
     if (gang?.members.size === 0 && gang.objects.size === 0) this.#byKey.delete(key);
   }

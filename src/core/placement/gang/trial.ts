@@ -18,6 +18,8 @@ export type Board = {
   readonly table: NodeTable;
   /** the index of the pod's shape, refreshed; only for pods with a request. `packed`: by the policy `pack`, whatever the pod's own */
   indexOf(pod: PodFacts, packed: boolean): ShapeIndex;
+  /** false: kube-scheduler refused this node for this pod, for reasons that are not modelled here */
+  allows?(pod: PodFacts, node: NodeInfo): boolean;
   /** what policies with foresight expect now */
   outlook(): Outlook;
 };
@@ -27,6 +29,7 @@ export class Trial {
   readonly #placed: Placed[] = [];
   /** shape and needs of members that found nothing, by where they looked; the books only get fuller until something is taken back */
   #hopeless = new Set<string>();
+  #passedOver = false;
   /** nodes looked at so far: the unit of the planner's budget */
   looks = 0;
 
@@ -43,9 +46,11 @@ export class Trial {
     const index = pod.ask.kind === 'request' ? this.#board.indexOf(pod, packed) : null;
     const key = `${where?.name ?? ''}\n${index?.shape.key ?? constraintsKey(pod.constraints)}\n${needsKey(pod)}`;
     if (this.#hopeless.has(key)) return false;
+    this.#passedOver = false;
     const found = index === null ? this.#withoutGpus(pod, where) : this.#best(index, pod, where);
     if (found === null) {
-      this.#hopeless.add(key);
+      // a node that this pod alone may not have may still do for others like it
+      if (!this.#passedOver) this.#hopeless.add(key);
       return false;
     }
     const { node, claim } = found;
@@ -63,7 +68,7 @@ export class Trial {
     if (this.#placed.length > to) this.#hopeless = new Set();
     while (this.#placed.length > to) {
       const { pod, node } = this.#placed.pop()!;
-      this.#board.table.remove(node, pod.uid);
+      this.#board.table.undo(node, pod.uid);
     }
   }
 
@@ -80,25 +85,32 @@ export class Trial {
     let best = -1;
     index.ranking.walk((slot) => {
       this.looks++;
-      if (this.#board.table.at(slot)?.lacks(pod.needs) === null) best = slot;
+      if (this.#hasRoom(slot, pod)) best = slot;
       return best < 0;
     });
     return best;
   }
 
   #bestOf(slots: Int32Array, index: ShapeIndex, pod: PodFacts): number {
-    const { table } = this.#board;
     let best = -1;
     let bestValue = -1;
     this.looks += slots.length;
     // in node-name order, so the first of equal ones wins
     for (const slot of slots) {
       const value = index.ranking.value(slot);
-      if (value <= bestValue || table.at(slot)?.lacks(pod.needs) !== null) continue;
+      if (value <= bestValue || !this.#hasRoom(slot, pod)) continue;
       best = slot;
       bestValue = value;
     }
     return best;
+  }
+
+  #hasRoom(slot: number, pod: PodFacts): boolean {
+    const node = this.#board.table.at(slot);
+    if (node === null || node.lacks(pod.needs) !== null) return false;
+    if (this.#board.allows?.(pod, node) ?? true) return true;
+    this.#passedOver = true;
+    return false;
   }
 
   /** A member without GPUs leaves the nodes that have them to others: the first other one with room, else the first of all. */
@@ -110,9 +122,9 @@ export class Trial {
       this.looks++;
       const node = table.at(slot);
       if (node?.facts == null || (managed !== null && node.facts.managed)) continue;
-      if (node.lacks(pod.needs) !== null || admits(node.facts) !== null) continue;
+      if (!this.#hasRoom(slot, pod) || admits(node.facts) !== null) continue;
       if (!node.facts.managed) return { node, claim: null };
-      if (pod.envSafe) managed = node;
+      if (pod.envSafe && pod.ask.kind === 'none') managed = node;
     }
     return managed === null ? null : { node: managed, claim: null };
   }
