@@ -45,6 +45,14 @@ export type BooksConfig = {
   readonly envGuard: boolean;
 };
 
+export type BooksMemory = {
+  readonly started: boolean;
+  /** monotonic ms of the last filter */
+  readonly askedAt: number;
+  /** pods that only filter has shown, least recently seen first */
+  readonly strangers: readonly PodFacts[];
+};
+
 /** Pods without GPUs are not held; their last filter is remembered for bind, this many of them. */
 const SEEN_PODS = 10_000;
 /**
@@ -387,6 +395,25 @@ export class Books implements Decider {
         deadline: this.#clock.monotonic() + AWAIT_MS,
       });
     }
+  }
+
+  /** What does not follow from the picture and cannot be learnt again. */
+  memory(): BooksMemory {
+    const strangers = [...this.#seen.values()].filter(({ uid }) => this.picture.pod(uid) === undefined).reverse();
+    return { started: this.#started, askedAt: this.#askedAt, strangers };
+  }
+
+  /** Forgets everything else, as a fresh process would: recordings are replayed from such moments. */
+  beginAnew({ started, askedAt, strangers }: BooksMemory = this.memory()): void {
+    this.#started = started;
+    this.#askedAt = askedAt;
+    this.#preemptFrom = 0;
+    this.#shapes.beginAnew();
+    this.#planning.beginAnew();
+    this.#seen.clear();
+    for (const pod of strangers) this.#seen.set(pod.uid, pod);
+    for (const hold of this.picture.holds.awaiting()) delete hold.settledAt;
+    if (started) for (const pod of this.picture.pods()) if (!pod.terminal) this.#shapes.forecast.known(pod);
   }
 
   explain(namespace: string, name: string): { pod: PodFacts; rows: readonly ExplainRow[]; hold: string | null } | null {

@@ -145,6 +145,11 @@ export class Picture {
     return this.#waiting.has(uid);
   }
 
+  /** As it was remembered elsewhere. */
+  recallWaiting(uid: string, refused: Refused): void {
+    this.#waiting.set(uid, { ...refused });
+  }
+
   /** Pods of ours that were refused and have no hold since, least recently refused first. */
   refused(): IterableIterator<[uid: string, refusal: Refused]> {
     return this.#waiting.entries();

@@ -68,6 +68,12 @@ export class Planning {
     this.#config = config;
   }
 
+  /** Forgets what was refused and why. */
+  beginAnew(): void {
+    this.#hopeless.clear();
+    this.#barred.clear();
+  }
+
   /** The gang that has a say in when this pod starts: not a native one, whose cycle and barrier are kube-scheduler's own. */
   gangOf(pod: PodFacts): string | null {
     const { gangSaid } = pod;

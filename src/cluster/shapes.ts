@@ -18,7 +18,8 @@ const SHAPES_BYTES = 32 * 2 ** 20;
 const SHAPE_BYTES_PER_NODE = 24;
 
 export class Shapes {
-  readonly forecast: Forecast;
+  #forecast: Forecast;
+  readonly #typical: Typical | null;
   readonly #nodes: NodeTable;
   readonly #defaults: PolicyDefaults;
   readonly #packed: PolicyDefaults;
@@ -29,7 +30,18 @@ export class Shapes {
     this.#nodes = nodes;
     this.#defaults = defaults;
     this.#packed = { ...defaults, nodePolicy: 'pack' };
-    this.forecast = new Forecast(nodes, typical);
+    this.#typical = typical;
+    this.#forecast = new Forecast(nodes, typical);
+  }
+
+  get forecast(): Forecast {
+    return this.#forecast;
+  }
+
+  /** Forgets all that was asked for. */
+  beginAnew(): void {
+    this.#known.clear();
+    this.#forecast = new Forecast(this.#nodes, this.#typical);
   }
 
   /** The pod's shape on all nodes, up to date. `request` null: a pod without GPUs. */
@@ -53,7 +65,7 @@ export class Shapes {
   }
 
   claimOn({ shape }: ShapeIndex, node: NodeInfo): Claim | null {
-    const placed = placeOn(shape, node, this.forecast.outlook);
+    const placed = placeOn(shape, node, this.#forecast.outlook);
     return placed.fits ? placed.claim : null;
   }
 
@@ -61,7 +73,7 @@ export class Shapes {
     const key = shapeKey(pod, request, defaults);
     let index = this.#known.get(key);
     if (index === undefined) {
-      index = new ShapeIndex(shapeOf(pod, request, defaults, key), this.#nodes, this.forecast);
+      index = new ShapeIndex(shapeOf(pod, request, defaults, key), this.#nodes, this.#forecast);
       const size = Math.min(SHAPES_BYTES, 1024 + SHAPE_BYTES_PER_NODE * this.#nodes.slots);
       this.#known.set(key, index, { size });
     }

@@ -109,7 +109,9 @@ function faultText(status: number, error: Error, limitMib: number): string {
 
 function decide(verb: keyof typeof SYNCHRONOUS, body: Buffer, context: VerbContext, log: FastifyBaseLogger): VerbReply {
   try {
-    return SYNCHRONOUS[verb](body, context);
+    const answer = SYNCHRONOUS[verb](body, context);
+    context.onAnswer?.(answer);
+    return answer;
   } catch (error) {
     log.error({ err: error, verb }, 'decision failed');
     return verb === 'filter' ? filterFailure(TEXTS.internal) : plainText(500, TEXTS.internal, 'error');
