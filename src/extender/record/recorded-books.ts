@@ -5,6 +5,7 @@ import type {
   Decider,
   ExplainRow,
   FilterAnswer,
+  GangAtBind,
   OfferedNodes,
   PreemptAnswer,
   PreemptCandidate,
@@ -61,11 +62,26 @@ export class RecordedBooks implements Decider {
     return this.#books.preempt(pod, candidates);
   }
 
+  /** Only looks. */
+  gangAtBind(uid: string): GangAtBind | null {
+    return this.#books.gangAtBind(uid);
+  }
+
+  awaitAtBind(uid: string, ms: number): boolean {
+    this.#recorder.write({ at: this.#recorder.turn(), awaitAtBind: uid, ms });
+    return this.#books.awaitAtBind(uid, ms);
+  }
+
+  dropPlan(gang: string): void {
+    this.#recorder.write({ at: this.#recorder.turn(), dropPlan: gang });
+    this.#books.dropPlan(gang);
+  }
+
   beginBind(ref: PodRef, node: string): BindPlan {
     const at = this.#recorder.turn();
     const plan = this.#books.beginBind(ref, node);
     const { uid, namespace, name } = ref;
-    this.#recorder.write({ at, bind: this.#recorder.bindUnderWay, pod: { uid, namespace, name }, node, plan });
+    this.#recorder.write({ at, bind: this.#recorder.bindUnderWay(ref), pod: { uid, namespace, name }, node, plan });
     return plan;
   }
 
