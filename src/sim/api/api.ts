@@ -19,6 +19,7 @@ import { ApiError, badRequest } from './errors.ts';
 import { fieldValidation, reportFields } from './kind-rules.ts';
 import { listResponse, page } from './list.ts';
 import { isObject, type JsonObject, type KubeObject, objectAt, storeKey, textAt, timestamp } from './object.ts';
+import { fromProtobuf, PROTOBUF } from './protobuf.ts';
 import { type Representation, representation } from './representation.ts';
 import { BINDINGS, groupVersion, resourceId } from './resources.ts';
 import { parseRoute, type Route } from './route.ts';
@@ -350,7 +351,7 @@ function userOf(route: Route): User {
 
 function unexpected(error: unknown): ApiError {
   const text = error instanceof Error ? error.message : String(error);
-  if (error instanceof URIError) return badRequest(text);
+  if (error instanceof URIError || error instanceof RangeError) return badRequest(text);
   return new ApiError('InternalError', `Internal error occurred: ${text}`);
 }
 
@@ -384,6 +385,8 @@ function asker(route: Route, request: ApiRequest): Asked {
 
 function parseBody(request: ApiRequest): unknown {
   if (request.body === null || request.body.length === 0) throw badRequest('the request has no body');
+  const known = request.contentType === PROTOBUF ? fromProtobuf(request.body) : null;
+  if (known !== null) return known;
   if (
     request.contentType.includes('protobuf') ||
     request.contentType.includes('yaml') ||

@@ -125,7 +125,6 @@ export const RESOURCES: readonly Resource[] = [
   row('v1', 'limitranges', 'LimitRange', 'namespaced', { shortNames: ['limits'] }),
   row('v1', 'podtemplates', 'PodTemplate', 'namespaced'),
   row('v1', 'resourcequotas', 'ResourceQuota', 'namespaced', { shortNames: ['quota'], status: true }),
-  row('apps/v1', 'controllerrevisions', 'ControllerRevision', 'namespaced'),
   row('apps/v1', 'replicasets', 'ReplicaSet', 'namespaced', {
     shortNames: ['rs'],
     status: true,
@@ -142,6 +141,7 @@ export const RESOURCES: readonly Resource[] = [
     subresources: [SCALE],
   }),
   row('apps/v1', 'daemonsets', 'DaemonSet', 'namespaced', { shortNames: ['ds'], status: true }),
+  row('apps/v1', 'controllerrevisions', 'ControllerRevision', 'namespaced'),
   row('batch/v1', 'jobs', 'Job', 'namespaced', { status: true }),
   row('batch/v1', 'cronjobs', 'CronJob', 'namespaced', { shortNames: ['cj'], status: true }),
   row('autoscaling/v2', 'horizontalpodautoscalers', 'HorizontalPodAutoscaler', 'namespaced', {

@@ -203,6 +203,26 @@ export class Store {
     return next;
   }
 
+  /**
+   * Replaces everything by objects of a former life, with their versions: `version` is what the counter stood at. Who watches sees
+   * the old ones leave and the others come; older versions answer 410. Throws for a resource that is not served.
+   */
+  restore(version: number, objects: Iterable<{ readonly id: string; readonly object: KubeObject }>): void {
+    for (const table of this.#tables.values()) {
+      for (const key of table.keys()) {
+        const previous = table.get(key)!;
+        table.apply({ type: 'DELETED', rv: this.#rv, next: previous, previous });
+      }
+    }
+    for (const { id, object } of objects) {
+      const key = storeKey(object.metadata.namespace ?? '', object.metadata.name);
+      const rv = Number(object.metadata.resourceVersion);
+      this.table(id).apply({ type: 'ADDED', rv, next: { key, rv, object, json: null }, previous: null });
+    }
+    this.#rv = version;
+    for (const table of this.#tables.values()) table.compact(version);
+  }
+
   #stamp(key: string, object: KubeObject): Version {
     this.#rv += 1;
     const rv = this.#rv;
