@@ -5,7 +5,7 @@
 import { REVIEWS } from './access/reviews.ts';
 import type { Catalog } from './catalog.ts';
 import type { JsonObject } from './object.ts';
-import { openApi } from './openapi.ts';
+import { openApi } from './openapi/openapi.ts';
 import { BINDINGS, groupVersion, type Resource } from './resources.ts';
 import { type ApiRequest, type ApiResponse, json } from './wire.ts';
 

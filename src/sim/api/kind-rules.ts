@@ -47,7 +47,8 @@ export function decodedBody(route: Route, body: JsonObject): JsonObject {
 /** By which type a strategic patch merges; null: custom kinds have none, and are answered with 415. */
 export function strategicType(resource: Resource): Type | null {
   const { rules } = resource;
-  return rules === null ? builtInType(resource) : rules.schema === null ? FREE_FORM : null;
+  if (rules !== null) return rules.schema === null ? FREE_FORM : null;
+  return builtInType(resource) ?? FREE_FORM;
 }
 
 /** A stored object in the version that the request speaks: conversion `None` changes the name of the version only. */

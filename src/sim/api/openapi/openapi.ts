@@ -3,98 +3,10 @@
  * `explain`, and the operations with their parameters, by which it knows that the server checks fields.
  */
 import { createHash } from 'node:crypto';
-import { isObject, type JsonObject, objectAt } from './object.ts';
-import { groupVersion, type Resource } from './resources.ts';
-import { type ApiResponse, json } from './wire.ts';
-
-const META = 'io.k8s.apimachinery.pkg.apis.meta.v1';
-
-const text = { type: 'string' };
-const texts = { type: 'object', additionalProperties: text };
-
-const OBJECT_META: JsonObject = {
-  description: 'Metadata that all objects have.',
-  type: 'object',
-  properties: {
-    name: { ...text, description: 'Unique within a namespace.' },
-    generateName: { ...text, description: 'Beginning of a name that the server makes.' },
-    namespace: { ...text, description: 'The space within which the name is unique.' },
-    labels: { ...texts, description: 'What selectors match.' },
-    annotations: { ...texts, description: 'Any other data.' },
-    finalizers: { type: 'array', items: text, description: 'What holds a deletion back.' },
-    ownerReferences: {
-      type: 'array',
-      items: { type: 'object', additionalProperties: true },
-      description: 'Objects that this one depends on.',
-    },
-    uid: text,
-    resourceVersion: text,
-    generation: { type: 'integer', format: 'int64' },
-    creationTimestamp: { type: 'string', format: 'date-time' },
-    deletionTimestamp: { type: 'string', format: 'date-time' },
-    deletionGracePeriodSeconds: { type: 'integer', format: 'int64' },
-  },
-};
-
-const LIST_META: JsonObject = {
-  description: 'Metadata of lists.',
-  type: 'object',
-  properties: { continue: text, remainingItemCount: { type: 'integer' }, resourceVersion: text },
-};
-
-const ref = (name: string): JsonObject => ({ $ref: `#/components/schemas/${name}` });
-
-/** `dev.muster.v1.Queue`: how OpenAPI of Kubernetes names a kind. */
-function schemaName({ group, version, kind }: Resource): string {
-  const domain = group === '' ? 'io.k8s.api.core' : group.split('.').reverse().join('.');
-  return `${domain}.${version}.${kind}`;
-}
-
-const gvk = ({ group, version, kind }: Resource, suffix = ''): JsonObject => ({
-  group,
-  version,
-  kind: `${kind}${suffix}`,
-});
-
-const TYPE_META = {
-  apiVersion: { ...text, description: 'Version of the schema of this object.' },
-  kind: { ...text, description: 'What this object is.' },
-};
-
-function kindSchema(resource: Resource): JsonObject {
-  const given = resource.rules?.schema ?? null;
-  const free = { type: 'object', additionalProperties: true };
-  const properties: JsonObject =
-    given === null
-      ? {
-          spec: { ...free, description: `What is wanted of the ${resource.kind}.` },
-          status: { ...free, description: 'What was last seen.' },
-        }
-      : objectAt(given, 'properties');
-  return {
-    ...(given ?? { type: 'object', 'x-kubernetes-preserve-unknown-fields': true }),
-    properties: {
-      ...TYPE_META,
-      ...properties,
-      metadata: { description: 'Metadata that all objects have.', allOf: [ref(`${META}.ObjectMeta`)] },
-    },
-    'x-kubernetes-group-version-kind': [gvk(resource)],
-  };
-}
-
-function listSchema(resource: Resource): JsonObject {
-  return {
-    description: `A list of ${resource.kind}.`,
-    type: 'object',
-    required: ['items'],
-    properties: {
-      ...TYPE_META,
-      items: { type: 'array', items: { allOf: [ref(schemaName(resource))], default: {} } },
-      metadata: { allOf: [ref(`${META}.ListMeta`)], default: {} },
-    },
-    'x-kubernetes-group-version-kind': [gvk(resource, 'List')],
-  };
-}
+import { isObject, type JsonObject } from '../object.ts';
+import { groupVersion, type Resource } from '../resources.ts';
+import { type ApiResponse, json } from '../wire.ts';
+import { Schemas, schemaName } from './schemas.ts';
 
 const queryText = (name: string, description: string): JsonObject => ({
   name,
@@ -112,7 +24,7 @@ const WRITE_PARAMETERS = [DRY_RUN, FIELD_MANAGER, FIELD_VALIDATION];
 
 function operation(resource: Resource, verb: string, action: string, parameters: readonly JsonObject[]): JsonObject {
   const { group, version, kind } = resource;
-  const schema = ref(`${schemaName(resource)}${action === 'list' ? 'List' : ''}`);
+  const schema = { $ref: `#/components/schemas/${schemaName(resource)}${action === 'list' ? 'List' : ''}` };
   const writes = verb === 'post' || verb === 'put';
   const patchTypes = ['application/json-patch+json', 'application/merge-patch+json', 'application/apply-patch+yaml'];
   const patchBody = Object.fromEntries(patchTypes.map((type) => [type, { schema: { type: 'object' } }]));
@@ -124,7 +36,7 @@ function operation(resource: Resource, verb: string, action: string, parameters:
     ...(verb === 'patch' ? { requestBody: { content: patchBody, required: true } } : {}),
     responses: { 200: { description: 'OK', content: { 'application/json': { schema } } } },
     'x-kubernetes-action': action,
-    'x-kubernetes-group-version-kind': gvk(resource),
+    'x-kubernetes-group-version-kind': { group, version, kind },
   };
 }
 
@@ -153,14 +65,18 @@ function pathsOf(resource: Resource): [string, JsonObject][] {
 }
 
 function documentOf(resources: readonly Resource[]): JsonObject {
-  const schemas: JsonObject = { [`${META}.ObjectMeta`]: OBJECT_META, [`${META}.ListMeta`]: LIST_META };
+  const schemas = new Schemas();
   const paths: JsonObject = {};
   for (const resource of resources) {
-    schemas[schemaName(resource)] = kindSchema(resource);
-    schemas[`${schemaName(resource)}List`] = listSchema(resource);
+    schemas.add(resource);
     for (const [path, operations] of pathsOf(resource)) paths[path] = operations;
   }
-  return { openapi: '3.0.0', info: { title: 'Kubernetes', version: 'v1.37.2' }, paths, components: { schemas } };
+  return {
+    openapi: '3.0.0',
+    info: { title: 'Kubernetes', version: 'v1.37.2' },
+    paths,
+    components: { schemas: schemas.all },
+  };
 }
 
 /** What answers below `/openapi`; documents are made when first asked for. */
