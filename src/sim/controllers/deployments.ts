@@ -259,7 +259,8 @@ export const startDeployments: StartController = async (options) => {
     const deadline = (numberAt(deployment.spec, 'progressDeadlineSeconds') ?? 600) * 1000;
     const since = Date.parse(textAt(known, 'lastUpdateTime')) || options.clock.now();
     const left = since + deadline - options.clock.now();
-    if (!moved && left <= 0)
+    const overdue = textAt(known, 'reason') === 'ProgressDeadlineExceeded';
+    if (!moved && (overdue || left <= 0))
       return conditionOf(deployment, 'Progressing', {
         status: 'False',
         reason: 'ProgressDeadlineExceeded',
