@@ -2,20 +2,16 @@
  * The HTTP server that kube-scheduler calls. Bodies of the four verbs arrive as Buffers (no JSON parser, no schema); replies
  * leave as Buffers with their length. No request can end the process: what a verb throws is caught here, logged and answered.
  */
-import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyReply, LogController } from 'fastify';
+import Fastify, { type FastifyInstance, type FastifyReply, LogController } from 'fastify';
 import type { Clock } from '../kube/ports.ts';
-import { encodeBind } from './codec/replies.ts';
-import { decodeBind } from './codec/requests.ts';
 import type { ExtenderConfig } from './config.ts';
 import { TEXTS } from './errors.ts';
 import type { Metrics } from './metrics.ts';
 import { addExplain, addObserve, type ObserveOptions } from './observe.ts';
 import type { TlsContext } from './tls.ts';
+import { type Answering, answerVerb } from './verbs/answer.ts';
 import type { Binder } from './verbs/bind.ts';
-import { filter, filterFailure } from './verbs/filter.ts';
-import { preempt } from './verbs/preempt.ts';
-import { prioritize } from './verbs/prioritize.ts';
-import { plainText, requestFault, type Verb, type VerbContext, type VerbReply } from './verbs/verb.ts';
+import { VERBS, type Verb, type VerbContext, type VerbReply } from './verbs/verb.ts';
 
 /** Go's client keeps idle connections for 90 s and does not repeat a POST that meets a closing one. */
 const KEEP_ALIVE_MS = 120_000;
@@ -25,7 +21,6 @@ const REQUEST_MS = 30_000;
 const MOST_CONNECTIONS = 4_096;
 /** kubelet and Prometheus */
 const MOST_WATCHERS = 256;
-const SYNCHRONOUS = { filter, prioritize, preempt } as const;
 
 export type ServerOptions = {
   readonly config: Pick<ExtenderConfig, 'listen' | 'logLevel'>;
@@ -55,6 +50,13 @@ export function makeServer(options: ServerOptions): FastifyInstance {
       https: { ...tls, requestCert: tls.ca !== undefined, rejectUnauthorized: tls.ca !== undefined },
     }),
   }) as unknown as FastifyInstance;
+  const answering: Answering = {
+    context,
+    binder: options.binder,
+    untilDeciding: options.untilDeciding,
+    onFault: (verb, error) => app.log.error({ err: error, verb }, `${verb} failed`),
+    onBind: (outcome) => options.metrics.bind(outcome),
+  };
   app.server.headersTimeout = KEEP_ALIVE_MS + 5_000;
   app.server.maxConnections = MOST_CONNECTIONS;
   app.setErrorHandler((error, _request, reply) => {
@@ -65,25 +67,17 @@ export function makeServer(options: ServerOptions): FastifyInstance {
   void app.register(async (verbs) => {
     verbs.removeAllContentTypeParsers();
     verbs.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
-    for (const verb of ['filter', 'prioritize', 'preempt'] as const) {
+    for (const verb of VERBS) {
       verbs.post(`/${verb}`, (request, reply) => {
         const started = options.clock.monotonic();
-        const respond = (): FastifyReply => {
-          const answer = decide(verb, bufferOf(request.body), context, app.log);
+        const respond = (answer: VerbReply): FastifyReply => {
           note(verb, answer, started);
           return send(reply, answer);
         };
-        // While we may not decide kube-scheduler can do nothing of use, and every pod that fails meanwhile is put back for
-        // seconds: so its loop is kept waiting a little, instead of failing the whole queue once round.
-        return context.deciding() || verb === 'prioritize' ? respond() : options.untilDeciding().then(respond);
+        const answer = answerVerb(verb, bufferOf(request.body), answering);
+        return answer instanceof Promise ? answer.then(respond) : respond(answer);
       });
     }
-    verbs.post('/bind', async (request, reply) => {
-      const started = options.clock.monotonic();
-      const answer = await bind(bufferOf(request.body), options, app.log);
-      note('bind', answer, started);
-      return send(reply, answer);
-    });
   });
   addObserve(app, options.observe);
   addExplain(app, context, options.observe);
@@ -105,44 +99,6 @@ function faultText(status: number, error: Error, limitMib: number): string {
   if (status >= 500) return TEXTS.internal;
   if (status !== 413) return error.message;
   return `request body is larger than listen.bodyLimitMib (${limitMib}); raise it where kube-scheduler is not nodeCacheCapable`;
-}
-
-function decide(verb: keyof typeof SYNCHRONOUS, body: Buffer, context: VerbContext, log: FastifyBaseLogger): VerbReply {
-  try {
-    const answer = SYNCHRONOUS[verb](body, context);
-    context.onAnswer?.(answer);
-    return answer;
-  } catch (error) {
-    log.error({ err: error, verb }, 'decision failed');
-    return verb === 'filter' ? filterFailure(TEXTS.internal) : plainText(500, TEXTS.internal, 'error');
-  }
-}
-
-async function bind(body: Buffer, { binder, metrics }: ServerOptions, log: FastifyBaseLogger): Promise<VerbReply> {
-  const reply = (error: string, outcome: VerbReply['outcome'], more: Partial<VerbReply> = {}): VerbReply => ({
-    status: 200,
-    body: encodeBind(error),
-    outcome,
-    ...(error !== '' && { detail: error }),
-    ...more,
-  });
-  try {
-    const request = decodeBind(body);
-    const { error, outcome } = await binder.bind(request);
-    metrics.bind(outcome);
-    const more = { pod: `${request.namespace}/${request.name}`, node: request.node };
-    if (error === '') return reply('', 'ok', more);
-    return reply(
-      error,
-      error === TEXTS['not-deciding'] ? 'not-deciding' : outcome === 'unknown' ? 'error' : 'refused',
-      more,
-    );
-  } catch (error) {
-    const text = requestFault(error);
-    if (text !== null) return reply(text, 'malformed');
-    log.error({ err: error, verb: 'bind' }, 'bind failed');
-    return reply(TEXTS.internal, 'error');
-  }
 }
 
 /** For kubelet and Prometheus: the same questions, no verbs, plain HTTP. */
