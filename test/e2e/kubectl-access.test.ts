@@ -1,4 +1,7 @@
-/** The real kubectl against `muster cluster`: who am I, may I, as somebody else, tokens, roles, and everything from deploy/. */
+/**
+ * The real kubectl and the real kube-scheduler against `muster cluster`: who am I, may I, as somebody else, tokens, roles, everything
+ * from deploy/, and a pod that is placed.
+ */
 import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -6,6 +9,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type RunningCluster, runCluster } from '../../src/cli/cluster/run.ts';
 import { binary } from './harness/binaries.ts';
+import { Process } from './harness/process.ts';
+import { waitFor } from './harness/wait.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'muster-kubectl-'));
 let running: RunningCluster;
@@ -72,4 +77,34 @@ test('everything from deploy/ is applied, and the guard holds', async () => {
   expect(await kubectl('annotate', 'pod', 'victim', 'muster.dev/claim={}')).toMatch(
     /pods "victim" is forbidden: ValidatingAdmissionPolicy 'muster-guard' with binding 'muster-guard' denied request: annotations written by /,
   );
+});
+
+test('the real kube-scheduler leads and places a pod', async () => {
+  const config = join(directory, 'scheduler.yaml');
+  const connection = { kubeconfig: running.kubeconfig, contentType: 'application/json' };
+  const text = {
+    clientConnection: connection,
+    leaderElection: { leaderElect: true },
+    profiles: [{ schedulerName: 'real' }],
+  };
+  const head = { apiVersion: 'kubescheduler.config.k8s.io/v1', kind: 'KubeSchedulerConfiguration' };
+  writeFileSync(config, JSON.stringify({ ...head, ...text }));
+  const scheduler = new Process({
+    name: 'kube-scheduler',
+    command: binary('kube-scheduler'),
+    args: ['--config', config, '--secure-port', '0'],
+    directory,
+    env: { NO_PROXY: '127.0.0.1,localhost', no_proxy: '127.0.0.1,localhost' },
+  });
+  try {
+    await kubectl('run', 'placed', '--image=x', '--overrides={"spec":{"schedulerName":"real"}}');
+    await waitFor(async () => (await kubectl('get', 'pod', 'placed')).includes('Running'), {
+      for: 'the pod to run',
+      timeoutMs: 30_000,
+      onTimeout: () => scheduler.tail(),
+    });
+    expect(await kubectl('-n', 'kube-system', 'get', 'lease', 'kube-scheduler')).toContain('kube-scheduler');
+  } finally {
+    await scheduler.stop(5_000);
+  }
 });
