@@ -115,7 +115,7 @@ describe('before a real API server', () => {
     );
     await kubectl(['set', 'image', 'statefulset/db', 'main=two']);
     expect(await kubectl(['rollout', 'status', 'statefulset/db', '--timeout=60s'])).toContain(
-      'rolling update complete',
+      '2 new pods have been updated',
     );
   });
 
