@@ -29,8 +29,6 @@ export const POD_GROUP_LABEL = `${GROUP}/pod-group`;
 export const MIN_MEMBER = `${GROUP}/min-member`;
 /** label: the sub-group of its PodGroup that a pod belongs to */
 export const SUB_GROUP_LABEL = `${GROUP}/sub-group`;
-/** the scheduling gate behind which pods wait for the placer */
-export const PLACEMENT_GATE = `${GROUP}/placement`;
 /** condition type on pods: False with the one reason why nothing was found */
 export const PLACED_CONDITION = `${GROUP}/Placed`;
 
