@@ -2,7 +2,7 @@
  * The models of kubelet and of the workload controllers before a real kube-apiserver and a real kube-scheduler: what they write is
  * taken, and kubectl understands it.
  */
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { nodeClock, nodeRng } from '../../src/kube/node-adapter.ts';
 import { connect } from '../../src/kube/undici-adapter.ts';
@@ -68,72 +68,89 @@ afterAll(async () => {
   await plane?.stop();
 });
 
-function kubectl(args: readonly string[], input?: string): string {
-  const done = spawnSync(binary('kubectl'), [`--kubeconfig=${config}`, ...args], {
-    encoding: 'utf8',
-    input,
-    timeout: 90_000,
-  });
-  if (done.status !== 0) throw new Error(`kubectl ${args.join(' ')}: ${done.stdout}${done.stderr}`);
-  return done.stdout;
+/** Beside this process, in which the controllers live. */
+async function kubectl(args: readonly string[], input = ''): Promise<string> {
+  const child = spawn(binary('kubectl'), [`--kubeconfig=${config}`, ...args], { timeout: 90_000 });
+  let said = '';
+  for (const stream of [child.stdout, child.stderr])
+    stream.setEncoding('utf8').on('data', (text: string) => {
+      said += text;
+    });
+  child.stdin.end(input);
+  const code = await new Promise<number | null>((resolve) => child.once('close', resolve));
+  if (code !== 0) throw new Error(`kubectl ${args.join(' ')}: ${said}`);
+  return said;
 }
 
 const template = (annotations: object = {}, spec: object = {}): object => ({
   metadata: { labels: { app: 'a' }, annotations: { [STOP_SECONDS]: '0', ...annotations } },
   spec: { containers: [{ name: 'main', image: 'one' }], ...spec },
 });
-const apply = (object: object): string => kubectl(['apply', '-f', '-'], JSON.stringify(object));
+const apply = (object: object): Promise<string> => kubectl(['apply', '-f', '-'], JSON.stringify(object));
 
 describe('before a real API server', () => {
-  it('a Deployment rolls out, is restarted and undone, as kubectl sees it', () => {
+  it('a Deployment rolls out, is restarted and undone, as kubectl sees it', async () => {
     const spec = { replicas: 3, selector: { matchLabels: { app: 'a' } }, template: template() };
-    apply({ apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'web' }, spec });
-    expect(kubectl(['rollout', 'status', 'deployment/web', '--timeout=60s'])).toContain('successfully rolled out');
-    kubectl(['set', 'image', 'deployment/web', 'main=two']);
-    expect(kubectl(['rollout', 'status', 'deployment/web', '--timeout=60s'])).toContain('successfully rolled out');
-    kubectl(['rollout', 'undo', 'deployment/web']);
-    expect(kubectl(['rollout', 'status', 'deployment/web', '--timeout=60s'])).toContain('successfully rolled out');
-    expect(kubectl(['rollout', 'history', 'deployment/web'])).toMatch(/2\s.*\n3\s/);
-    kubectl(['wait', '--for=condition=Available', 'deployment/web', '--timeout=30s']);
+    await apply({ apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'web' }, spec });
+    expect(await kubectl(['rollout', 'status', 'deployment/web', '--timeout=60s'])).toContain(
+      'successfully rolled out',
+    );
+    await kubectl(['set', 'image', 'deployment/web', 'main=two']);
+    expect(await kubectl(['rollout', 'status', 'deployment/web', '--timeout=60s'])).toContain(
+      'successfully rolled out',
+    );
+    await kubectl(['rollout', 'undo', 'deployment/web']);
+    expect(await kubectl(['rollout', 'status', 'deployment/web', '--timeout=60s'])).toContain(
+      'successfully rolled out',
+    );
+    expect(await kubectl(['rollout', 'history', 'deployment/web'])).toMatch(/2\s.*\n3\s/);
+    await kubectl(['wait', '--for=condition=Available', 'deployment/web', '--timeout=30s']);
   });
 
-  it('a StatefulSet rolls out', () => {
+  it('a StatefulSet rolls out', async () => {
     const spec = { replicas: 2, serviceName: 'db', selector: { matchLabels: { app: 'a' } }, template: template() };
-    apply({ apiVersion: 'apps/v1', kind: 'StatefulSet', metadata: { name: 'db' }, spec });
-    expect(kubectl(['rollout', 'status', 'statefulset/db', '--timeout=60s'])).toContain('roll out complete');
-    kubectl(['set', 'image', 'statefulset/db', 'main=two']);
-    expect(kubectl(['rollout', 'status', 'statefulset/db', '--timeout=60s'])).toContain('rolling update complete');
+    await apply({ apiVersion: 'apps/v1', kind: 'StatefulSet', metadata: { name: 'db' }, spec });
+    expect(await kubectl(['rollout', 'status', 'statefulset/db', '--timeout=60s'])).toContain(
+      'partitioned roll out complete',
+    );
+    await kubectl(['set', 'image', 'statefulset/db', 'main=two']);
+    expect(await kubectl(['rollout', 'status', 'statefulset/db', '--timeout=60s'])).toContain(
+      '2 new pods have been updated',
+    );
   });
 
   it.each<[string, object, object, string]>([
     ['succeeds', { [RUN_SECONDS]: '1' }, { completions: 3, parallelism: 2, completionMode: 'Indexed' }, 'Complete'],
     ['fails', { [RUN_SECONDS]: '1', [EXIT_CODE]: '1' }, { backoffLimit: 0 }, 'Failed'],
     ['takes too long', {}, { activeDeadlineSeconds: 2 }, 'Failed'],
-  ])('a Job that %s says so', (name, annotations, spec, type) => {
+  ])('a Job that %s says so', async (name, annotations, spec, type) => {
     const job = `job-${name.replaceAll(' ', '-')}`;
     const pods = template(annotations, { restartPolicy: 'Never' });
-    apply({ apiVersion: 'batch/v1', kind: 'Job', metadata: { name: job }, spec: { ...spec, template: pods } });
-    expect(kubectl(['wait', `--for=condition=${type}`, `job/${job}`, '--timeout=60s'])).toContain('condition met');
+    await apply({ apiVersion: 'batch/v1', kind: 'Job', metadata: { name: job }, spec: { ...spec, template: pods } });
+    expect(await kubectl(['wait', `--for=condition=${type}`, `job/${job}`, '--timeout=60s'])).toContain(
+      'condition met',
+    );
   });
 
   it('pods crash, wait for images and are described', async () => {
     const pod = { containers: [{ name: 'main', image: 'one' }] };
     const annotations = { [RUN_SECONDS]: '1', [EXIT_CODE]: '1' };
-    apply({ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'crash', annotations }, spec: pod });
+    await apply({ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'crash', annotations }, spec: pod });
     const line = await waitFor(
-      () => {
-        const found = kubectl(['get', 'pod', 'crash', '--no-headers']);
+      async () => {
+        const found = await kubectl(['get', 'pod', 'crash', '--no-headers']);
         if (!found.includes('CrashLoopBackOff')) throw new Error(found);
         return found;
       },
       { for: 'the pod to crash', timeoutMs: 30_000 },
     );
     expect(line).toMatch(/0\/1\s+CrashLoopBackOff\s+1/);
-    expect(kubectl(['describe', 'pod', 'crash'])).toContain('Restart Count:  1');
-    expect(kubectl(['get', 'nodes', '--no-headers'])).toMatch(/m1\s+Ready/);
+    expect(await kubectl(['describe', 'pod', 'crash'])).toContain('Restart Count:  1');
+    expect(await kubectl(['get', 'nodes', '--no-headers'])).toMatch(/m1\s+Ready/);
   });
 
   it('nothing that was written is refused', () => {
-    expect(errors.filter((one) => !/listing|watch|stream|ended/i.test(one))).toEqual([]);
+    // a conflict only says that a controller's picture was late
+    expect(errors.filter((one) => !one.includes('the object has been modified'))).toEqual([]);
   });
 });
