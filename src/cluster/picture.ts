@@ -29,6 +29,8 @@ export class Picture {
   readonly nodes = new NodeTable();
   readonly holds = new Holds();
   readonly gangs = new Gangs();
+  /** hears of every pod that came, changed, went or lost its hold */
+  onPod: ((uid: string) => void) | null = null;
   readonly #pods = new Map<string, PodFacts>();
   readonly #uidByName = new Map<string, string>();
   /** objects that crossed threads share nothing; tens of thousands of pods are made of a few hundred different parts */
@@ -68,10 +70,11 @@ export class Picture {
     const counted = counts(pod);
     if (counted || pod.terminal) {
       this.#waiting.delete(pod.uid);
-      if (heldOn !== undefined) this.dropHold(pod.uid);
+      if (heldOn !== undefined) this.#settle(heldOn, pod);
     }
     // it will never be bound, so what it was promised (unless a Binding is on its way) goes to others
     if (pod.terminating && this.holds.get(pod.uid)?.state === 'open') this.dropHold(pod.uid);
+    this.onPod?.(pod.uid);
     if (before !== undefined && counts(before)) {
       if (counted && sameOccupancy(before, pod)) return;
       this.nodes.remove(before.nodeName!, pod.uid);
@@ -89,6 +92,7 @@ export class Picture {
     const key = `${pod.namespace}/${pod.name}`;
     if (this.#uidByName.get(key) === uid) this.#uidByName.delete(key);
     if (counts(pod)) this.nodes.remove(pod.nodeName!, uid);
+    this.onPod?.(uid);
   }
 
   upsertBudget(budget: PdbObject): void {
@@ -120,6 +124,17 @@ export class Picture {
     if (hold === undefined) return;
     this.holds.delete(uid);
     this.nodes.remove(hold.node, uid);
+    this.onPod?.(uid);
+  }
+
+  /** The hold of a pod that is bound or has ended. Where it was bound as it was held, nobody gets room by that. */
+  #settle(hold: Hold, pod: PodFacts): void {
+    if (hold.cause === 'awaiting' || pod.nodeName !== hold.node || pod.terminal || !sameJson(hold.claim, pod.claim)) {
+      this.dropHold(pod.uid);
+      return;
+    }
+    this.holds.delete(pod.uid);
+    this.nodes.undo(hold.node, pod.uid);
   }
 
   /** Ends what is open of a gang's plan; where a Binding is under way nothing is touched. */

@@ -46,6 +46,8 @@ export type PlanningConfig = {
 /** Pods whose refused nodes are remembered, and for how long, ms. */
 const BARRED_PODS = 10_000;
 const BARRED_MS = 300_000;
+/** no node has this name */
+const EVERYWHERE = '*';
 /** Gangs whose last refusal is remembered. */
 const HOPELESS_GANGS = 10_000;
 
@@ -95,6 +97,15 @@ export class Planning {
   isBarred(uid: string, node: string): boolean {
     const until = this.#barred.get(uid)?.get(node);
     return until !== undefined && until > this.#clock.monotonic();
+  }
+
+  /** Nothing that is decided ahead can be made known of this pod: for a while only filter decides for it. */
+  onTheSpot(uid: string): void {
+    this.bar(uid, EVERYWHERE);
+  }
+
+  isOnTheSpot(uid: string): boolean {
+    return this.isBarred(uid, EVERYWHERE);
   }
 
   /** Plans what is missing of a gang's minimum (and of those that must start together with it). Holds all of it or nothing. */

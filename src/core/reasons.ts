@@ -47,3 +47,7 @@ export const REASONS = {
 
 export type ReasonCode = keyof typeof REASONS;
 export const REASON_CODES = Object.keys(REASONS) as ReasonCode[];
+
+/** The code as the reason of a condition: `gang-no-room` → `GangNoRoom`. */
+export const conditionReason = (code: ReasonCode): string =>
+  code.replace(/(?:^|-)([a-z])/g, (_, letter: string) => letter.toUpperCase());

@@ -5,6 +5,7 @@
  * The object rules (minimum, sub-groups, topology), then what the pods say; where both speak they must agree. Members that run or have
  * succeeded are settled: they started, nobody waits for them again. Failed and terminating ones count for nothing.
  */
+import { PLACEMENT_GATE } from '../../core/names.ts';
 import {
   GANG_DIALECTS,
   type GangDialect,
@@ -46,7 +47,8 @@ export function standingOf(gang: Gang): GangStanding | null {
   const object = gang.objects.get(first.dialect) ?? null;
   const alive = members.filter((pod) => !pod.terminating);
   const settled = alive.filter((pod) => (pod.terminal ? pod.succeeded : pod.nodeName !== null));
-  const waiting = alive.filter((pod) => !pod.terminal && pod.nodeName === null);
+  // one behind the gate of another tool (a queue, a quota) may come in hours: it is not there yet
+  const waiting = alive.filter((pod) => !pod.terminal && pod.nodeName === null && !heldBack(pod));
   const minMember = object?.minMember ?? smallestSaid(said) ?? 0;
   const problem = problemOf(members, said, object);
   const missing = problem === null ? missingOf(first, object, minMember, settled, waiting) : '';
@@ -64,6 +66,9 @@ export function standingOf(gang: Gang): GangStanding | null {
     detail: problem ?? missing,
   };
 }
+
+/** Somebody else's scheduling gate is on the pod. */
+export const heldBack = (pod: PodFacts): boolean => pod.gates.some((gate) => gate !== PLACEMENT_GATE);
 
 /** Priority, then age, then name: whose turn it is within a gang, and between gangs by their first member. */
 export function inLine(a: PodFacts, b: PodFacts): number {
