@@ -4,7 +4,7 @@
  */
 import type { Claim } from '../core/gpu/claim.ts';
 import type { GpuRequest } from '../core/gpu/request.ts';
-import { isAsGoodAs } from '../core/placement/judge.ts';
+import { allows, isAsGoodAs } from '../core/placement/judge.ts';
 import type { NodeInfo } from '../core/placement/node-info.ts';
 import type { PodFacts } from '../core/placement/pod-facts.ts';
 import type { ShapeIndex } from '../core/placement/shape-index.ts';
@@ -141,9 +141,13 @@ export class Ahead {
     const { picture, shapes } = this.#parts;
     const node = picture.nodes.get(kept.node);
     if (node?.facts == null) return refused('node-unknown');
+    // on a copy: asked again and again while they end, it must not look as if something came free each time
+    const trial = node.copy();
+    trial.remove(pod.uid);
+    const { shape } = shapes.indexOf(pod, request);
+    if (!allows(shape, trial, { work: 0 }) || trial.lacks(pod.needs) !== null) return refused('victims-terminating');
     picture.dropHold(pod.uid);
-    const index = shapes.indexOf(pod, request);
-    const hold = shapes.fitCode(index, pod, node) === null ? this.#plan(index, pod, node) : null;
+    const hold = this.#plan(shapes.indexOf(pod, request), pod, node);
     if (hold !== null) return { kind: 'planned', hold };
     picture.putHold(kept);
     return refused('victims-terminating');
@@ -198,12 +202,13 @@ export class Ahead {
 
   /** The key of the gang whose plan it is part of, null for others. */
   #restore(pod: PodFacts, wallMs: number): string | null {
-    const { picture, shapes, clock, planMs, guarded } = this.#parts;
+    const { picture, planning, shapes, clock, planMs, guarded } = this.#parts;
     const { plan } = pod;
     if (plan === null || plan === 'malformed' || pod.nodeName !== null || pod.terminating || pod.terminal) return null;
     if (picture.holds.get(pod.uid) !== undefined) return plan.gang;
     const left = Math.min(plan.until - wallMs, planMs);
     const node = picture.nodes.get(plan.node);
+    if (planning.isBarred(pod.uid, plan.node)) return null;
     if (left <= 0 || node?.facts == null || node.lacks(pod.needs) !== null) return null;
     if (plan.gang !== (plan.gang === null ? null : (pod.gangSaid?.key ?? null))) return null;
     if (plan.claim === null) {

@@ -156,6 +156,10 @@ export class Picture {
     if (refused !== undefined) refused.told = false;
   }
 
+  refusal(uid: string): Refused | undefined {
+    return this.#waiting.get(uid);
+  }
+
   isRefused(uid: string): boolean {
     return this.#waiting.has(uid);
   }

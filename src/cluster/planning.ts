@@ -14,7 +14,7 @@ import type { PodFacts } from '../core/placement/pod-facts.ts';
 import type { ReasonCode } from '../core/reasons.ts';
 import type { Clock } from '../kube/ports.ts';
 import type { GangAtBind } from './decider.ts';
-import { type GangStanding, groupToPlan, standingOf } from './gangs/standing.ts';
+import { type GangStanding, groupToPlan, standingOf, startsWith } from './gangs/standing.ts';
 import type { Hold } from './holds.ts';
 import type { Picture } from './picture.ts';
 import type { Shapes } from './shapes.ts';
@@ -78,8 +78,7 @@ export class Planning {
 
   /** The gang that has a say in when this pod starts: not a native one, whose cycle and barrier are kube-scheduler's own. */
   gangOf(pod: PodFacts): string | null {
-    const { gangSaid } = pod;
-    return gangSaid === null || gangSaid.dialect === 'native' || !gangSaid.strict ? null : gangSaid.key;
+    return startsWith(pod);
   }
 
   standing(gang: string): GangStanding | null {

@@ -67,6 +67,11 @@ export function standingOf(gang: Gang): GangStanding | null {
   };
 }
 
+/** The gang that has a say in when this pod starts: not a native one, whose cycle and barrier are kube-scheduler's own. */
+export function startsWith({ gangSaid }: PodFacts): string | null {
+  return gangSaid === null || gangSaid.dialect === 'native' || !gangSaid.strict ? null : gangSaid.key;
+}
+
 /** Somebody else's scheduling gate is on the pod. */
 export const heldBack = (pod: PodFacts): boolean => pod.gates.some((gate) => gate !== PLACEMENT_GATE);
 
