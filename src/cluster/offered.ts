@@ -13,13 +13,20 @@ export class Offered implements OfferedNodes {
   readonly #member: Uint8Array;
   /** every name is known and there once: the marks say everything but the order */
   readonly #isSet: boolean;
-  readonly #source: readonly string[] | Uint8Array;
-  #names: readonly string[] | null = null;
+  /** name by slot when the list came; null where it came as texts */
+  readonly #bySlot: readonly (string | null)[] | null;
+  #names: readonly string[] | null;
 
-  private constructor(source: readonly string[] | Uint8Array, slots: Int32Array, table: NodeTable) {
+  private constructor(
+    names: readonly string[] | null,
+    bySlot: readonly (string | null)[] | null,
+    slots: Int32Array,
+    table: NodeTable,
+  ) {
     this.version = table.version;
     this.slots = slots;
-    this.#source = source;
+    this.#names = names;
+    this.#bySlot = bySlot;
     this.#table = table;
     this.#member = new Uint8Array(table.slots);
     const member = this.#member;
@@ -36,17 +43,21 @@ export class Offered implements OfferedNodes {
   static ofNames(names: readonly string[], table: NodeTable): Offered {
     const slots = new Int32Array(names.length);
     for (let at = 0; at < names.length; at++) slots[at] = table.get(names[at]!)?.slot ?? -1;
-    return new Offered(names, slots, table);
+    return new Offered(names, null, slots, table);
   }
 
-  /** Hot. `list`: a JSON array; it is kept, not copied. null unless it holds nothing but plain names (`NameIndex.scan`). */
+  /** Hot. `list`: a JSON array; its memory is the caller's again afterwards. null unless it holds nothing but plain names (`NameIndex.scan`). */
   static ofBytes(list: Uint8Array, table: NodeTable): Offered | null {
-    const slots = table.names.scan(list, 0, list.length);
-    return slots === null ? null : new Offered(list, slots.slice(), table);
+    const { names } = table;
+    const slots = names.scan(list, 0, list.length);
+    if (slots === null) return null;
+    // names that no node has are nowhere but in the bytes
+    const texts = names.strangers === 0 ? null : textsOf(list);
+    return new Offered(texts, names.bySlot, slots.slice(), table);
   }
 
   get names(): readonly string[] {
-    this.#names ??= this.#source instanceof Uint8Array ? textsOf(this.#source) : this.#source;
+    this.#names ??= Array.from(this.slots, (slot) => this.#bySlot![slot]!);
     return this.#names;
   }
 

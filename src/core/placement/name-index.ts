@@ -46,6 +46,13 @@ export class NameIndex {
   #reach = 0;
   #slots = new Int32Array(1024);
   #bySlow: ReadonlyMap<string, number> | null = null;
+  /** how many names of the last scan no node has */
+  strangers = 0;
+
+  /** As given to `rebuild`: a later one does not change it. */
+  get bySlot(): readonly (string | null)[] {
+    return this.#names;
+  }
 
   /** `names[slot]`; null: no node there. */
   rebuild(names: readonly (string | null)[]): void {
@@ -94,6 +101,7 @@ export class NameIndex {
     const last = to - 1;
     let count = 0;
     let at = from + 1;
+    this.strangers = 0;
     if (at === last) return slots.subarray(0, 0);
     for (;;) {
       if (bytes[at++] !== QUOTE) return null;
@@ -104,6 +112,7 @@ export class NameIndex {
         while (at < last && PLAIN[bytes[at]!] === 1) at++;
         if (at === begin || bytes[at] !== QUOTE) return null;
         slot = this.#slowly(bytes, begin, at);
+        if (slot < 0) this.strangers++;
       }
       slots[count++] = slot;
       at++;

@@ -27,7 +27,7 @@ for (const byte of Buffer.from(' \t\r\n')) SPACE[byte] = 1;
 export type NameResolver = Pick<Decider, 'nodesVersion' | 'resolve' | 'resolveBytes'>;
 
 export type NameList = {
-  /** the names as a JSON array */
+  /** the names as a JSON array; of the body they came in, so to be read while the call lasts, unless `NameLists.keeps` it */
   readonly bytes: Buffer;
   readonly offered: OfferedNodes;
   /** the filter reply that passes every name, once somebody needed it */
@@ -41,9 +41,20 @@ export class NameLists {
   readonly #resolver: NameResolver;
   /** last used first */
   readonly #recent: NameList[] = [];
+  #dropped: (memory: Buffer) => void = () => {};
 
   constructor(resolver: NameResolver) {
     this.#resolver = resolver;
+  }
+
+  /** `dropped` is told the memory of a body that was kept (`keeps`) and now is not any more. */
+  onDropped(dropped: (memory: Buffer) => void): void {
+    this.#dropped = dropped;
+  }
+
+  /** Whether a list in this body is remembered: its memory may not be used for another one then. */
+  keeps(body: Buffer): boolean {
+    return this.#recent.some(({ bytes }) => bytes.buffer === body.buffer);
   }
 
   /** null: not there in the plain form; read the body the slow way. Condition (4) is the caller's. Throws ExtenderError. */
@@ -64,8 +75,9 @@ export class NameLists {
     refuseMany(offered.count);
     const list: NameList = { bytes, offered, everyNode: null };
     if (body.length <= KEPT_BYTES) {
-      if (this.#recent.length === KEPT) this.#recent.pop();
+      const last = this.#recent.length === KEPT ? this.#recent.pop() : undefined;
       this.#recent.unshift(list);
+      if (last !== undefined) this.#dropped(last.bytes);
     }
     return { keyAt, list };
   }
