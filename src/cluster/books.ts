@@ -66,6 +66,8 @@ export class Books implements Decider {
   readonly #forecast: Forecast;
   #started = false;
   readonly #shapes = new LRUCache<string, ShapeIndex>({ maxSize: SHAPES_BYTES });
+  /** shape by pod: facts never change, and a pod known by the informer is asked about again and again */
+  readonly #keys = new WeakMap<PodFacts, string>();
   /** candidate at which preempt begins: where it stopped when it could not look at all of them */
   #preemptFrom = 0;
   readonly #seen = new LRUCache<string, PodFacts>({ max: SEEN_PODS });
@@ -316,8 +318,17 @@ export class Books implements Decider {
       : this.resolve(offered.names);
   }
 
+  #keyOf(pod: PodFacts, request: GpuRequest): string {
+    let key = this.#keys.get(pod);
+    if (key === undefined) {
+      key = shapeKey(pod, request, this.#config);
+      this.#keys.set(pod, key);
+    }
+    return key;
+  }
+
   #index(pod: PodFacts, request: GpuRequest | null): ShapeIndex {
-    const key = shapeKey(pod, request, this.#config);
+    const key = request === null ? shapeKey(pod, null, this.#config) : this.#keyOf(pod, request);
     let index = this.#shapes.get(key);
     if (index === undefined) {
       index = new ShapeIndex(shapeOf(pod, request, this.#config, key), this.picture.nodes, this.#forecast);
@@ -384,8 +395,7 @@ export class Books implements Decider {
     const refused: Refusal[] = [];
     let byShapeAlone = awaiting === null && !index.incomplete;
     // in node-name order, whatever the order of the offer: the answer may be given again for the same set of names
-    for (const slot of this.picture.nodes.ordered) {
-      if (!offered.has(slot)) continue;
+    for (const slot of offered.ordered()) {
       const node = this.picture.nodes.at(slot)!;
       const shapeCode = index.reason(slot);
       if (shapeCode === null) byShapeAlone = false;
@@ -494,8 +504,8 @@ export class Books implements Decider {
     if (node?.facts == null) return 'node-unknown';
     // the request was edited since: what was held is not what is asked
     if (pod.ask.kind !== 'request' || hold.pod.ask.kind !== 'request') return 'request-invalid';
-    const key = shapeKey(pod, pod.ask.request, this.#config);
-    if (pod !== hold.pod && key !== shapeKey(hold.pod, hold.pod.ask.request, this.#config)) return 'request-invalid';
+    if (pod !== hold.pod && this.#keyOf(pod, pod.ask.request) !== this.#keyOf(hold.pod, hold.pod.ask.request))
+      return 'request-invalid';
     const code = reasonOf(judge(this.#index(pod, pod.ask.request).shape, node, { work: 0 }));
     // full is no objection: it is full because of this hold
     if (code !== null && !code.startsWith('gpu-')) return code;

@@ -5,6 +5,9 @@
 import type { NodeTable } from '../core/placement/node-table.ts';
 import type { OfferedNodes } from './decider.ts';
 
+/** so many times fewer than all nodes */
+const FEW = 32;
+
 export class Offered implements OfferedNodes {
   readonly version: number;
   /** slot per name, -1 where the name is not known */
@@ -67,6 +70,16 @@ export class Offered implements OfferedNodes {
 
   has(slot: number): boolean {
     return this.#member[slot] === 1;
+  }
+
+  /** Slots of the nodes offered, each once, in node-name order. Only while `version` is the table's. */
+  ordered(): Int32Array {
+    const { ordered, ranks } = this.#table;
+    // sorting a few is cheaper than looking at all
+    if (this.slots.length * FEW > ordered.length) return ordered.filter((slot) => this.has(slot));
+    const some = new Set(this.slots);
+    some.delete(-1);
+    return Int32Array.from(some).sort((a, b) => ranks[a]! - ranks[b]!);
   }
 
   nameAt(at: number): string {

@@ -152,6 +152,7 @@ export function makeExtender(config: ExtenderConfig, ports: ExtenderPorts): Exte
     decider: parts.decider,
     lists: new NameLists(parts.decider),
     projectPod: parts.projectPod,
+    knownPod: (uid: string, resourceVersion: string) => parts.picture.podInState(uid, resourceVersion),
     shortList: config.shortList,
     deciding,
   };

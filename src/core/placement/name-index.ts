@@ -96,8 +96,9 @@ export class NameIndex {
     if (this.#slots.length < (to - from) >> 2) this.#slots = new Int32Array(2 * ((to - from) >> 2));
     const slots = this.#slots;
     const lengths = this.#lengths;
-    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    const quickUntil = bytes.length - this.#reach;
+    // what lies behind the bytes may be read but never matches: a name that reached there would hold the bracket
+    const view = new DataView(bytes.buffer, bytes.byteOffset);
+    const quickUntil = view.byteLength - this.#reach;
     const last = to - 1;
     let count = 0;
     let at = from + 1;

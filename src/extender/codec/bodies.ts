@@ -14,6 +14,8 @@ const KEPT_BYTES = 2 * 1024 * 1024;
 const SMALLEST_BYTES = 16 * 1024;
 /** What a request's header can make us reserve before its body is there. */
 const TRUSTED_BYTES = 1024 * 1024;
+/** Behind a body, so that its last words can be read in wide steps. */
+const SLACK_BYTES = 512;
 /** Below, letting the collector do it costs less. */
 const WORTH_DETACHING_BYTES = 8 * 1024;
 const EMPTY = Buffer.alloc(0);
@@ -52,16 +54,11 @@ export class Bodies {
         tooLarge();
         return;
       }
-      if (end > memory.length) {
-        // all there is, in one chunk
-        if (length === 0 && end === announced && end < WORTH_DETACHING_BYTES) memory = chunk;
-        else memory = this.#grown(memory, length, Math.max(end, Math.min(announced, TRUSTED_BYTES)));
-      }
-      if (memory !== chunk) {
-        memory.set(chunk, length);
-        if (chunk.length >= WORTH_DETACHING_BYTES && chunk.buffer.byteLength === chunk.length)
-          (chunk.buffer as ArrayBuffer).transfer(0);
-      }
+      if (end > memory.length)
+        memory = this.#grown(memory, length, Math.max(end, Math.min(announced, TRUSTED_BYTES)) + SLACK_BYTES);
+      memory.set(chunk, length);
+      if (chunk.length >= WORTH_DETACHING_BYTES && chunk.buffer.byteLength === chunk.length)
+        (chunk.buffer as ArrayBuffer).transfer(0);
       length = end;
     });
     request.on('end', () => {

@@ -8,7 +8,9 @@
  * (3) before the key's quote stands `,` or `{`, so that quote is not escaped; (4) what is left when the array is replaced by
  * `0` parses as one JSON object. By (3) the quote opens or ends a string; ending one would leave a bare `NodeNames`, which (4)
  * refuses; so it opens exactly the key `NodeNames`, and the `}` that follows its value is the last byte of the text: it closes
- * the outermost object. Anything else is read the slow way, which gives the same result.
+ * the outermost object. Anything else is read the slow way, which gives the same result. Where the pod is not read at all
+ * (`decodeNodes`), what is left is JSON because kube-scheduler wrote it: then (1) alone puts the array at the end of the outermost
+ * object, as no value of a pod is followed by a single `}`.
  */
 import type { Decider, OfferedNodes } from '../../cluster/decider.ts';
 import { ExtenderError, malformed } from '../errors.ts';
