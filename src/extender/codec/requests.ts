@@ -131,7 +131,7 @@ function nodeName(node: unknown): unknown {
   return isObject(metadata) ? anyCase(metadata, 'name') : undefined;
 }
 
-function knownPod(body: Buffer, keyAt: number, known: KnownPod): PodFacts | undefined {
+export function knownPod(body: Buffer, keyAt: number, known: KnownPod): PodFacts | undefined {
   const head = HEAD.exec(body.toString('latin1', 0, Math.min(keyAt, HEAD_BYTES)));
   return head === null ? undefined : known(head[1]!, head[2]!);
 }
