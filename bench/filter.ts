@@ -3,7 +3,7 @@
  * shapes; 100 claims a second come and go, and what filter promised is dropped all the time, so that every call decides anew.
  */
 import { BODIES, filterBodies, fullNodeBodies, STRANGERS } from './bodies.ts';
-import { start } from './child.ts';
+import { EXTENDER_FLAGS, start } from './child.ts';
 import { type Compared, compare } from './load.ts';
 import { atLeast, atMost, type Measured } from './row.ts';
 import { nodeNames } from './world.ts';
@@ -24,7 +24,7 @@ async function withServers(
     extender: Awaited<ReturnType<typeof start>>,
   ) => Promise<Measured[]>,
 ): Promise<Measured[]> {
-  const extender = await start('serve-extender.ts', { nodes, pods: PODS_PER_NODE * nodes });
+  const extender = await start('serve-extender.ts', { nodes, pods: PODS_PER_NODE * nodes }, EXTENDER_FLAGS);
   const echo = await start('serve-echo.ts');
   try {
     return await use(await extender.ask<string>('url'), echo, extender);

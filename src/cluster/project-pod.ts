@@ -3,10 +3,10 @@ import { decodeClaim } from '../core/gpu/claim-json.ts';
 import { CLAIM } from '../core/names.ts';
 import { NO_CONSTRAINTS } from '../core/placement/constraints.ts';
 import type { GpuAsk, PodFacts } from '../core/placement/pod-facts.ts';
-import { readAsk } from '../dialects/ask.ts';
-import { isEnvSafe, usesGpu } from '../dialects/env-safe.ts';
-import { gangOf } from '../dialects/gang.ts';
-import type { PodLike } from '../dialects/pod-like.ts';
+import { readAskOf } from '../dialects/ask.ts';
+import { isViewEnvSafe, viewUsesGpu } from '../dialects/env-safe.ts';
+import { gangOfView } from '../dialects/gang.ts';
+import { type PodLike, viewPod } from '../dialects/pod-like.ts';
 import { DEFAULT_DIALECT_OPTIONS, type DialectOptions } from '../dialects/reading.ts';
 import { hasTrueCondition } from './project-conditions.ts';
 import { constraintsOf } from './project-constraints.ts';
@@ -35,9 +35,9 @@ export function projectPodAs(object: unknown, options: DialectOptions): PodFacts
   if (uid === '' || namespace === '' || name === '') return null;
   const spec = fieldsOf(own(object, 'spec'));
   const status = fieldsOf(own(object, 'status'));
-  // the dialects check every shape themselves
-  const pod = object as PodLike;
-  const ask = readAsk(pod, options);
+  // the dialects check every shape themselves; looked at once for all of them
+  const pod = viewPod(object as PodLike);
+  const ask = readAskOf(pod, options);
   const nodeName = textOf(own(spec, 'nodeName')) || null;
   const phase = own(status, 'phase');
   return {
@@ -62,10 +62,10 @@ export function projectPodAs(object: unknown, options: DialectOptions): PodFacts
     constraints: nodeName === null ? constraintsOf(spec) : NO_CONSTRAINTS,
     ask: ask.kind === 'none' ? NO_ASK : ask,
     claim: claimOf(own(metadata, 'annotations')),
-    envSafe: isEnvSafe(pod, ask),
-    usesGpu: usesGpu(pod, ask),
+    envSafe: isViewEnvSafe(pod, ask),
+    usesGpu: viewUsesGpu(pod, ask),
     ownerUid: ownerOf(metadata),
-    gang: gangOf(pod),
+    gang: gangOfView(pod),
   };
 }
 
