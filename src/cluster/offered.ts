@@ -7,6 +7,7 @@ import type { OfferedNodes } from './decider.ts';
 
 /** so many times fewer than all nodes */
 const FEW = 32;
+const NO_MARKS = new Uint8Array(0);
 
 export class Offered implements OfferedNodes {
   readonly version: number;
@@ -31,9 +32,14 @@ export class Offered implements OfferedNodes {
     this.#names = names;
     this.#bySlot = bySlot;
     this.#table = table;
-    this.#member = new Uint8Array(table.slots);
+    // one name, as for a nominated pod, needs no marks
+    this.#member = slots.length === 1 ? NO_MARKS : new Uint8Array(table.slots);
     const member = this.#member;
     let seen = 0;
+    if (member === NO_MARKS) {
+      this.#isSet = slots[0]! >= 0;
+      return;
+    }
     for (let at = 0; at < slots.length; at++) {
       const slot = slots[at]!;
       if (slot < 0) continue;
@@ -69,16 +75,15 @@ export class Offered implements OfferedNodes {
   }
 
   has(slot: number): boolean {
-    return this.#member[slot] === 1;
+    return this.#member === NO_MARKS ? slot >= 0 && this.slots[0] === slot : this.#member[slot] === 1;
   }
 
-  /** Slots of the nodes offered, each once, in node-name order. Only while `version` is the table's. */
+  /** Slots of the nodes offered that are still there, each once, in node-name order. */
   ordered(): Int32Array {
     const { ordered, ranks } = this.#table;
     // sorting a few is cheaper than looking at all
     if (this.slots.length * FEW > ordered.length) return ordered.filter((slot) => this.has(slot));
-    const some = new Set(this.slots);
-    some.delete(-1);
+    const some = new Set(this.slots.filter((slot) => slot >= 0 && this.#table.at(slot) !== null));
     return Int32Array.from(some).sort((a, b) => ranks[a]! - ranks[b]!);
   }
 
@@ -103,7 +108,8 @@ export class Offered implements OfferedNodes {
   sameSet(other: OfferedNodes): boolean {
     if (this === other) return true;
     if (!(other instanceof Offered) || other.version !== this.version || other.#table !== this.#table) return false;
-    return this.#isSet && other.#isSet && this.count === other.count && equalBytes(this.#member, other.#member);
+    if (!this.#isSet || !other.#isSet || this.count !== other.count) return false;
+    return this.#member === NO_MARKS ? this.slots[0] === other.slots[0] : equalBytes(this.#member, other.#member);
   }
 }
 

@@ -18,6 +18,7 @@ import { ExtenderError, malformed } from '../errors.ts';
 /** Lists kept with their bodies: both verbs of one cycle, and a few kinds of in-tree constraints. */
 const KEPT = 4;
 const KEPT_BYTES = 8 * 1024 * 1024;
+const SHORT_BYTES = 256;
 export const MOST_NAMES = 100_000;
 
 const KEY = Buffer.from('"NodeNames":');
@@ -68,8 +69,7 @@ export class NameLists {
     if (body[end - 1] !== CLOSE) return null;
     const known = this.#findKnown(body, end);
     if (known !== null) return known;
-    // from the front: the pod is short, the list is long; a pod that holds such a key itself is read the slow way
-    const keyAt = body.indexOf(KEY_AND_OPEN);
+    const keyAt = keyOf(body, end);
     if (keyAt < 1 || keyAt >= end || !startsKey(body, keyAt)) return null;
     const bytes = body.subarray(keyAt + KEY.length, end);
     const offered = this.#resolver.resolveBytes(bytes);
@@ -108,6 +108,13 @@ export class NameLists {
     }
     return null;
   }
+}
+
+/** From the front, where a long list begins; but a short one lies at the end, behind the whole pod. */
+function keyOf(body: Buffer, end: number): number {
+  const near = Math.max(0, end - SHORT_BYTES);
+  const at = body.subarray(near, end).indexOf(KEY_AND_OPEN);
+  return at < 0 ? body.indexOf(KEY_AND_OPEN) : near + at;
 }
 
 function startsKey(body: Buffer, keyAt: number): boolean {
