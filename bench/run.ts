@@ -11,6 +11,7 @@ import { fit } from './fit.ts';
 import { growth } from './growth.ts';
 import { memory } from './memory.ts';
 import { partsAt } from './parts.ts';
+import { recordingAt } from './recording.ts';
 import { COMMIT, MACHINE, type Measured, show, TABLE_HEAD } from './row.ts';
 import { simApi } from './sim-api.ts';
 
@@ -26,6 +27,7 @@ const BENCHES: Readonly<Record<string, () => Promise<Measured[]>>> = {
   fit,
   'parts-1000': partsAt(1_000),
   'parts-5000': partsAt(5_000),
+  'recording-5000': recordingAt(5_000),
   'sim-api': simApi,
 };
 

@@ -7,6 +7,13 @@ const FROM = 70;
 
 export type Curve = { readonly name: string; readonly curve: readonly number[] };
 
+/** What linkedom's elements can do and is used here; there are no DOM types in this project. */
+type Figure = {
+  querySelector(selector: string): { remove(): void } | null;
+  setAttribute(name: string, value: string): void;
+  readonly outerHTML: string;
+};
+
 export function plotCurves(title: string, curves: readonly Curve[]): string {
   const { document } = parseHTML('<html><body></body></html>');
   const points = curves.flatMap(({ name, curve }) =>
@@ -35,7 +42,7 @@ export function plotCurves(title: string, curves: readonly Curve[]): string {
       Plot.line(points, { x: 'arrived', y: 'allocated', stroke: 'name', strokeWidth: 1.8 }),
       Plot.text(ends, { x: 'arrived', y: 'allocated', text: 'name', fill: 'name', textAnchor: 'start', dx: 6 }),
     ],
-  });
+  }) as unknown as Figure;
   // it only says how a page lays the figure out
   figure.querySelector('style')?.remove();
   figure.setAttribute('role', 'img');

@@ -9,7 +9,7 @@
  */
 import { createPublicKey, X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
-import { BACKDATED_MS, issueServing, makeAuthority } from './authority.ts';
+import { BACKDATED_MS, issueServing, makeAuthority } from '../kube/authority.ts';
 import { isPair, type ServingCertificate } from './serving-certificates.ts';
 
 export type CertificateState = {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { ManualClock } from '../../test/build/manual-clock.ts';
-import { makeAuthority } from './authority.ts';
+import { makeAuthority } from '../kube/authority.ts';
 import { FileCertificates } from './file-certificates.ts';
 import type { ServingCertificate } from './serving-certificates.ts';
 

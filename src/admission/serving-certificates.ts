@@ -1,9 +1,9 @@
 /** The certificate the webhook serves, wherever it comes from (certs.ts makes it, file-certificates.ts reads it). */
 import { createPrivateKey, X509Certificate } from 'node:crypto';
+import type { Certificate } from '../kube/authority.ts';
 import { AdmissionError } from './errors.ts';
 
-/** PEM; `certificate` may be a chain, leaf first. */
-export type ServingCertificate = { readonly certificate: string; readonly key: string };
+export type ServingCertificate = Certificate;
 
 export interface ServingCertificates {
   /** Resolves as soon as there is one; rejects when closed before. */

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { ManualClock } from '../../test/build/manual-clock.ts';
+import { issueServing, makeAuthority } from '../kube/authority.ts';
 import { connect } from '../kube/undici-adapter.ts';
-import { issueServing, makeAuthority } from './authority.ts';
 import { type AdmissionOptions, startAdmission } from './start.ts';
 
 async function options(folder: string, clock: ManualClock, errors: unknown[]): Promise<AdmissionOptions> {

@@ -11,7 +11,7 @@ import { runDemo } from './demo/run.ts';
 const MAIN = fileURLToPath(new URL('./main.ts', import.meta.url));
 
 /** Gives every pod the whole first device of h100-0, however often it was given away. */
-const startCheat: StartExtender = async (apiServer) => {
+const startCheat: StartExtender = async ({ apiServer }) => {
   const transport = await connect({ server: apiServer, component: 'test' });
   const server = createServer(async (request, response) => {
     const chunks: Buffer[] = [];
@@ -45,6 +45,7 @@ const startCheat: StartExtender = async (apiServer) => {
   await transport.request(patch);
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    kill: () => false,
     async close() {
       await transport.close();
       server.closeAllConnections();
@@ -77,7 +78,7 @@ describe('muster demo', () => {
 
   it('ends at once when the user wants to', async () => {
     let text = '';
-    const output = { write: (piece: string) => (text += piece) };
+    const output = { write: (piece: string) => (text += piece), terminal: null };
     const options = { forSeconds: null, seed: 1, nodes: 2, rate: 5 };
     expect(await runDemo(options, startCheat, output, Promise.resolve())).toBeLessThan(2);
     expect(text).toMatch(/placed \d+ pods/);
@@ -85,7 +86,7 @@ describe('muster demo', () => {
 
   it('fails when a device was ever over 100 %, and names it', async () => {
     let text = '';
-    const output = { write: (piece: string) => (text += piece) };
+    const output = { write: (piece: string) => (text += piece), terminal: null };
     const options = { forSeconds: 1.5, seed: 1, nodes: 2, rate: 20 };
     expect(await runDemo(options, startCheat, output, never)).toBe(1);
     expect(text).toMatch(/FAULTS: GPU 0 of h100-0 is 200\.0 % full/);

@@ -44,15 +44,14 @@ const pod = (name: string, annotations: Record<string, string>) => ({
 });
 
 beforeAll(async () => {
-  cluster = await DemoCluster.start(
-    mixedNodes(4),
-    async (apiServer) => {
-      const extender = await startDemoExtender(apiServer);
-      url = extender.url;
-      return extender;
-    },
-    () => {},
-  );
+  cluster = await DemoCluster.start({
+    nodes: mixedNodes(4),
+    startExtender: startDemoExtender,
+    folder,
+    onExtender() {},
+    onError() {},
+  });
+  url = cluster.extender.url;
   await cluster.create('/api/v1/namespaces', { metadata: { name: 'team' } });
   await cluster.create('/api/v1/namespaces/team/pods', pod('half', { 'muster.dev/gpu-fraction': '0.5' }));
   await cluster.create('/api/v1/namespaces/team/pods', pod('vast', { 'muster.dev/gpu-memory': '500Gi' }));

@@ -1,7 +1,8 @@
 /** What `muster extender` runs: the extender, and the webhook beside it, until SIGTERM or SIGINT; then it drains. */
 import { hostname } from 'node:os';
 import { readConfigFile } from '../extender/config.ts';
-import { startExtender } from '../extender/start.ts';
+import { writeRecording } from '../extender/record/file.ts';
+import { type Extender, startExtender } from '../extender/start.ts';
 import { nodeClock, nodeRng } from '../kube/node-adapter.ts';
 import { connect } from '../kube/undici-adapter.ts';
 import { DecodeThread } from '../kube/worker-decoder.ts';
@@ -42,6 +43,7 @@ export async function runExtender(version: string, options: ExtenderOptions): Pr
     void (async () => {
       try {
         await Promise.all([extender.close(), webhook?.close()]);
+        await saveRecording(extender, config.record?.file);
         await thread.close();
         await transport.close();
       } finally {
@@ -51,6 +53,7 @@ export async function runExtender(version: string, options: ExtenderOptions): Pr
   };
   process.on('SIGTERM', () => end(0, 'SIGTERM'));
   process.on('SIGINT', () => end(0, 'SIGINT'));
+  process.on('SIGUSR2', () => void saveRecording(extender, config.record?.file, true));
   // Only a programming error comes here: what requests and the network do is caught where it happens. The books may be wrong
   // then, and they are rebuilt from the cluster by the next process; so drain what was promised, and end.
   const fault = (error: unknown): void => {
@@ -59,4 +62,19 @@ export async function runExtender(version: string, options: ExtenderOptions): Pr
   };
   process.on('uncaughtException', fault);
   process.on('unhandledRejection', fault);
+}
+
+/** `asked`: somebody waits for it, so that it also says why nothing is written. Never rejects. */
+async function saveRecording({ recorder }: Extender, file: string | undefined, asked = false): Promise<void> {
+  const say = (text: string): void => void process.stderr.write(`muster extender: ${text}\n`);
+  if (recorder === null || file === undefined) {
+    if (asked) say('no recording is written: the configuration has no record.file');
+    return;
+  }
+  try {
+    await writeRecording(file, recorder.lines());
+    say(`recording written to ${file}`);
+  } catch (error) {
+    say(`the recording cannot be written to ${file}: ${error instanceof Error ? error.message : String(error)}`);
+  }
 }

@@ -5,6 +5,7 @@ import { demoCommand } from './demo.ts';
 import { failureText } from './errors.ts';
 import { explainCommand } from './explain.ts';
 import { extenderCommand } from './extender.ts';
+import { replayCommand } from './replay.ts';
 import { simCommand } from './sim.ts';
 
 /** Sets the exit status of the process. */
@@ -20,6 +21,7 @@ export async function runProgram(): Promise<void> {
     .addCommand(simCommand())
     .addCommand(extenderCommand(version))
     .addCommand(explainCommand())
+    .addCommand(replayCommand())
     .addCommand(
       new Command('version').description('versions of muster and Node.js, as bug reports need them').action(() => {
         process.stdout.write(

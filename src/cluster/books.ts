@@ -43,6 +43,14 @@ export type BooksConfig = {
   readonly envGuard: boolean;
 };
 
+export type BooksMemory = {
+  readonly started: boolean;
+  /** monotonic ms of the last filter */
+  readonly askedAt: number;
+  /** pods that only filter has shown, least recently seen first */
+  readonly strangers: readonly PodFacts[];
+};
+
 /** Memory for shapes, bytes. Policies that look at CPU have many: hundreds on a real trace of a thousand nodes. */
 const SHAPES_BYTES = 32 * 2 ** 20;
 /** What a shape keeps per node: score, ranking (up to twice that with the slack of both). */
@@ -63,13 +71,16 @@ export class Books implements Decider {
   readonly picture: Picture;
   readonly #clock: Clock;
   readonly #config: BooksConfig;
-  readonly #forecast: Forecast;
+  readonly #typical: Typical | null;
+  #forecast: Forecast;
   #started = false;
   readonly #shapes = new LRUCache<string, ShapeIndex>({ maxSize: SHAPES_BYTES });
   /** shape by pod: facts never change, and a pod known by the informer is asked about again and again */
   readonly #keys = new WeakMap<PodFacts, string>();
   /** candidate at which preempt begins: where it stopped when it could not look at all of them */
   #preemptFrom = 0;
+  /** monotonic ms of the last filter */
+  #askedAt = 0;
   readonly #seen = new LRUCache<string, PodFacts>({ max: SEEN_PODS });
   /** the last answer of a shape to a list of names where nothing fitted: hopeless pods ask again and again */
   readonly #hopeless = new WeakMap<
@@ -80,6 +91,7 @@ export class Books implements Decider {
   /** `typical`: what is typically asked, for those who know it beforehand; otherwise it is learnt from what arrives. */
   constructor(picture: Picture, clock: Clock, config: BooksConfig, typical: Typical | null = null) {
     this.picture = picture;
+    this.#typical = typical;
     this.#forecast = new Forecast(picture.nodes, typical);
     this.#clock = clock;
     this.#config = config;
@@ -99,6 +111,7 @@ export class Books implements Decider {
 
   filter(pod: PodFacts, offeredNodes: OfferedNodes, shortList: number): FilterAnswer {
     const offered = this.#current(offeredNodes);
+    this.#askedAt = this.#clock.monotonic();
     if (!this.#seen.has(pod.uid)) this.#forecast.arrived(pod);
     this.#seen.set(pod.uid, pod);
     const bound = this.picture.pod(pod.uid)?.nodeName ?? null;
@@ -113,7 +126,9 @@ export class Books implements Decider {
       if (hold.state !== 'open') return answer([], refuseAll(offered, 'bind-pending'));
       this.picture.dropHold(pod.uid);
     }
-    return this.#decide(pod, pod.ask.request, offered, shortList, hold?.cause === 'awaiting' ? hold : null);
+    this.#settleAwaiting();
+    const awaiting = this.picture.holds.get(pod.uid) ?? null;
+    return this.#decide(pod, pod.ask.request, offered, shortList, awaiting);
   }
 
   prioritize(pod: PodFacts, offeredNodes: OfferedNodes): readonly { node: string; score: number }[] {
@@ -150,6 +165,7 @@ export class Books implements Decider {
     // Its victims are still there, by a watch that may be late: what was freed for it stays its own, and nobody is evicted elsewhere.
     const settled = held?.victims.some((uid) => this.picture.pod(uid)?.nodeName === held.node) ?? false;
     const where = settled ? candidates.filter(({ node }) => node === held?.node) : candidates;
+    this.#settleAwaiting();
     const { shape } = this.#index(pod, pod.ask.request);
     const { best, next } = correctVictims(this.picture, pod, shape, where, this.#preemptFrom);
     this.#preemptFrom = next;
@@ -239,7 +255,7 @@ export class Books implements Decider {
 
   /** Refused pods that would fit somewhere by now and that kube-scheduler does not try by itself (waking.ts). Call about once a second. */
   toWake(): readonly PodFacts[] {
-    return podsToWake(this.picture, this.#clock.monotonic(), (pod) => this.#fitsSomewhere(pod));
+    return podsToWake(this.picture, this.#clock.monotonic(), this.#askedAt, (pod) => this.#fitsSomewhere(pod));
   }
 
   #fitsSomewhere(pod: PodFacts): boolean {
@@ -271,8 +287,34 @@ export class Books implements Decider {
   }
 
   /**
-   * After the first sync: a nomination made by kube-scheduler whose victims are still terminating becomes an `awaiting` hold
-   * again, before anything is decided. The first time, what runs already teaches what is typical here.
+   * Room on its node may come free for a preemptor before all its victims are gone, and on other devices than theirs: pods end, and
+   * an eviction may have failed. Then that room is what is kept for it, before anybody else is given it.
+   */
+  #settleAwaiting(): void {
+    for (const hold of this.picture.holds.awaiting()) {
+      const node = this.picture.nodes.get(hold.node);
+      const pod = this.picture.pod(hold.pod.uid) ?? hold.pod;
+      if (node?.facts == null || hold.victims.length === 0) continue;
+      if (hold.settledAt === this.picture.nodes.loads.stamp(node.slot)) continue;
+      if (pod.ask.kind === 'request') {
+        const found = reservedClaim(this.picture, pod, this.#index(pod, pod.ask.request).shape, node);
+        const spared = hold.victims.some((uid) => {
+          const victim = this.picture.pod(uid);
+          return victim?.nodeName === hold.node && !victim.terminating;
+        });
+        if (found !== null && (found.victims.length === 0 || spared)) {
+          const { claim, victims } = found;
+          this.#hold(pod, hold.node, claim, 'awaiting', { victims, deadline: this.#clock.monotonic() + AWAIT_MS });
+        }
+      }
+      const now = this.picture.holds.get(hold.pod.uid);
+      if (now !== undefined) now.settledAt = this.picture.nodes.loads.stamp(node.slot);
+    }
+  }
+
+  /**
+   * After the first sync: a nomination made by kube-scheduler becomes an `awaiting` hold again, before anything is decided, if
+   * there is room on that node, now or once those that are ending there are gone. The first time, what runs already teaches what is typical here.
    */
   restoreAwaiting(): void {
     if (!this.#started) for (const pod of this.picture.pods()) if (!pod.terminal) this.#forecast.known(pod);
@@ -283,13 +325,34 @@ export class Books implements Decider {
     nominated.sort((a, b) => b.priority - a.priority || a.createdMs - b.createdMs || (a.uid < b.uid ? -1 : 1));
     for (const pod of nominated) {
       if (pod.ask.kind !== 'request' || this.picture.holds.get(pod.uid) !== undefined) continue;
-      const reserved = reservedClaim(this.picture, pod, this.#index(pod, pod.ask.request).shape);
+      const node = this.picture.nodes.get(pod.nominatedNode!);
+      if (node?.facts == null) continue;
+      const reserved = reservedClaim(this.picture, pod, this.#index(pod, pod.ask.request).shape, node);
       if (reserved === null) continue;
       this.#hold(pod, pod.nominatedNode!, reserved.claim, 'awaiting', {
         victims: reserved.victims,
         deadline: this.#clock.monotonic() + AWAIT_MS,
       });
     }
+  }
+
+  /** What does not follow from the picture and cannot be learnt again. */
+  memory(): BooksMemory {
+    const strangers = [...this.#seen.values()].filter(({ uid }) => this.picture.pod(uid) === undefined).reverse();
+    return { started: this.#started, askedAt: this.#askedAt, strangers };
+  }
+
+  /** Forgets everything else, as a fresh process would: recordings are replayed from such moments. */
+  beginAnew({ started, askedAt, strangers }: BooksMemory = this.memory()): void {
+    this.#started = started;
+    this.#askedAt = askedAt;
+    this.#preemptFrom = 0;
+    this.#shapes.clear();
+    this.#seen.clear();
+    for (const pod of strangers) this.#seen.set(pod.uid, pod);
+    for (const hold of this.picture.holds.awaiting()) delete hold.settledAt;
+    this.#forecast = new Forecast(this.picture.nodes, this.#typical);
+    if (started) for (const pod of this.picture.pods()) if (!pod.terminal) this.#forecast.known(pod);
   }
 
   explain(namespace: string, name: string): { pod: PodFacts; rows: readonly ExplainRow[]; hold: string | null } | null {
@@ -430,6 +493,7 @@ export class Books implements Decider {
 
   /** kube-scheduler chose another node than ours (shortList), or we were restarted after its filter: decide on that node now. */
   #moveAndBind(pod: PodFacts, request: GpuRequest, node: NodeInfo): BindPlan {
+    this.#settleAwaiting();
     const before = this.picture.holds.get(pod.uid);
     this.picture.dropHold(pod.uid);
     const index = this.#index(pod, request);

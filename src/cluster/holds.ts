@@ -19,7 +19,7 @@
  *
  * Only `open` has a deadline and only `open` may be replaced: in the other three states a Binding may be on its way, and
  * giving the shares to somebody else could put two pods on one device. `awaiting` is always `open`; its deadline moves on
- * while a victim is still there.
+ * while a victim is still there, and its claim moves to other devices of its node when there is room for the pod already.
  */
 import type { Claim } from '../core/gpu/claim.ts';
 import type { PodFacts } from '../core/placement/pod-facts.ts';
@@ -42,10 +42,16 @@ export type Hold = {
   deadline: number | null;
   /** monotonic ms of the last change of state */
   since: number;
+  /** stamp of its node at which an `awaiting` hold was last looked at */
+  settledAt?: number;
 };
+
+const NONE: readonly Hold[] = [];
 
 export class Holds {
   readonly #byUid = new Map<string, Hold>();
+  /** few or none, asked for at every decision */
+  readonly #awaiting = new Set<Hold>();
 
   get(uid: string): Hold | undefined {
     return this.#byUid.get(uid);
@@ -55,11 +61,20 @@ export class Holds {
     return this.#byUid.values();
   }
 
+  /** A copy: it may be changed while it is read. */
+  awaiting(): readonly Hold[] {
+    return this.#awaiting.size === 0 ? NONE : [...this.#awaiting];
+  }
+
   set(hold: Hold): void {
+    this.delete(hold.pod.uid);
     this.#byUid.set(hold.pod.uid, hold);
+    if (hold.cause === 'awaiting') this.#awaiting.add(hold);
   }
 
   delete(uid: string): boolean {
+    const hold = this.#byUid.get(uid);
+    if (hold !== undefined) this.#awaiting.delete(hold);
     return this.#byUid.delete(uid);
   }
 

@@ -13,6 +13,8 @@ import type { Clock, Rng, Transport } from '../kube/ports.ts';
 import { Reflector, type ReflectorStats } from '../kube/reflector.ts';
 import type { DecodeThread } from '../kube/worker-decoder.ts';
 import { NodeInventory } from './inventory/node-inventory.ts';
+import type { Told } from './kept/kinds.ts';
+import { toldCollection } from './kept/telling.ts';
 import type { Picture } from './picture.ts';
 import { type NodeObject, projectNode } from './project-node.ts';
 import { type PdbObject, projectPdb } from './project-pdb.ts';
@@ -32,6 +34,8 @@ export type InformerOptions = {
   /** a node's facts or status changed; null: it is gone */
   readonly onNode: (name: string) => void;
   readonly onError: (kind: string, error: ReflectorError) => void;
+  /** a recording: hears every object just before the picture does */
+  readonly told?: Told | undefined;
 };
 
 const SLICES = '/apis/resource.k8s.io/v1';
@@ -121,17 +125,21 @@ export class Informers {
     sink: Omit<Sink<T>, 'synced'>,
     fieldSelector?: string,
   ): void {
-    const { transport, clock, rng, onError } = this.#options;
-    const reflector = new Reflector<T>({
+    const { transport, clock, rng, onError, told, thread, aliyunUnit } = this.#options;
+    const heard = { ...sink, synced: () => {} };
+    const shared = {
       transport,
       clock,
       rng,
-      decoder,
       path,
-      sink: { ...sink, synced: () => {} },
-      onError: (error) => onError(kind, error),
+      onError: (error: ReflectorError) => onError(kind, error),
       ...(fieldSelector !== undefined && { fieldSelector }),
-    });
+    };
+    const recorded = told === undefined ? null : toldCollection(kind, heard, told, { thread, aliyunUnit });
+    const reflector =
+      recorded === null
+        ? new Reflector<T>({ ...shared, decoder, sink: heard })
+        : new Reflector({ ...shared, ...recorded });
     this.#reflectors.set(kind, reflector as Reflector<unknown>);
     reflector.start();
   }

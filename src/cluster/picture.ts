@@ -20,6 +20,8 @@ export type Refused = {
   /** how often the pod was woken while it waits, and when last (monotonic ms) */
   wakes: number;
   wokenAt: number;
+  /** the last one was carried out, as far as is known */
+  told: boolean;
 };
 
 export class Picture {
@@ -131,7 +133,19 @@ export class Picture {
   setWaiting(uid: string, onlyFragmentation: boolean, now: number): void {
     const before = this.#waiting.get(uid);
     this.#waiting.delete(uid);
-    this.#waiting.set(uid, { onlyFragmentation, since: now, wakes: before?.wakes ?? 0, wokenAt: before?.wokenAt ?? 0 });
+    const { wakes = 0, wokenAt = 0, told = false } = before ?? {};
+    this.#waiting.set(uid, { onlyFragmentation, since: now, wakes, wokenAt, told });
+  }
+
+  /** The pod could not be woken: it may be tried again soon. */
+  notWoken(uid: string): void {
+    const refused = this.#waiting.get(uid);
+    if (refused !== undefined) refused.told = false;
+  }
+
+  /** As it was remembered elsewhere. */
+  recallWaiting(uid: string, refused: Refused): void {
+    this.#waiting.set(uid, { ...refused });
   }
 
   /** Pods of ours that were refused and have no hold since, least recently refused first. */

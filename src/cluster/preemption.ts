@@ -71,21 +71,23 @@ export function correctVictims(
 }
 
 /**
- * What a pod nominated by kube-scheduler was promised: its claim on the nominated node once the pods that are being disrupted there are
- * gone. null when nobody is terminating for it or it would not fit even then.
+ * What can be kept for a pod on the node that kube-scheduler nominated for it: its claim there now (no victims), or once all that are
+ * ending there are gone. null when it would not fit even then.
+ *
+ * After a crash this is all there is: who was evicted for whom is written nowhere, and victims that are gone have left nothing. So
+ * whatever is free or comes free on a nominated node counts as the nominated pod's, as it does for kube-scheduler itself.
  */
 export function reservedClaim(
   picture: Picture,
   pod: PodFacts,
   shape: Shape,
+  node: NodeInfo,
 ): { claim: Claim; victims: readonly string[] } | null {
-  const node = pod.nominatedNode === null ? undefined : picture.nodes.get(pod.nominatedNode);
-  if (node?.facts == null) return null;
-  const victims = boundPods(picture, node).filter(
-    (other) => other.terminating && other.disrupted && other.priority < pod.priority,
-  );
-  if (victims.length === 0) return null;
   const trial = new NodeTrial(node, pod, shape, { work: 0 });
+  const now = trial.claim();
+  if (now !== null) return { claim: now, victims: [] };
+  const victims = boundPods(picture, node).filter((other) => other.terminating);
+  if (victims.length === 0) return null;
   for (const victim of victims) trial.remove(victim.uid);
   const claim = trial.claim();
   return claim === null ? null : { claim, victims: victims.map((victim) => victim.uid) };

@@ -61,6 +61,13 @@ const webhook = z.strictObject({
     .prefault({ kind: 'self-made' }),
 });
 
+const record = z.strictObject({
+  maxMib: z.number().positive().max(4096).default(64).describe('of inputs; the state they begin with comes on top'),
+  file: file
+    .optional()
+    .describe('written at SIGUSR2 and at the end; .gz and .zst are compressed. Any time: GET /debug/recording'),
+});
+
 const schema = z
   .strictObject({
     listen: listen.prefault({}),
@@ -99,6 +106,7 @@ const schema = z
     largestDeviceMib: z.int().positive().default(81_559).describe('turns memory-only requests into a least gpu-milli'),
     aliyunUnit: z.enum(['GiB', 'MiB']).default('GiB').describe('what one aliyun.com/gpu-mem is'),
     envGuard: z.boolean().default(true).describe('refuse pods on managed nodes that the webhook did not prepare'),
+    record: record.optional().describe('keep what was told and answered, for muster replay; absent: off'),
     kubeconfig: file.optional().describe('default: $KUBECONFIG, ~/.kube/config, the service account'),
     logLevel: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
   })

@@ -7,7 +7,9 @@ export type ExtenderErrorCode =
   /** a configuration that cannot be used */
   | 'config'
   /** a certificate, key or CA file that cannot be used */
-  | 'tls';
+  | 'tls'
+  /** a file that is no readable recording */
+  | 'recording';
 
 export class ExtenderError extends Error {
   override readonly name = 'ExtenderError';

@@ -13,6 +13,7 @@ import type { DecodeThread } from '../kube/worker-decoder.ts';
 import type { ProjectPod } from './codec/requests.ts';
 import type { ExtenderConfig } from './config.ts';
 import { NodeCapacity } from './node-capacity.ts';
+import type { Recorder } from './record/recorder.ts';
 
 export type PictureParts = {
   readonly decider: Decider;
@@ -52,19 +53,22 @@ export type PictureOptions = {
   readonly onLease: (lease: LeaseFacts | null) => void;
   readonly mayWrite: () => boolean;
   readonly onProblem: (message: string, details: object) => void;
+  readonly record?: Recorder | undefined;
 };
 
 export type MakePicture = (options: PictureOptions) => PictureParts;
 
 export const makePicture: MakePicture = (options) => {
-  const { config, transport, clock, rng, thread, onProblem } = options;
+  const { config, transport, clock, rng, thread, onProblem, record } = options;
   const picture = new Picture();
-  const books = new Books(picture, clock, {
+  const made = new Books(picture, record?.turnClock ?? clock, {
     nodePolicy: config.nodePolicy,
     devicePolicy: config.devicePolicy,
     holdMs: config.holdSeconds * 1000,
     envGuard: config.envGuard,
   });
+  const books = record?.books(made) ?? made;
+  const project = config.aliyunUnit === 'MiB' ? projectPodAliyunMib : projectPod;
   const informers = new Informers(picture, {
     transport,
     clock,
@@ -75,6 +79,7 @@ export const makePicture: MakePicture = (options) => {
     onLease: options.onLease,
     onNode: (name) => capacity.touch(name),
     onError: (kind, { code, message }) => onProblem('informer', { kind, code, message }),
+    told: record,
   });
   const capacity = new NodeCapacity({
     transport,
@@ -88,7 +93,7 @@ export const makePicture: MakePicture = (options) => {
   return {
     decider: books,
     picture,
-    projectPod: config.aliyunUnit === 'MiB' ? projectPodAliyunMib : projectPod,
+    projectPod: record?.projectPod(project) ?? project,
     async start() {
       await informers.start();
       books.restoreAwaiting();

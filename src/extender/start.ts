@@ -14,9 +14,12 @@ import { Leadership } from './leadership.ts';
 import { Metrics } from './metrics.ts';
 import type { ObserveOptions } from './observe.ts';
 import { type MakePicture, makePicture, type PictureParts } from './picture.ts';
+import { RecordedBinder } from './record/recorded-binder.ts';
+import { Recorder } from './record/recorder.ts';
+import { addRecording } from './record/serve.ts';
 import { makeHealthServer, makeServer } from './server.ts';
 import { readTls, watchTls } from './tls.ts';
-import { Binder } from './verbs/bind.ts';
+import { Binder, type BinderOptions } from './verbs/bind.ts';
 import type { VerbContext } from './verbs/verb.ts';
 import { wake } from './waker.ts';
 
@@ -48,6 +51,8 @@ export type Extender = {
   readonly whenSynced: Promise<void>;
   /** for what else runs in this process */
   readonly metrics: Metrics;
+  /** null unless the configuration says to record */
+  readonly recorder: Recorder | null;
   /** Graceful: no new connection or decision, binds in flight get their answers (within their deadline), then everything ends. */
   close(): Promise<void>;
 };
@@ -57,6 +62,8 @@ export type ExtenderPorts = Pick<
   StartOptions,
   'transport' | 'clock' | 'rng' | 'thread' | 'makePicture' | 'onDeciding'
 > & {
+  /** keeps what is told and answered; absent: nothing is recorded */
+  readonly record?: Recorder | undefined;
   readonly onLog?: (level: 'info' | 'warn', message: string, details: object) => void;
 };
 
@@ -80,7 +87,8 @@ export type ExtenderCore = {
 
 /** The whole extender but its server. Nothing runs before `begin`. */
 export function makeExtender(config: ExtenderConfig, ports: ExtenderPorts): ExtenderCore {
-  const { transport, clock, rng } = ports;
+  const { clock, rng, record } = ports;
+  const transport = record?.transport(ports.transport) ?? ports.transport;
   const log = ports.onLog ?? (() => {});
   let draining = false;
   const synced = Promise.withResolvers<void>();
@@ -111,6 +119,7 @@ export function makeExtender(config: ExtenderConfig, ports: ExtenderPorts): Exte
     confirmed = true;
     for (const goOn of patient) goOn();
     log('info', leadership.describe, { deciding: true });
+    record?.deciding(true, leadership.describe);
     parts.onDeciding(true);
     ports.onDeciding?.();
   };
@@ -125,6 +134,7 @@ export function makeExtender(config: ExtenderConfig, ports: ExtenderPorts): Exte
       term++;
       confirmed = false;
       log('info', leadership.describe, { deciding: false });
+      record?.deciding(false, leadership.describe);
       parts.onDeciding(false);
     },
   });
@@ -137,8 +147,9 @@ export function makeExtender(config: ExtenderConfig, ports: ExtenderPorts): Exte
     onLease: (lease) => leadership.observe(lease),
     mayWrite: deciding,
     onProblem: (message, details) => log('warn', message, details),
+    record,
   });
-  const binder = new Binder({
+  const binderOptions: BinderOptions = {
     decider: parts.decider,
     transport,
     clock,
@@ -147,20 +158,31 @@ export function makeExtender(config: ExtenderConfig, ports: ExtenderPorts): Exte
     deadlineMs: config.callDeadlineMs,
     devices: parts.devices,
     onReadBack: ({ namespace, name }, node) => log('info', 'pod read back', { pod: `${namespace}/${name}`, node }),
-  });
+  };
+  const binder = record === undefined ? new Binder(binderOptions) : new RecordedBinder(binderOptions, record);
   const context = {
     decider: parts.decider,
     lists: new NameLists(parts.decider),
     projectPod: parts.projectPod,
-    knownPod: (uid: string, resourceVersion: string) => parts.picture.podInState(uid, resourceVersion),
+    // a recording holds every pod that was asked about, so it reads them all
+    ...(record === undefined && {
+      knownPod: (uid: string, resourceVersion: string) => parts.picture.podInState(uid, resourceVersion),
+    }),
     shortList: config.shortList,
     deciding,
+    onAnswer: record?.answered,
   };
   let sweepTimer: Timer | null = null;
   const sweep = (): void => {
     parts.sweep();
     for (const { uid, namespace, name } of parts.overdue()) binder.readBack({ uid, namespace, name });
-    if (deciding()) for (const pod of parts.toWake()) void wake(pod, { transport, clock });
+    if (deciding())
+      for (const pod of parts.toWake())
+        void wake(pod, { transport, clock }).then((told) => {
+          if (told) return;
+          record?.notWoken(pod.uid);
+          parts.picture.notWoken(pod.uid);
+        });
     sweepTimer = clock.after(SWEEP_MS, sweep);
   };
   return {
@@ -201,8 +223,12 @@ export async function startExtender(config: ExtenderConfig, options: StartOption
   let app: FastifyInstance | null = null;
   /** the last problem per kind that is read */
   const problems = new Map<string, string>();
+  const version = options.version ?? 'source';
+  const record =
+    config.record === undefined ? undefined : new Recorder({ clock, config, maxMib: config.record.maxMib, version });
   const core = makeExtender(config, {
     ...options,
+    record,
     onLog: (level, message, details) => {
       app?.log[level](details, message);
       if (level === 'warn' && 'kind' in details && 'message' in details)
@@ -211,7 +237,7 @@ export async function startExtender(config: ExtenderConfig, options: StartOption
   });
   const { context, binder, parts, whenSynced } = core;
   const { deciding } = context;
-  const metrics = new Metrics(options.version ?? 'source', {
+  const metrics = new Metrics(version, {
     deciding,
     holdsByCause: parts.holdsByCause,
     waiting: parts.waiting,
@@ -244,6 +270,7 @@ export async function startExtender(config: ExtenderConfig, options: StartOption
     ...(options.log !== undefined && { log: options.log }),
   });
   const server = app;
+  if (record !== undefined) addRecording(server, record);
   const health = config.health.enabled ? makeHealthServer(observe) : null;
   const forgetTls =
     config.listen.tls === undefined
@@ -277,6 +304,7 @@ export async function startExtender(config: ExtenderConfig, options: StartOption
     },
     whenSynced,
     metrics,
+    recorder: record ?? null,
     close,
   };
 }

@@ -101,7 +101,9 @@ function send(response: ServerResponse, { status, body }: VerbReply): void {
 
 function decide(verb: keyof typeof SYNCHRONOUS, body: Buffer, context: VerbContext, log: FastifyBaseLogger): VerbReply {
   try {
-    return SYNCHRONOUS[verb](body, context);
+    const answer = SYNCHRONOUS[verb](body, context);
+    context.onAnswer?.(answer);
+    return answer;
   } catch (error) {
     log.error({ err: error, verb }, 'decision failed');
     return verb === 'filter' ? filterFailure(TEXTS.internal) : plainText(500, TEXTS.internal, 'error');

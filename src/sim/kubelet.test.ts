@@ -66,7 +66,7 @@ const fieldRef = (name: string, fieldPath: string) => ({ name, valueFrom: { fiel
 describe('the kubelet model', () => {
   it('starts a bound pod, lets it run for its time, and ends it as succeeded', async () => {
     const { client } = await node();
-    await place(client, 'one', { annotations: { [RUN_SECONDS]: '1' } });
+    await place(client, 'one', { annotations: { [RUN_SECONDS]: '1' }, spec: { restartPolicy: 'Never' } });
     const running = await phase(client, 'one', 'Running');
     expect(running.status?.conditions).toContainEqual(expect.objectContaining({ type: 'Ready', status: 'True' }));
     expect(running.status?.conditions).toContainEqual(

@@ -1,6 +1,7 @@
 /**
- * A model of the kubelets of all nodes: a bound pod starts, runs for as long as its annotation says, and ends; a deleted pod is
- * gone after its grace. Standard API calls only, so it also serves a real kube-apiserver that has no nodes.
+ * A model of the kubelets of all nodes: bound pods start, run, end, crash and restart as `kubelet/settings.ts` says, deleted
+ * ones are gone after their grace, nodes send heartbeats. Standard API calls only, so it also serves a real kube-apiserver that has no
+ * nodes. One pod's life is `kubelet/pod-worker.ts`.
  *
  * At the start of a pod the env of every container is resolved as kubelet does it. Stricter than the real one, it fails a pod
  * whose NVIDIA_VISIBLE_DEVICES is taken from the pod and empty: that container would not get the GPUs it was promised.
@@ -8,15 +9,16 @@
 import { ENV_VISIBLE } from '../core/names.ts';
 import { inlineDecoder } from '../kube/inline-decoder.ts';
 import { PATCH_TYPE } from '../kube/patch.ts';
-import type { Clock, KubeRequest, Rng, Timer, Transport } from '../kube/ports.ts';
+import type { Clock, Rng, Timer, Transport } from '../kube/ports.ts';
 import { Reflector } from '../kube/reflector.ts';
-import { readStatus } from '../kube/status-error.ts';
-import { isObject, type KubeObject, numberAt, textAt, timestamp } from './api/object.ts';
+import { isObject, type KubeObject, textAt } from './api/object.ts';
 import { type ContainerView, viewContainers } from './container-view.ts';
+import { Heartbeats } from './kubelet/heartbeats.ts';
+import { PersistentCalls } from './kubelet/persistent-calls.ts';
+import { PodWorker } from './kubelet/pod-worker.ts';
+import { KUBELET, refusal, startMs } from './kubelet/settings.ts';
 
-/** pod annotations that this model reads */
-export const RUN_SECONDS = 'sim.muster.dev/run-seconds';
-export const STOP_SECONDS = 'sim.muster.dev/stop-seconds';
+export { RUN_SECONDS, STOP_SECONDS } from './kubelet/settings.ts';
 
 export type KubeletOptions = {
   readonly transport: Transport;
@@ -24,164 +26,205 @@ export type KubeletOptions = {
   readonly rng: Rng;
   /** from bound to running; default 50 ms */
   readonly startMs?: number;
+  /** renew node leases and the Ready condition, and heed `sim.muster.dev/kubelet: down` of nodes; default false */
+  readonly heartbeats?: boolean;
+  /** the node refuses a pod: as OutOfcpu, UnexpectedAdmissionError, …; beside the pod's own annotation */
+  readonly refuses?: (pod: KubeObject) => { reason: string; message: string } | null;
   /** what the containers of a pod see, told once per pod before it runs or fails */
   readonly onStart?: (pod: KubeObject, containers: readonly ContainerView[]) => void;
   /** calls that the API server will never take */
   readonly onError?: (error: Error) => void;
 };
 
-type Running = { state: 'starting' | 'running' | 'ended' | 'stopping'; timer: Timer | null };
+type Known = { worker: PodWorker | null; timer: Timer | null };
 
 const START_MS = 50;
 const API_TIMEOUT_MS = 10_000;
-const RETRY_MS = 500;
-const LONGEST_RETRY_MS = 10_000;
 
 export class Kubelet {
   readonly stats = { started: 0, succeeded: 0, failed: 0, deleted: 0 };
   readonly #options: KubeletOptions;
-  readonly #reflector: Reflector<KubeObject>;
-  readonly #pods = new Map<string, Running>();
-  readonly #calls = new Set<Promise<void>>();
-  /** ends the pauses between attempts */
-  readonly #pauses = new Set<() => void>();
+  readonly #reflectors: readonly Reflector<KubeObject>[];
+  readonly #pods = new Map<string, Known>();
+  readonly #calls: PersistentCalls;
+  readonly #heartbeats: Heartbeats | null;
+  /** nodes whose kubelet is down */
+  readonly #down = new Set<string>();
+  readonly #byNode = new Map<string, Set<PodWorker>>();
   #stopped = false;
 
   constructor(options: KubeletOptions) {
     this.#options = options;
-    const { transport, clock, rng, onError } = options;
-    this.#reflector = new Reflector<KubeObject>({
-      transport,
-      clock,
-      rng,
-      path: '/api/v1/pods',
+    const { transport, clock, onError } = options;
+    this.#calls = new PersistentCalls(transport, clock, onError ?? (() => {}));
+    this.#heartbeats = options.heartbeats ? new Heartbeats(clock, this.#calls) : null;
+    const pods = this.#reflector('/api/v1/pods', {
       fieldSelector: 'spec.nodeName!=',
-      decoder: inlineDecoder((object) => (isObject(object) ? (object as KubeObject) : null)),
-      sink: {
-        upsert: (item) => this.#seen(item.object),
-        remove: (key) => this.#gone(key.uid),
-        synced: () => {},
-      },
-      ...(onError ? { onError } : {}),
+      changed: (pod) => this.#seen(pod),
+      gone: ({ uid }) => this.#gone(uid),
     });
+    const heartbeats = this.#heartbeats;
+    this.#reflectors =
+      heartbeats === null
+        ? [pods]
+        : [
+            pods,
+            this.#reflector('/api/v1/nodes', {
+              changed: (node) => this.#nodeSeen(node, heartbeats),
+              gone: ({ name }) => {
+                this.#down.delete(name);
+                heartbeats.remove(name);
+              },
+            }),
+          ];
   }
 
   /** Resolves when the pods that are bound already are known. */
   async start(): Promise<void> {
-    this.#reflector.start();
-    await this.#reflector.whenSynced();
+    for (const reflector of this.#reflectors) reflector.start();
+    await Promise.all(this.#reflectors.map((reflector) => reflector.whenSynced()));
+    this.#heartbeats?.start();
   }
 
   async stop(): Promise<void> {
     this.#stopped = true;
-    for (const running of this.#pods.values()) running.timer?.cancel();
-    for (const end of this.#pauses) end();
-    await this.#reflector.stop();
-    await Promise.all(this.#calls);
+    this.#heartbeats?.stop();
+    for (const { timer, worker } of this.#pods.values()) {
+      timer?.cancel();
+      worker?.cancel();
+    }
+    this.#calls.stop();
+    await Promise.all(this.#reflectors.map((reflector) => reflector.stop()));
+    await this.#calls.drain();
+  }
+
+  #reflector(
+    path: string,
+    handlers: {
+      fieldSelector?: string;
+      changed: (object: KubeObject) => void;
+      gone: (key: { name: string; uid: string }) => void;
+    },
+  ): Reflector<KubeObject> {
+    const { transport, clock, rng, onError } = this.#options;
+    const { fieldSelector, changed, gone } = handlers;
+    return new Reflector<KubeObject>({
+      transport,
+      clock,
+      rng,
+      path,
+      ...(fieldSelector ? { fieldSelector } : {}),
+      decoder: inlineDecoder((object) => (isObject(object) ? (object as KubeObject) : null)),
+      sink: { upsert: (item) => changed(item.object), remove: gone, synced: () => {} },
+      ...(onError ? { onError } : {}),
+    });
+  }
+
+  #nodeSeen(node: KubeObject, heartbeats: Heartbeats): void {
+    const { name } = node.metadata;
+    const down = node.metadata.annotations?.[KUBELET] === 'down';
+    const was = this.#down.has(name);
+    if (down) this.#down.add(name);
+    else this.#down.delete(name);
+    heartbeats.upsert(node, down);
+    if (was && !down) for (const worker of this.#byNode.get(name) ?? []) worker.resume();
   }
 
   #seen(pod: KubeObject): void {
     const uid = pod.metadata.uid;
     const known = this.#pods.get(uid);
+    known?.worker?.update(pod);
     if (pod.metadata.deletionTimestamp !== undefined) {
-      if (known?.state !== 'stopping') this.#stopPod(pod, known);
+      const { worker } = known ?? this.#adopt(pod);
+      known?.timer?.cancel();
+      if (worker) worker.stop();
+      else this.#remove(pod);
       return;
     }
-    if (known) return;
+    if (known) {
+      const phase = textAt(pod.status, 'phase');
+      // somebody else ended it: a kubelet would stop its containers
+      if (phase === 'Failed' || phase === 'Succeeded') known.worker?.cancel();
+      return;
+    }
+    this.#adopt(pod);
+  }
+
+  #adopt(pod: KubeObject): Known {
+    const known: Known = { worker: null, timer: null };
+    this.#pods.set(pod.metadata.uid, known);
     const phase = textAt(pod.status, 'phase');
-    const running: Running = { state: 'starting', timer: null };
-    this.#pods.set(uid, running);
-    if (phase === 'Succeeded' || phase === 'Failed') running.state = 'ended';
-    else if (phase === 'Running') this.#run(pod, running, textAt(pod.status, 'startTime'));
-    else this.#later(running, this.#options.startMs ?? START_MS, () => this.#startPod(pod, running));
+    if (phase === 'Succeeded' || phase === 'Failed') return known;
+    const worker = this.#worker(pod);
+    known.worker = worker;
+    if (phase === 'Running') worker.adopt();
+    else if (pod.metadata.deletionTimestamp === undefined) this.#startLater(pod, known, worker);
+    return known;
   }
 
-  #gone(uid: string): void {
-    this.#pods.get(uid)?.timer?.cancel();
-    this.#pods.delete(uid);
+  #startLater(pod: KubeObject, known: Known, worker: PodWorker): void {
+    const delay = startMs(pod) ?? this.#options.startMs ?? START_MS;
+    known.timer = this.#options.clock.after(delay, () => {
+      known.timer = null;
+      if (this.#stopped || worker.isStopping) return;
+      if (this.#down.has(textAt(pod.spec, 'nodeName'))) this.#startLater(pod, known, worker);
+      else this.#begin(worker.pod, worker);
+    });
   }
 
-  #startPod(pod: KubeObject, running: Running): void {
-    const containers = viewContainers(pod);
-    this.#options.onStart?.(pod, containers);
-    const unresolved = containers.flatMap((one) => {
+  #begin(pod: KubeObject, worker: PodWorker): void {
+    const refused = this.#options.refuses?.(pod) ?? null;
+    const reason = refused?.reason ?? refusal(pod);
+    if (reason !== null) {
+      worker.refuse(reason, refused?.message ?? `Pod was rejected: ${reason}`);
+      return;
+    }
+    const views = viewContainers(pod);
+    this.#options.onStart?.(pod, views);
+    const unresolved = views.flatMap((one) => {
       const names = one.env[ENV_VISIBLE] === '' ? [...one.unresolved, ENV_VISIBLE] : one.unresolved;
       return names.map((name) => `${one.name}: ${name}`);
     });
     if (unresolved.length > 0) {
-      running.state = 'ended';
-      this.stats.failed += 1;
-      this.#patch(pod, { phase: 'Failed', reason: 'EnvUnresolved', message: unresolved.join(', ') });
+      worker.refuse('EnvUnresolved', unresolved.join(', '));
       return;
     }
     this.stats.started += 1;
-    const startTime = timestamp(this.#options.clock.now());
-    const containerStatuses = containers
-      .filter((one) => !one.init)
-      .map(({ name, image }) => ({
-        name,
-        image,
-        imageID: '',
-        ready: true,
-        started: true,
-        restartCount: 0,
-        state: { running: { startedAt: startTime } },
-      }));
-    const conditions = ['PodReadyToStartContainers', 'Initialized', 'ContainersReady', 'Ready'].map((type) => ({
-      type,
-      status: 'True',
-      lastTransitionTime: startTime,
-    }));
-    this.#patch(pod, { phase: 'Running', startTime, conditions, containerStatuses });
-    this.#run(pod, running, startTime);
+    worker.begin();
   }
 
-  #run(pod: KubeObject, running: Running, startTime: string): void {
-    running.state = 'running';
-    const seconds = pod.metadata.annotations?.[RUN_SECONDS];
-    if (seconds === undefined) return;
-    const left = Date.parse(startTime) + Number(seconds) * 1000 - this.#options.clock.now();
-    this.#later(running, Math.max(0, left), () => {
-      running.state = 'ended';
-      this.stats.succeeded += 1;
-      const lastTransitionTime = timestamp(this.#options.clock.now());
-      const conditions = ['ContainersReady', 'Ready'].map((type) => ({
-        type,
-        status: 'False',
-        reason: 'PodCompleted',
-        lastTransitionTime,
-      }));
-      this.#patch(pod, { phase: 'Succeeded', conditions });
+  #worker(pod: KubeObject): PodWorker {
+    const node = textAt(pod.spec, 'nodeName');
+    const worker: PodWorker = new PodWorker(pod, {
+      clock: this.#options.clock,
+      isUp: () => !this.#stopped && !this.#down.has(node),
+      report: (object, status) => this.#patch(object, status),
+      remove: (object) => this.#remove(object),
+      onEnd: (phase) => {
+        this.stats[phase === 'Failed' ? 'failed' : 'succeeded'] += 1;
+      },
     });
+    const workers = this.#byNode.get(node) ?? new Set();
+    this.#byNode.set(node, workers.add(worker));
+    return worker;
   }
 
-  #stopPod(pod: KubeObject, known: Running | undefined): void {
-    const running = known ?? { state: 'stopping', timer: null };
-    this.#pods.set(pod.metadata.uid, running);
-    const grace = numberAt(pod.metadata, 'deletionGracePeriodSeconds') ?? 0;
-    const own = Number(pod.metadata.annotations?.[STOP_SECONDS] ?? grace);
-    const seconds = running.state === 'running' || running.state === 'starting' ? Math.min(grace, own) : 0;
-    running.timer?.cancel();
-    running.state = 'stopping';
-    this.#later(running, seconds * 1000, () => {
-      this.stats.deleted += 1;
-      this.#call({
-        method: 'DELETE',
-        path: podPath(pod),
-        body: { gracePeriodSeconds: 0, preconditions: { uid: pod.metadata.uid } },
-        timeoutMs: API_TIMEOUT_MS,
-      });
-    });
-  }
-
-  #later(running: Running, ms: number, run: () => void): void {
-    running.timer = this.#options.clock.after(ms, () => {
-      if (!this.#stopped) run();
-    });
+  #gone(uid: string): void {
+    const known = this.#pods.get(uid);
+    if (known === undefined) return;
+    known.timer?.cancel();
+    known.worker?.cancel();
+    this.#pods.delete(uid);
+    if (known.worker) {
+      const node = textAt(known.worker.pod.spec, 'nodeName');
+      const workers = this.#byNode.get(node);
+      workers?.delete(known.worker);
+      if (workers?.size === 0) this.#byNode.delete(node);
+    }
   }
 
   #patch(pod: KubeObject, status: object): void {
-    this.#call({
+    this.#calls.send({
       method: 'PATCH',
       path: `${podPath(pod)}/status`,
       contentType: PATCH_TYPE.strategic,
@@ -190,34 +233,14 @@ export class Kubelet {
     });
   }
 
-  #call(request: KubeRequest): void {
-    const call = this.#attempt(request, 1).finally(() => this.#calls.delete(call));
-    this.#calls.add(call);
-  }
-
-  /** All calls are idempotent; a pod that is gone or was replaced (404, 409) needs nothing more. Like a kubelet it never gives up. */
-  async #attempt(request: KubeRequest, attempt: number): Promise<void> {
-    if (this.#stopped) return;
-    try {
-      const answer = await this.#options.transport.request(request);
-      if (answer.status < 300 || answer.status === 404 || answer.status === 409) return;
-      if (answer.status < 500 && answer.status !== 429) {
-        this.#options.onError?.(new Error(`kubelet: ${request.method} ${request.path}: ${readStatus(answer).message}`));
-        return;
-      }
-    } catch {
-      // no answer: nothing is known, and doing it twice does no harm
-    }
-    if (this.#stopped) return;
-    const pause = Math.min(LONGEST_RETRY_MS, RETRY_MS * attempt);
-    await new Promise<void>((resolve) => {
-      const timer = this.#options.clock.after(pause, resolve);
-      this.#pauses.add(() => {
-        timer.cancel();
-        resolve();
-      });
+  #remove(pod: KubeObject): void {
+    this.stats.deleted += 1;
+    this.#calls.send({
+      method: 'DELETE',
+      path: podPath(pod),
+      body: { gracePeriodSeconds: 0, preconditions: { uid: pod.metadata.uid } },
+      timeoutMs: API_TIMEOUT_MS,
     });
-    await this.#attempt(request, attempt + 1);
   }
 }
 

@@ -7,7 +7,7 @@ import { mutatePod } from '../../admission/mutate.ts';
 import { SCHEDULER_NAME } from '../../core/names.ts';
 import { DEFAULT_DIALECT_OPTIONS } from '../../dialects/reading.ts';
 import { nodeClock, nodeRng } from '../../kube/node-adapter.ts';
-import type { Transport } from '../../kube/ports.ts';
+import type { Clock, Timer, Transport } from '../../kube/ports.ts';
 import { readStatus } from '../../kube/status-error.ts';
 import { connect } from '../../kube/undici-adapter.ts';
 import { Api } from '../../sim/api/api.ts';
@@ -19,12 +19,17 @@ import type { Admission } from '../../sim/api/writes.ts';
 import { Kubelet } from '../../sim/kubelet.ts';
 import { GPU_MODELS, type NodeObjects } from '../../sim/nodes.ts';
 import { Scheduler } from '../../sim/scheduler/scheduler.ts';
+import { Elector, LEASE } from '../../sim/world/elector.ts';
+import type { ExtenderChange } from './events.ts';
 import type { RunningExtender, StartExtender } from './extender-process.ts';
+import { writeKubeconfig } from './kubeconfig.ts';
 
 const TIMEOUT_MS = 10_000;
 /** as in the scheduler configuration that we ship */
 const DECISION_TIMEOUT_MS = 3_000;
 const BIND_TIMEOUT_MS = 60_000;
+/** the host that runs kube-scheduler and, beside it, the extender */
+const SCHEDULER_HOST = 'demo-control-plane';
 
 const LARGEST_DEVICE_MIB = Math.max(...Object.values(GPU_MODELS).map((model) => model.mib));
 
@@ -42,47 +47,75 @@ const admitPods: Admission = async ({ operation, route, object }) => {
   return mutation.kind === 'patched' ? (applyPatchOf(JSON_PATCH, object, mutation.patch) as KubeObject) : object;
 };
 
+export type ClusterOptions = {
+  readonly nodes: readonly NodeObjects[];
+  readonly startExtender: StartExtender;
+  /** where the kubeconfig and the extender's configuration are written */
+  readonly folder: string;
+  readonly onExtender: (change: ExtenderChange) => void;
+  readonly onError: (error: Error) => void;
+};
+
 export class DemoCluster {
   readonly #stops: (() => Promise<void>)[];
-  readonly #transport: Transport;
+  /** the user's connection */
+  readonly user: Transport;
   /** for the independent watch */
   readonly watching: Transport;
   readonly url: string;
+  /** a file for kubectl */
+  readonly kubeconfig: string;
+  readonly extender: RunningExtender;
 
-  private constructor(url: string, transport: Transport, watching: Transport, stops: (() => Promise<void>)[]) {
-    this.url = url;
-    this.#transport = transport;
-    this.watching = watching;
+  private constructor(
+    parts: Pick<DemoCluster, 'user' | 'watching' | 'url' | 'kubeconfig' | 'extender'>,
+    stops: (() => Promise<void>)[],
+  ) {
+    this.user = parts.user;
+    this.watching = parts.watching;
+    this.url = parts.url;
+    this.kubeconfig = parts.kubeconfig;
+    this.extender = parts.extender;
     this.#stops = stops;
   }
 
   /** Throws when a part does not start; what had started is stopped. */
-  static async start(
-    nodes: readonly NodeObjects[],
-    startExtender: StartExtender,
-    onError: (error: Error) => void,
-  ): Promise<DemoCluster> {
+  static async start({ nodes, startExtender, folder, onExtender, onError }: ClusterOptions): Promise<DemoCluster> {
     const stops: (() => Promise<void>)[] = [];
     try {
       const server: ApiServer = await listen(new Api({ clock: nodeClock, newUid: randomUUID, admit: admitPods }));
       stops.push(() => server.close());
+      const kubeconfig = writeKubeconfig(folder, server.url);
       const open = async (url: string, component: string): Promise<Transport> => {
         const transport = await connect({ server: url, component });
         stops.push(() => transport.close());
         return transport;
       };
       const user = await open(server.url, 'demo');
-      const cluster = new DemoCluster(server.url, user, await open(server.url, 'demo-watch'), stops);
       for (const { node, slices } of nodes) {
-        await cluster.create('/api/v1/nodes', node);
-        for (const slice of slices) await cluster.create('/apis/resource.k8s.io/v1/resourceslices', slice);
+        await create(user, '/api/v1/nodes', node);
+        for (const slice of slices) await create(user, '/apis/resource.k8s.io/v1/resourceslices', slice);
       }
-      const extender: RunningExtender = await startExtender(server.url);
+      const schedulers = await open(server.url, 'kube-scheduler');
+      const clock = new EndingClock();
+      stops.push(async () => clock.end());
+      await new Promise<void>((resolve) => {
+        const elector = new Elector({
+          transport: schedulers,
+          clock,
+          identity: SCHEDULER_HOST,
+          onLeading: resolve,
+          onLost: () => onError(new Error('the scheduler lost its Lease')),
+        });
+        void elector.run();
+      });
+      const leader = { identity: SCHEDULER_HOST, ...LEASE };
+      const extender = await startExtender({ apiServer: server.url, kubeconfig, folder, leader, onChange: onExtender });
       stops.push(() => extender.close());
       const verbs = await open(extender.url, 'kube-scheduler');
       const shared = { transport: verbs, prefix: '', nodeCacheCapable: true };
       const scheduler = new Scheduler({
-        transport: await open(server.url, 'kube-scheduler'),
+        transport: schedulers,
         clock: nodeClock,
         rng: nodeRng,
         schedulerNames: [SCHEDULER_NAME],
@@ -110,7 +143,8 @@ export class DemoCluster {
       });
       await kubelet.start();
       stops.push(() => kubelet.stop());
-      return cluster;
+      const watching = await open(server.url, 'demo-watch');
+      return new DemoCluster({ user, watching, url: server.url, kubeconfig, extender }, stops);
     } catch (error) {
       await stopAll(stops);
       throw error;
@@ -118,19 +152,52 @@ export class DemoCluster {
   }
 
   /** Throws with the server's words when it refuses. */
-  async create(path: string, object: JsonObject): Promise<void> {
-    const answer = await this.#transport.request({ method: 'POST', path, body: object, timeoutMs: TIMEOUT_MS });
-    if (answer.status >= 300) throw new Error(`POST ${path}: ${readStatus(answer).message}`);
+  create(path: string, object: JsonObject): Promise<void> {
+    return create(this.user, path, object);
   }
 
   /** Pods that ended are removed, as a job controller would. */
   async removeEnded(namespace: string): Promise<void> {
     const path = `/api/v1/namespaces/${namespace}/pods?fieldSelector=${encodeURIComponent('status.phase=Succeeded')}`;
-    await this.#transport.request({ method: 'DELETE', path, timeoutMs: TIMEOUT_MS });
+    await this.user.request({ method: 'DELETE', path, timeoutMs: TIMEOUT_MS });
   }
 
   async stop(): Promise<void> {
     await stopAll(this.#stops);
+  }
+}
+
+async function create(transport: Transport, path: string, object: JsonObject): Promise<void> {
+  const answer = await transport.request({ method: 'POST', path, body: object, timeoutMs: TIMEOUT_MS });
+  if (answer.status >= 300) throw new Error(`POST ${path}: ${readStatus(answer).message}`);
+}
+
+/** The elector runs for ever; its time ends with the cluster. */
+class EndingClock implements Clock {
+  readonly #timers = new Set<Timer>();
+  #ended = false;
+
+  now(): number {
+    return nodeClock.now();
+  }
+
+  monotonic(): number {
+    return nodeClock.monotonic();
+  }
+
+  after(ms: number, run: () => void): Timer {
+    if (this.#ended) return { cancel() {} };
+    const timer = nodeClock.after(ms, () => {
+      this.#timers.delete(timer);
+      run();
+    });
+    this.#timers.add(timer);
+    return timer;
+  }
+
+  end(): void {
+    this.#ended = true;
+    for (const timer of this.#timers) timer.cancel();
   }
 }
 

@@ -1,32 +1,141 @@
-/** `muster demo`: pods arrive, the real extender places them, the picture shows it; in the end one line says how it went. */
+/** `muster demo`: pods arrive, the real extender places them, the view shows it; in the end one line says how it went. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { nodeClock, nodeRng } from '../../kube/node-adapter.ts';
 import { objectAt, textAt } from '../../sim/api/object.ts';
-import { arrivingPod } from '../../sim/arrivals.ts';
 import { deviceUuid, mixedNodes, type NodeObjects } from '../../sim/nodes.ts';
-import { seededRng } from '../../sim/seeded-rng.ts';
 import { DemoCluster } from './cluster.ts';
-import { DeviceWatch } from './device-watch.ts';
+import { Controls } from './controls.ts';
+import type { NodeRow } from './events.ts';
 import type { StartExtender } from './extender-process.ts';
-import { type DemoOptions, MEAN_RUN_SECONDS } from './options.ts';
-import { drawPicture, type NodeRow, progressLine, summaryLine } from './picture.ts';
-import { Screen } from './screen.ts';
+import { kubectlLine } from './kubeconfig.ts';
+import { Load, NAMESPACE, PRIORITY_CLASSES } from './load.ts';
+import { initialState } from './model.ts';
+import type { DemoOptions } from './options.ts';
+import { progressLine, summaryLine } from './plain.ts';
+import { Rate } from './rate.ts';
+import { type Screen, watchOnScreen } from './screen.ts';
+import { Story } from './story.ts';
+import type { TerminalStreams } from './terminal.ts';
+import { Watch } from './watch.ts';
 
-const NAMESPACE = 'demo';
-const FRAME_MS = 100;
+const FOLD_MS = 100;
 const LINE_MS = 1000;
 const CLEAN_MS = 1000;
 const SETTLE_MS = 200;
-const RATE_OVER_MS = 3000;
-/** a mix in which some pods matter more */
-const PRIORITIES = [
-  [8, ''],
-  [1, 'demo-high'],
-] as const;
 
-/** process.stdout, or anything that takes text; lines instead of a picture where it is no terminal */
-export type DemoOutput = { write(text: string): unknown } & Partial<
-  Pick<NodeJS.WriteStream, 'isTTY' | 'columns' | 'rows' | 'hasColors'>
->;
+export type DemoOutput = {
+  /** where lines go */
+  write(text: string): unknown;
+  /** null: no live view */
+  readonly terminal: TerminalStreams | null;
+};
+
+/**
+ * Resolves with the exit status: 0, or 1 when a device was ever over 100 % or a pod did not get what its claim says.
+ * @param ended resolves when the user wants to end
+ */
+export async function runDemo(
+  options: DemoOptions,
+  startExtender: StartExtender,
+  out: DemoOutput,
+  ended: Promise<void>,
+): Promise<number> {
+  const nodes = mixedNodes(options.nodes);
+  const rows = rowsOf(nodes);
+  const story = new Story(initialState(rows));
+  const folder = mkdtempSync(join(tmpdir(), 'muster-demo-'));
+  const removeFolder = (): void => rmSync(folder, { recursive: true, force: true });
+  process.on('exit', removeFolder);
+  if (out.terminal !== null) out.write('starting an embedded cluster …\n');
+  const timers: NodeJS.Timeout[] = [];
+  const stops: (() => unknown)[] = [];
+  try {
+    const cluster = await DemoCluster.start({
+      nodes,
+      startExtender,
+      folder,
+      onExtender: (change) => story.happened({ kind: 'extender', change }),
+      onError: (error) => story.wentWrong(error),
+    });
+    stops.push(() => cluster.stop());
+    await cluster.create('/api/v1/namespaces', { metadata: { name: NAMESPACE } });
+    for (const [name, value] of Object.entries(PRIORITY_CLASSES))
+      await cluster.create('/apis/scheduling.k8s.io/v1/priorityclasses', { metadata: { name }, value });
+    const load = new Load({
+      seed: options.seed,
+      rate: options.rate,
+      create: (pod) =>
+        void cluster
+          .create(`/api/v1/namespaces/${NAMESPACE}/pods`, pod)
+          .catch((error: Error) => story.wentWrong(error)),
+    });
+    const names = new Map<string, string>();
+    const watch = new Watch({
+      transport: cluster.watching,
+      clock: nodeClock,
+      rng: nodeRng,
+      onPod(pod) {
+        names.set(pod.uid, pod.name);
+        if (pod.phase === 'Succeeded') load.ended(pod.name);
+        story.happened({ kind: 'pod', pod });
+      },
+      onPodGone(uid) {
+        load.gone(names.get(uid) ?? '');
+        names.delete(uid);
+        story.happened({ kind: 'pod-gone', uid });
+      },
+      onNode: (name, cordoned) => story.happened({ kind: 'node', name, cordoned }),
+    });
+    stops.push(() => watch.stop());
+    await watch.start();
+    story.begin();
+    const { promise: quit, resolve: onQuit } = Promise.withResolvers<void>();
+    const controls = new Controls({ story, cluster, load, onQuit });
+    const screen: Screen | null =
+      out.terminal === null
+        ? null
+        : await watchOnScreen(out.terminal, { story, controls, options, kubeconfig: cluster.kubeconfig });
+    if (screen !== null) stops.push(() => screen.close());
+    const devices = rows.reduce((sum, row) => sum + row.devices.length, 0);
+    if (screen === null) {
+      out.write(
+        `${rows.length} nodes, ${devices} GPUs, ${options.rate} pods/s, seed ${options.seed}; API at ${cluster.url}\n`,
+      );
+      out.write(`${kubectlLine(cluster.kubeconfig)}\n`);
+      const rate = new Rate();
+      const write = (): void => {
+        story.fold();
+        const podsPerSecond = rate.next(story.elapsedMs, story.state.placed);
+        out.write(`${progressLine(story.state, story.elapsedMs, podsPerSecond)}\n`);
+      };
+      timers.push(setInterval(write, LINE_MS));
+    }
+    timers.push(setInterval(() => story.fold(), FOLD_MS));
+    timers.push(
+      setInterval(() => void cluster.removeEnded(NAMESPACE).catch((error: Error) => story.wentWrong(error)), CLEAN_MS),
+    );
+    stops.push(() => load.stop());
+    load.start();
+    const time = options.forSeconds;
+    const over = [ended, quit];
+    if (time !== null) over.push(new Promise((resolve) => timers.push(setTimeout(resolve, time * 1000))));
+    await Promise.race(over);
+    load.stop();
+    await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
+    story.fold();
+    screen?.close();
+    for (const error of story.errors) out.write(`error: ${error}\n`);
+    out.write(`${summaryLine(story.state, story.elapsedMs)}\n`);
+    return story.state.faults.size === 0 ? 0 : 1;
+  } finally {
+    for (const timer of timers) clearInterval(timer);
+    for (const stop of stops.toReversed()) await stop();
+    process.off('exit', removeFolder);
+    removeFolder();
+  }
+}
 
 function rowsOf(nodes: readonly NodeObjects[]): NodeRow[] {
   return nodes.map(({ node, gpus }) => {
@@ -45,135 +154,4 @@ function rowsOf(nodes: readonly NodeObjects[]): NodeRow[] {
 function shortModel(product: string): string {
   const parts = product.split('-').filter((part) => !['NVIDIA', 'Tesla', 'SXM4', 'HBM3'].includes(part));
   return parts.join(' ');
-}
-
-/** Placements per second over the last seconds. */
-class Rate {
-  readonly #marks: { at: number; placed: number }[] = [{ at: 0, placed: 0 }];
-
-  next(at: number, placed: number): number {
-    this.#marks.push({ at, placed });
-    while (this.#marks.length > 2 && this.#marks[0]!.at < at - RATE_OVER_MS) this.#marks.shift();
-    const first = this.#marks[0]!;
-    return ((placed - first.placed) * 1000) / Math.max(1, at - first.at);
-  }
-}
-
-/**
- * Resolves with the exit status: 0, or 1 when a device was ever over 100 % or a pod did not get what its claim says.
- * @param ended resolves when the user wants to end
- */
-export async function runDemo(
-  options: DemoOptions,
-  startExtender: StartExtender,
-  out: DemoOutput,
-  ended: Promise<void>,
-): Promise<number> {
-  const nodes = mixedNodes(options.nodes);
-  const rows = rowsOf(nodes);
-  const errors = new Set<string>();
-  const cluster = await DemoCluster.start(nodes, startExtender, (error) => errors.add(error.message));
-  const watch = new DeviceWatch({
-    transport: cluster.watching,
-    clock: nodeClock,
-    rng: nodeRng,
-    devices: rows.flatMap((row) => row.devices),
-    namespace: NAMESPACE,
-  });
-  const timers: NodeJS.Timeout[] = [];
-  const screen = out.isTTY ? new Screen(out) : null;
-  try {
-    await cluster.create('/api/v1/namespaces', { metadata: { name: NAMESPACE } });
-    await cluster.create('/apis/scheduling.k8s.io/v1/priorityclasses', {
-      metadata: { name: 'demo-high' },
-      value: 1000,
-    });
-    await watch.start();
-    const begun = performance.now();
-    const rate = new Rate();
-    const show = () => {
-      const elapsedMs = performance.now() - begun;
-      const podsPerSecond = rate.next(elapsedMs, watch.placed);
-      if (screen === null) {
-        out.write(`${progressLine({ rows, watch, elapsedMs, podsPerSecond })}\n`);
-        return;
-      }
-      const colour = out.hasColors?.(256) ?? false;
-      const size = { columns: out.columns ?? 80, lines: out.rows ?? 24 };
-      screen.draw(
-        drawPicture({
-          rows,
-          watch,
-          elapsedMs,
-          forSeconds: options.forSeconds,
-          podsPerSecond,
-          nowMs: Date.now(),
-          colour,
-          ...size,
-        }),
-      );
-    };
-    const devices = rows.reduce((sum, row) => sum + row.devices.length, 0);
-    if (screen === null)
-      out.write(
-        `${rows.length} nodes, ${devices} GPUs, ${options.rate} pods/s, seed ${options.seed}; API at ${cluster.url}\n`,
-      );
-    timers.push(setInterval(show, screen === null ? LINE_MS : FRAME_MS));
-    timers.push(
-      setInterval(
-        () => void cluster.removeEnded(NAMESPACE).catch((error: Error) => errors.add(error.message)),
-        CLEAN_MS,
-      ),
-    );
-    const arrivals = arrive(cluster, options, errors, timers);
-    const time = options.forSeconds;
-    const over =
-      time === null
-        ? ended
-        : Promise.race([ended, new Promise<void>((resolve) => timers.push(setTimeout(resolve, time * 1000)))]);
-    await over;
-    arrivals.stop();
-    await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
-    if (screen !== null) show();
-    const elapsedMs = performance.now() - begun;
-    for (const timer of timers) clearInterval(timer);
-    screen?.close();
-    for (const error of errors) out.write(`error: ${error}\n`);
-    out.write(`${summaryLine(watch, elapsedMs)}\n`);
-    return watch.faults.size === 0 ? 0 : 1;
-  } finally {
-    for (const timer of timers) clearInterval(timer);
-    screen?.close();
-    await watch.stop();
-    await cluster.stop();
-  }
-}
-
-/** Creates pods with exponential gaps, so that they come in clumps as users do. */
-function arrive(
-  cluster: DemoCluster,
-  options: DemoOptions,
-  errors: Set<string>,
-  timers: NodeJS.Timeout[],
-): { stop(): void } {
-  const rng = seededRng(options.seed);
-  let stopped = false;
-  let serial = 0;
-  const next = () => {
-    if (stopped) return;
-    serial += 1;
-    const pod = arrivingPod(rng, serial, {
-      namespace: NAMESPACE,
-      meanRunSeconds: MEAN_RUN_SECONDS,
-      priorities: PRIORITIES,
-    });
-    cluster.create(`/api/v1/namespaces/${NAMESPACE}/pods`, pod).catch((error: Error) => errors.add(error.message));
-    timers[timers.length] = setTimeout(next, (-Math.log(1 - rng.next()) * 1000) / options.rate);
-  };
-  next();
-  return {
-    stop() {
-      stopped = true;
-    },
-  };
 }

@@ -30,7 +30,7 @@ export class Forecast {
   /** since the last walk began */
   #arrivals = 0;
   /** by then */
-  #departed = 0;
+  #departed: number;
 
   /** `given`: the typical shapes, for those who know them beforehand; they then never change. */
   constructor(table: NodeTable, given: Typical | null = null) {
@@ -38,6 +38,7 @@ export class Forecast {
     this.#demand = given === null ? new Demand() : null;
     const typical = given ?? this.#demand!.typical();
     this.#outlook = new Outlook(typical, null, this.#leftovers.cost);
+    this.#departed = table.departed;
   }
 
   get outlook(): Outlook {
@@ -75,7 +76,7 @@ class Survey {
   readonly #typical: Typical;
   /** the typical shapes as nodes see them, without prices */
   readonly #bare: Outlook;
-  /** twice the thousandths that each typical shape could use */
+  /** what each typical shape could use, in USABLE_UNITths of thousandths */
   readonly #usable: Float64Array;
 
   constructor(typical: Typical) {

@@ -97,6 +97,20 @@ export class NodeTable {
     return occupant;
   }
 
+  /** Who sits in which slot, null where a slot was vacated, and the vacated ones in the order in which they are used again last. */
+  seats(): { readonly names: readonly (string | null)[]; readonly vacated: readonly number[] } {
+    return { names: this.#slots.map((node) => node?.name ?? null), vacated: [...this.#vacated] };
+  }
+
+  /** Gives an empty table the slots of another; facts and occupants of every name must follow before anything is asked. */
+  seat({ names, vacated }: ReturnType<NodeTable['seats']>): void {
+    for (const [slot, name] of names.entries()) {
+      if (name === null) this.#slots[slot] = null;
+      else this.#ensure(name);
+    }
+    this.#vacated.push(...vacated);
+  }
+
   #sort(): void {
     if (this.#ranksOf === this.#version) return;
     this.#ranksOf = this.#version;

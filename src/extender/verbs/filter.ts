@@ -22,6 +22,7 @@ export function filter(body: Buffer, context: VerbContext): VerbReply {
       pod: `${pod.namespace}/${pod.name}`,
       answer,
       ...(answer.fits[0] !== undefined && { node: answer.fits[0] }),
+      ...(items !== null && { wholeNodes: true }),
     };
   } catch (error) {
     const text = requestFault(error);

@@ -20,6 +20,8 @@ export type VerbReply = {
   readonly node?: string;
   readonly detail?: string;
   readonly answer?: FilterAnswer;
+  /** it holds whole Node objects */
+  readonly wholeNodes?: boolean;
 };
 
 /**
@@ -34,6 +36,8 @@ export type VerbContext = {
   readonly knownPod?: KnownPod;
   readonly shortList: number;
   readonly deciding: () => boolean;
+  /** a recording: hears every answer of filter, prioritize and preempt before anything else happens */
+  readonly onAnswer?: ((answer: VerbReply) => void) | undefined;
 };
 
 /** The text of a failure that the request itself caused; null when it is ours. */

@@ -3,17 +3,26 @@
  * a simulator calls the same function that the HTTP server calls. Start reading here.
  */
 import type { Clock } from '../../kube/ports.ts';
+import { bootstrapObjects } from './access/bootstrap.ts';
+import { type AccessOptions, Gate } from './access/gate.ts';
+import { Reviews } from './access/reviews.ts';
+import { LOOPBACK, type User } from './access/user.ts';
+import { AdmissionChain } from './admission/chain.ts';
+import type { RequestContext } from './admission/context.ts';
+import type { ServiceResolver, WebhookCall } from './admission/webhooks.ts';
 import { discovery } from './discovery.ts';
 import { ApiError, badRequest } from './errors.ts';
 import { listResponse, page } from './list.ts';
-import { isObject, type JsonObject, type KubeObject, storeKey, timestamp } from './object.ts';
-import { resourceId } from './resources.ts';
+import { isObject, type JsonObject, type KubeObject, objectAt, storeKey, textAt, timestamp } from './object.ts';
+import { BINDINGS, groupVersion, resourceId } from './resources.ts';
 import { parseRoute, RESOURCE_IDS, type Route } from './route.ts';
 import { parseSelection } from './selectors.ts';
 import { encoded, Store } from './store.ts';
 import { watchResponse } from './watch.ts';
-import { type ApiRequest, type ApiResponse, failure, jsonText, success } from './wire.ts';
-import { type Admission, Writes } from './writes.ts';
+import { type ApiRequest, type ApiResponse, failure, json, jsonText, success } from './wire.ts';
+import { POD_PARTS } from './writes/pod-parts.ts';
+import { type Asked, asked } from './writes/writing.ts';
+import { type Admission, type ManagedFields, Writes } from './writes.ts';
 
 export type ApiOptions = {
   readonly clock: Clock;
@@ -22,11 +31,28 @@ export type ApiOptions = {
   /** what ends generated names, five characters; default: taken from `newUid` */
   readonly newSuffix?: () => string;
   readonly admit?: Admission;
+  /** default: nobody is asked who they are, and everybody may everything */
+  readonly access?: AccessOptions;
+  /** how admission webhooks are called; without it they fail as their failurePolicy says */
+  readonly callWebhook?: WebhookCall;
+  /** where the Services of webhooks are; default: nowhere */
+  readonly resolveService?: ServiceResolver;
+  /** requests answered at a time, watches not counted; more are refused with 429. Default: no bound */
+  readonly maxInFlight?: number;
+  /** whose writes are kept in `managedFields`; default `applied`, which costs nothing where nobody applies */
+  readonly managedFields?: ManagedFields;
   /** changes kept per resource for watches that resume */
   readonly historySize?: number;
   readonly bookmarkEveryMs?: number;
 };
 
+/** a text, as the real server answers before it looks at a request */
+const TOO_MANY: ApiResponse = {
+  status: 429,
+  contentType: 'text/plain; charset=utf-8',
+  retryAfterSeconds: 1,
+  body: 'Too many requests, please try again later.\n',
+};
 const FIRST_VERSION = 1000;
 const HISTORY_SIZE = 20_000;
 const BOOKMARK_EVERY_MS = 60_000;
@@ -38,18 +64,35 @@ export class Api {
   readonly #writes: Writes;
   readonly #clock: Clock;
   readonly #bookmarkEveryMs: number;
+  readonly #gate: Gate;
+  readonly #reviews: Reviews;
+  readonly #admission: AdmissionChain;
+  readonly #maxInFlight: number;
+  #inFlight = 0;
 
   constructor(options: ApiOptions) {
-    const { clock, newUid } = options;
+    const { clock, newUid, access = {} } = options;
+    this.#maxInFlight = options.maxInFlight ?? Number.POSITIVE_INFINITY;
     this.store = new Store(RESOURCE_IDS, options.historySize ?? HISTORY_SIZE, FIRST_VERSION);
     this.#clock = clock;
     this.#bookmarkEveryMs = options.bookmarkEveryMs ?? BOOKMARK_EVERY_MS;
+    this.#gate = new Gate(access, this.store, clock);
+    this.#reviews = new Reviews({ gate: this.#gate, store: this.store, clock, newUid });
+    this.#admission = new AdmissionChain({
+      store: this.store,
+      gate: this.#gate,
+      escalation: access.authorization === 'rbac',
+      call: options.callWebhook ?? null,
+      resolve: options.resolveService ?? (() => null),
+      newUid,
+    });
     this.#writes = new Writes({
       store: this.store,
       clock,
       newUid,
       newSuffix: options.newSuffix ?? (() => newUid().replaceAll('-', '').slice(-5)),
-      admit: options.admit ?? null,
+      admit: this.#admit(options.admit ?? null),
+      managedFields: options.managedFields ?? 'applied',
     });
     const metadata = (name: string) => ({
       name,
@@ -77,28 +120,77 @@ export class Api {
       };
       this.store.put(resourceId('scheduling.k8s.io/v1', 'priorityclasses'), object);
     }
+    if (access.authorization === 'rbac') {
+      for (const object of bootstrapObjects()) {
+        this.store.put(resourceId(object.apiVersion, `${object.kind.toLowerCase()}s`), {
+          ...object,
+          metadata: { ...metadata(object.metadata.name), ...object.metadata },
+        });
+      }
+    }
   }
 
   /** Never throws: what goes wrong is an answer. */
   async handle(request: ApiRequest): Promise<ApiResponse> {
+    const warnings: string[] = [];
+    const long = request.method === 'GET' && /[?&]watch=(?:true|1)(?:&|$)/.test(request.path);
+    if (!long && this.#inFlight >= this.#maxInFlight) return TOO_MANY;
+    if (!long) this.#inFlight += 1;
     try {
-      const mark = request.path.indexOf('?');
-      const path = mark < 0 ? request.path : request.path.slice(0, mark);
-      if (request.method === 'GET') {
-        const known = discovery(path);
-        if (known) return known;
-      }
-      const query = new URLSearchParams(mark < 0 ? '' : request.path.slice(mark + 1));
-      return await this.#dispatch(parseRoute(path, query), request);
+      const answer = await this.#answer(request, warnings);
+      return warnings.length === 0 ? answer : { ...answer, warnings };
     } catch (error) {
-      if (error instanceof ApiError) return failure(error);
-      const text = error instanceof Error ? error.message : String(error);
-      return failure(
-        error instanceof URIError
-          ? badRequest(text)
-          : new ApiError('InternalError', `Internal error occurred: ${text}`),
-      );
+      const refused = error instanceof ApiError ? error : unexpected(error);
+      return warnings.length === 0 ? failure(refused) : { ...failure(refused), warnings };
+    } finally {
+      if (!long) this.#inFlight -= 1;
     }
+  }
+
+  async #answer(request: ApiRequest, warnings: string[]): Promise<ApiResponse> {
+    const mark = request.path.indexOf('?');
+    const path = mark < 0 ? request.path : request.path.slice(0, mark);
+    const query = new URLSearchParams(mark < 0 ? '' : request.path.slice(mark + 1));
+    const context: RequestContext = { user: this.#gate.enter(request, path, query), warnings };
+    if (request.method === 'GET') {
+      const known = discovery(path);
+      if (known) return known;
+    }
+    if (request.method === 'POST') {
+      const review = this.#reviews.at(path);
+      if (review !== null) return json(201, review(context.user, parseBody(request)));
+      const bound = /^\/api\/v1\/namespaces\/([^/]+)\/bindings$/.exec(path);
+      if (bound) return this.#bindOlder(bound[1]!, query, context, parseBody(request));
+    }
+    return await this.#dispatch({ ...parseRoute(path, query), context }, request);
+  }
+
+  /** `POST …/bindings`: the path of Kubernetes' first schedulers, the same as the subresource of the pod. */
+  async #bindOlder(
+    namespace: string,
+    query: URLSearchParams,
+    context: RequestContext,
+    body: unknown,
+  ): Promise<ApiResponse> {
+    const name = textAt(objectAt(body, 'metadata'), 'name');
+    const pods = parseRoute(`/api/v1/namespaces/${namespace}/pods`, query);
+    await this.#writes.bind({ ...pods, resource: BINDINGS, name, context }, body, asked(query, ''));
+    return success(201);
+  }
+
+  /** What all writes go through: the function that came in, then what is configured in the cluster itself. */
+  #admit(given: Admission | null): Admission {
+    return async (review) => {
+      const object = given === null ? review.object : await given(review);
+      if (!this.#admission.concerns(review.route.resource.group)) return object;
+      return this.#admission.admit({ ...review, object, user: userOf(review.route) });
+    };
+  }
+
+  async #admitDeletion(route: Route): Promise<void> {
+    if (!this.#admission.concerns(route.resource.group)) return;
+    const old = this.#writes.read(route).object;
+    await this.#admission.admitDeletion({ operation: 'DELETE', route, object: null, old, user: userOf(route) });
   }
 
   /** Forgets all histories: every watch and list from an older version is answered with 410. */
@@ -110,35 +202,60 @@ export class Api {
     const { method } = request;
     if (route.name === '') {
       if (method === 'GET') return this.#collection(route);
-      if (method === 'POST') return jsonText(201, encoded(await this.#writes.create(route, parseBody(request))));
+      if (method === 'POST')
+        return jsonText(201, encoded(await this.#writes.create(route, parseBody(request), asker(route, request))));
       if (method === 'DELETE') return this.#deleteCollection(route, request);
     } else if (route.subresource === '') {
       if (method === 'GET')
         return route.query.get('watch') === 'true'
           ? this.#collection(route)
           : jsonText(200, encoded(this.#writes.read(route)));
-      if (method === 'PUT') return jsonText(200, encoded(await this.#writes.update(route, parseBody(request))));
-      if (method === 'PATCH')
-        return jsonText(200, encoded(await this.#writes.patch(route, request.contentType, parseBody(request))));
       if (method === 'DELETE') return this.#delete(route, request);
+      return this.#change(route, request);
     } else if (route.subresource === 'status' && route.resource.status) {
       if (method === 'GET') return jsonText(200, encoded(this.#writes.read(route)));
-      if (method === 'PUT') return jsonText(200, encoded(await this.#writes.update(route, parseBody(request))));
-      if (method === 'PATCH')
-        return jsonText(200, encoded(await this.#writes.patch(route, request.contentType, parseBody(request))));
+      return this.#change(route, request);
     } else if (route.resource.subresources.some((one) => one.name === route.subresource)) {
-      if (method === 'POST' && route.subresource === 'binding') {
-        await this.#writes.bind(route, parseBody(request));
-        return success(201);
-      }
-      if (method === 'POST' && route.subresource === 'eviction') {
-        this.#writes.evict(route, parseBody(request));
-        return success(201);
-      }
+      return this.#subresource(route, request);
     } else {
       throw new ApiError('NotFound', 'the server could not find the requested resource');
     }
-    throw new ApiError('MethodNotAllowed', 'the server does not allow this method on the requested resource');
+    throw methodNotAllowed();
+  }
+
+  async #change(route: Route, request: ApiRequest): Promise<ApiResponse> {
+    const by = asker(route, request);
+    if (request.method === 'PUT')
+      return jsonText(200, encoded(await this.#writes.update(route, parseBody(request), by)));
+    if (request.method !== 'PATCH') throw methodNotAllowed();
+    const text = (request.body ?? Buffer.alloc(0)).toString();
+    const { version, created } = await this.#writes.patch(route, request.contentType, text, by);
+    return jsonText(created ? 201 : 200, encoded(version));
+  }
+
+  async #subresource(route: Route, request: ApiRequest): Promise<ApiResponse> {
+    const { method } = request;
+    const by = asker(route, request);
+    if (route.subresource === 'scale') {
+      if (method === 'GET') return json(200, this.#writes.readScale(route));
+      if (method === 'PUT' || method === 'PATCH') {
+        const type = method === 'PATCH' ? request.contentType : null;
+        return json(200, await this.#writes.writeScale(route, type, parseBody(request), by));
+      }
+    }
+    if (method === 'PUT' && route.subresource === 'finalize')
+      return jsonText(200, encoded(await this.#writes.finalize(route, parseBody(request), by)));
+    if (method === 'POST' && route.subresource === 'binding') {
+      await this.#writes.bind(route, parseBody(request), by);
+      return success(201);
+    }
+    if (method === 'POST' && route.subresource === 'eviction') {
+      await this.#evict(route, parseBody(request), by);
+      return success(201);
+    }
+    if (POD_PARTS.has(route.subresource))
+      return method === 'GET' ? jsonText(200, encoded(this.#writes.read(route))) : this.#change(route, request);
+    throw methodNotAllowed();
   }
 
   #collection(route: Route): ApiResponse {
@@ -152,13 +269,25 @@ export class Api {
     return listResponse(resource, page(this.store, table, matches, query), this.#clock);
   }
 
-  #delete(route: Route, request: ApiRequest): ApiResponse {
+  async #evict(route: Route, body: unknown, by: Asked): Promise<void> {
+    if (this.#admission.concerns(route.resource.group)) {
+      const { namespace, name } = route;
+      const own = { apiVersion: 'policy/v1', kind: 'Eviction', metadata: { name, namespace } };
+      const object = { ...own, ...(isObject(body) ? body : {}) } as unknown as KubeObject;
+      await this.#admission.admit({ operation: 'CREATE', route, object, old: null, user: userOf(route) });
+    }
+    this.#writes.evict(route, body, by);
+  }
+
+  async #delete(route: Route, request: ApiRequest): Promise<ApiResponse> {
+    await this.#admitDeletion(route);
     const { version, gone } = this.#writes.remove(route, deleteOptions(route, request));
-    if (!gone || route.resource.kind === 'Pod') return jsonText(200, encoded(version));
+    if (!gone || RETURNED.has(resourceId(groupVersion(route.resource), route.resource.plural)))
+      return jsonText(200, encoded(version));
     return success(200, { name: route.name, kind: route.resource.plural, uid: version.object.metadata.uid });
   }
 
-  #deleteCollection(route: Route, request: ApiRequest): ApiResponse {
+  async #deleteCollection(route: Route, request: ApiRequest): Promise<ApiResponse> {
     const found = page(
       this.store,
       this.store.table(route.id),
@@ -168,11 +297,45 @@ export class Api {
     const options = deleteOptions(route, request);
     for (const { object, key } of found.items) {
       const { name, namespace = null } = object.metadata;
+      const one = { ...route, namespace, name };
+      if (this.#admission.concerns(route.resource.group)) await this.#admitDeletion(one);
       if (this.store.table(route.id).get(storeKey(namespace ?? '', name))?.key === key)
-        this.#writes.remove({ ...route, namespace, name }, options);
+        this.#writes.remove(one, options);
     }
     return listResponse(route.resource, found, this.#clock);
   }
+}
+
+function userOf(route: Route): User {
+  return route.context?.user ?? LOOPBACK;
+}
+
+function unexpected(error: unknown): ApiError {
+  const text = error instanceof Error ? error.message : String(error);
+  if (error instanceof URIError) return badRequest(text);
+  return new ApiError('InternalError', `Internal error occurred: ${text}`);
+}
+
+/** kinds whose deletion answers with the object as it was */
+const RETURNED: ReadonlySet<string> = new Set(
+  [
+    'pods',
+    'services',
+    'serviceaccounts',
+    'persistentvolumeclaims',
+    'persistentvolumes',
+    'podtemplates',
+    'resourcequotas',
+  ].map((plural) => resourceId('v1', plural)),
+);
+
+function methodNotAllowed(): ApiError {
+  return new ApiError('MethodNotAllowed', 'the server does not allow this method on the requested resource');
+}
+
+function asker(route: Route, request: ApiRequest): Asked {
+  const agent = request.headers?.['user-agent'];
+  return asked(route.query, typeof agent === 'string' ? agent : '');
 }
 
 function parseBody(request: ApiRequest): unknown {

@@ -1,11 +1,18 @@
 /** What clients ask before anything else: versions, groups, resources, health. All answers are made once. */
+import { REVIEWS } from './access/reviews.ts';
 import type { JsonObject } from './object.ts';
-import { groupVersion, RESOURCES, type Resource } from './resources.ts';
+import { BINDINGS, groupVersion, RESOURCES, type Resource } from './resources.ts';
 import { type ApiResponse, json } from './wire.ts';
 
 /** the Kubernetes release whose behaviour is modelled */
 export const SERVED_VERSION = { major: '1', minor: '37', gitVersion: 'v1.37.2+muster.sim' };
 
+const SUBRESOURCE_VERBS: Readonly<Record<string, readonly string[]>> = {
+  ephemeralcontainers: ['get', 'patch', 'update'],
+  finalize: ['update'],
+  resize: ['get', 'patch', 'update'],
+  scale: ['get', 'patch', 'update'],
+};
 const VERBS = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'];
 
 function described(resource: Resource): JsonObject[] {
@@ -31,10 +38,23 @@ function described(resource: Resource): JsonObject[] {
         ? {}
         : { group: sub.groupVersion.slice(0, Math.max(slash, 0)), version: sub.groupVersion.slice(slash + 1) }),
       kind: sub.kind,
-      verbs: ['create'],
+      verbs: SUBRESOURCE_VERBS[sub.name] ?? ['create'],
     };
   });
   return [main, ...(resource.status ? [status] : []), ...others];
+}
+
+/** Questions and the older binding: `create` is their only verb. */
+function createdOnly(groupVersionText: string): JsonObject[] {
+  const bindings = { plural: BINDINGS.plural, kind: BINDINGS.kind, namespaced: true };
+  const rows = REVIEWS.filter((one) => one.groupVersion === groupVersionText);
+  return (groupVersionText === 'v1' ? [bindings] : rows).map(({ plural, kind, namespaced }) => ({
+    name: plural,
+    singularName: kind.toLowerCase(),
+    namespaced,
+    kind,
+    verbs: ['create'],
+  }));
 }
 
 function groupOf(name: string, versions: readonly string[]): JsonObject {
@@ -68,6 +88,7 @@ function buildAnswers(): Map<string, ApiResponse> {
   );
   answers.set('/api', json(200, { kind: 'APIVersions', versions: ['v1'], serverAddressByClientCIDRs: [] }));
   const byGroupVersion = Map.groupBy(RESOURCES, groupVersion);
+  for (const { groupVersion: name } of REVIEWS) if (!byGroupVersion.has(name)) byGroupVersion.set(name, []);
   for (const [name, resources] of byGroupVersion) {
     const path = name === 'v1' ? '/api/v1' : `/apis/${name}`;
     answers.set(
@@ -76,16 +97,21 @@ function buildAnswers(): Map<string, ApiResponse> {
         kind: 'APIResourceList',
         apiVersion: 'v1',
         groupVersion: name,
-        resources: resources.flatMap(described),
+        resources: [...resources.flatMap(described), ...createdOnly(name)],
       }),
     );
   }
   const groups = [
     ...Map.groupBy(
-      RESOURCES.filter((one) => one.group !== ''),
-      (one) => one.group,
+      [...byGroupVersion.keys()].filter((one) => one !== 'v1'),
+      (one) => one.slice(0, one.indexOf('/')),
     ),
-  ].map(([name, resources]) => groupOf(name, [...new Set(resources.map((one) => one.version))]));
+  ].map(([name, served]) =>
+    groupOf(
+      name,
+      served.map((one) => one.slice(name.length + 1)),
+    ),
+  );
   answers.set('/apis', json(200, { kind: 'APIGroupList', apiVersion: 'v1', groups }));
   for (const group of groups)
     answers.set(`/apis/${group.name}`, json(200, { kind: 'APIGroup', apiVersion: 'v1', ...group }));

@@ -10,10 +10,12 @@ export type StatusReason =
   | 'InternalError'
   | 'Invalid'
   | 'MethodNotAllowed'
+  | 'NotAcceptable'
   | 'NotFound'
   | 'RequestEntityTooLarge'
   | 'Timeout'
   | 'TooManyRequests'
+  | 'Unauthorized'
   | 'UnsupportedMediaType';
 
 const CODES: Record<StatusReason, number> = {
@@ -25,10 +27,12 @@ const CODES: Record<StatusReason, number> = {
   InternalError: 500,
   Invalid: 422,
   MethodNotAllowed: 405,
+  NotAcceptable: 406,
   NotFound: 404,
   RequestEntityTooLarge: 413,
   Timeout: 504,
   TooManyRequests: 429,
+  Unauthorized: 401,
   UnsupportedMediaType: 415,
 };
 
@@ -36,15 +40,25 @@ export type StatusCause = { reason: string; message: string; field?: string };
 
 export class ApiError extends Error {
   override readonly name = 'ApiError';
-  readonly reason: StatusReason;
+  /** one of ours, or what a webhook or a policy gave */
+  readonly reason: string;
   readonly code: number;
   readonly details: JsonObject;
+  readonly #detailed: boolean;
 
-  constructor(reason: StatusReason, message: string, details: JsonObject = {}) {
+  /** @param details sent also when empty; left out when not given */
+  constructor(reason: StatusReason, message: string, details?: JsonObject) {
     super(message);
     this.reason = reason;
     this.code = CODES[reason];
-    this.details = details;
+    this.details = details ?? {};
+    this.#detailed = details !== undefined;
+  }
+
+  /** With code and reason of somebody else's choice: admission webhooks and policies. */
+  static of(status: { code: number; reason: string; message: string; details?: JsonObject }): ApiError {
+    const error = new ApiError('Forbidden', status.message, status.details);
+    return Object.assign(error, { code: status.code, reason: status.reason });
   }
 
   /** The `Status` object that goes over the wire. */
@@ -55,14 +69,14 @@ export class ApiError extends Error {
       metadata: {},
       status: 'Failure',
       message: this.message,
-      reason: this.reason,
-      ...(Object.keys(this.details).length > 0 ? { details: this.details } : {}),
+      ...(this.reason === '' ? {} : { reason: this.reason }),
+      ...(this.#detailed ? { details: this.details } : {}),
       code: this.code,
     };
   }
 }
 
-/** `kind` in these messages is the plural with its group, e.g. `poddisruptionbudgets.policy`, as Kubernetes writes it. */
+/** `kind` in these messages (but for `invalid`: `Deployment.apps`) is the plural with its group, e.g. `poddisruptionbudgets.policy`, as Kubernetes writes it. */
 export function notFound(kind: string, name: string): ApiError {
   return new ApiError('NotFound', `${kind} "${name}" not found`, { name, kind });
 }
@@ -76,8 +90,15 @@ export function conflict(kind: string, name: string, why: string): ApiError {
 }
 
 export function invalid(kind: string, name: string, causes: readonly StatusCause[]): ApiError {
-  const text = causes.map((cause) => (cause.field ? `${cause.field}: ${cause.message}` : cause.message)).join(', ');
-  return new ApiError('Invalid', `${kind} "${name}" is invalid: ${text}`, { name, kind, causes: [...causes] });
+  const texts = causes.map((cause) => (cause.field ? `${cause.field}: ${cause.message}` : cause.message));
+  const text = texts.length > 1 ? `[${texts.join(', ')}]` : texts[0];
+  const dot = kind.indexOf('.');
+  return new ApiError('Invalid', `${kind} "${name}" is invalid: ${text}`, {
+    ...(name === '' ? {} : { name }),
+    ...(dot < 0 ? {} : { group: kind.slice(dot + 1) }),
+    kind: dot < 0 ? kind : kind.slice(0, dot),
+    causes: [...causes],
+  });
 }
 
 export function badRequest(message: string): ApiError {

@@ -120,7 +120,7 @@ export function listResponse(resource: Resource, found: Page, clock: Clock): Api
           sink.write(at === 0 ? start + slice : `,${slice}`);
           at += SLICE;
           if (at < found.items.length) {
-            clock.after(0, writeSlice);
+            clock.after(0, () => (sink.whenDrained ? sink.whenDrained(writeSlice) : writeSlice()));
           } else {
             sink.write(']}\n');
             sink.end();

@@ -49,6 +49,15 @@ function faults(metadata: ObjectMeta, looseName: boolean): StatusCause[] {
       );
     }
   }
+  for (const [at, finalizer] of (metadata.finalizers ?? []).entries()) {
+    if (!finalizer.includes('/') && !STANDARD_FINALIZERS.has(finalizer)) {
+      add(
+        `metadata.finalizers[${at}]`,
+        finalizer,
+        'name is neither a standard finalizer name nor is it fully qualified',
+      );
+    }
+  }
   let annotationBytes = 0;
   for (const [key, value] of Object.entries(metadata.annotations ?? {})) {
     annotationBytes += key.length + value.length;
@@ -71,15 +80,49 @@ export function checkMetadata(kind: string, metadata: ObjectMeta, looseName: boo
   if (causes.length > 0) throw invalid(kind, metadata.name, causes);
 }
 
-/** `metadata` of a new object. Clients cannot set what the server owns. */
-export function createdMetadata(given: ObjectMeta, uid: string, nowMs: number): ObjectMeta {
-  const { resourceVersion: _rv, deletionTimestamp: _dt, deletionGracePeriodSeconds: _grace, ...kept } = given;
-  return { ...kept, uid, resourceVersion: '', generation: 1, creationTimestamp: timestamp(nowMs) };
+/** `metadata` of a new object. Clients cannot set what the server owns. @param counted changes of this kind have a generation */
+export function createdMetadata(given: ObjectMeta, uid: string, nowMs: number, counted: boolean): ObjectMeta {
+  const {
+    resourceVersion: _rv,
+    deletionTimestamp: _dt,
+    deletionGracePeriodSeconds: _grace,
+    generation: _generation,
+    ...kept
+  } = given;
+  return {
+    ...kept,
+    uid,
+    resourceVersion: '',
+    ...(counted ? { generation: 1 } : {}),
+    creationTimestamp: timestamp(nowMs),
+  };
 }
 
 /** `metadata` of an update: identity and deletion state stay as they were. */
 export function updatedMetadata(given: ObjectMeta, old: ObjectMeta): ObjectMeta {
-  const { deletionTimestamp: _dt, deletionGracePeriodSeconds: _grace, generateName: _generated, ...kept } = given;
-  const { labels: _l, annotations: _a, finalizers: _f, ownerReferences: _o, ...fixed } = old;
+  const {
+    deletionTimestamp: _dt,
+    deletionGracePeriodSeconds: _grace,
+    generateName: _generated,
+    generation: _generation,
+    ...kept
+  } = given;
+  const { labels: _l, annotations: _a, finalizers: _f, ownerReferences: _o, managedFields: _m, ...fixed } = old;
   return { ...kept, ...fixed };
+}
+
+const STANDARD_FINALIZERS: ReadonlySet<string> = new Set(['kubernetes', 'orphan', 'foregroundDeletion']);
+
+/** Throws 422 for a finalizer that comes while the object goes, and for new ones without a domain. */
+export function checkFinalizers(kind: string, next: ObjectMeta, old: ObjectMeta): void {
+  const before = old.finalizers ?? [];
+  const added = (next.finalizers ?? []).filter((one) => !before.includes(one));
+  if (added.length === 0 || next.deletionTimestamp === undefined) return;
+  throw invalid(kind, next.name, [
+    {
+      reason: 'FieldValueForbidden',
+      message: `Forbidden: no new finalizers can be added if the object is being deleted, found new finalizers []string{${added.map((one) => `"${one}"`).join(', ')}}`,
+      field: 'metadata.finalizers',
+    },
+  ]);
 }

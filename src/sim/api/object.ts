@@ -1,7 +1,14 @@
 /** What every Kubernetes object has, and how the store names it. Objects are never changed in place: a write makes a new one. */
 export type JsonObject = { [key: string]: unknown };
 
-export type OwnerReference = { apiVersion: string; kind: string; name: string; uid: string; controller?: boolean };
+export type OwnerReference = {
+  apiVersion: string;
+  kind: string;
+  name: string;
+  uid: string;
+  controller?: boolean;
+  blockOwnerDeletion?: boolean;
+};
 
 export type ObjectMeta = {
   name: string;
@@ -17,6 +24,7 @@ export type ObjectMeta = {
   annotations?: Record<string, string>;
   finalizers?: string[];
   ownerReferences?: OwnerReference[];
+  managedFields?: readonly unknown[];
 };
 
 export type KubeObject = {

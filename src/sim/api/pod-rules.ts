@@ -17,20 +17,6 @@ export type PriorityClasses = {
   globalDefault(): KubeObject | null;
 };
 
-function withDefaultRequests(container: unknown): JsonObject {
-  const given = isObject(container) ? container : {};
-  const resources = objectAt(given, 'resources');
-  const limits = objectAt(resources, 'limits');
-  const requests = { ...limits, ...objectAt(resources, 'requests') };
-  return {
-    imagePullPolicy: 'IfNotPresent',
-    terminationMessagePath: '/dev/termination-log',
-    terminationMessagePolicy: 'File',
-    ...given,
-    resources: Object.keys(requests).length > 0 ? { ...resources, requests } : resources,
-  };
-}
-
 function qosClass(spec: JsonObject): string {
   const resources = [...arrayAt(spec, 'containers'), ...arrayAt(spec, 'initContainers')].map((container) =>
     objectAt(container, 'resources'),
@@ -55,8 +41,8 @@ const DEFAULT_TOLERATIONS = ['node.kubernetes.io/not-ready', 'node.kubernetes.io
   tolerationSeconds: 300,
 }));
 
-/** Defaulting and the Priority and DefaultTolerationSeconds admission. Throws 422 and 403. */
-export function createdPod(pod: KubeObject, classes: PriorityClasses, nowMs: number): KubeObject {
+/** Throws 422 for a pod that can never be. */
+export function checkPod(pod: KubeObject): void {
   const name = pod.metadata.name;
   const given = pod.spec ?? {};
   if (arrayAt(given, 'containers').length === 0) {
@@ -83,6 +69,14 @@ export function createdPod(pod: KubeObject, classes: PriorityClasses, nowMs: num
       },
     ]);
   }
+}
+
+/** The Priority, ServiceAccount and DefaultTolerationSeconds admission, and the first status. Throws 422 and 403. */
+export function createdPod(pod: KubeObject, classes: PriorityClasses, nowMs: number): KubeObject {
+  checkPod(pod);
+  const name = pod.metadata.name;
+  const given = pod.spec ?? {};
+  const gates = arrayAt(given, 'schedulingGates');
   const className = textAt(given, 'priorityClassName');
   const priorityClass = className === '' ? classes.globalDefault() : classes.byName(className);
   if (className !== '' && priorityClass === null) {
@@ -97,22 +91,15 @@ export function createdPod(pod: KubeObject, classes: PriorityClasses, nowMs: num
       (one) => textAt(one, 'key') === key || (textAt(one, 'key') === '' && textAt(one, 'operator') === 'Exists'),
     );
   const spec: JsonObject = {
-    restartPolicy: 'Always',
-    terminationGracePeriodSeconds: 30,
-    dnsPolicy: 'ClusterFirst',
-    securityContext: {},
-    schedulerName: 'default-scheduler',
-    enableServiceLinks: true,
     serviceAccountName: 'default',
+    serviceAccount: 'default',
     ...given,
     ...(priorityClass === null ? {} : { priorityClassName: priorityClass.metadata.name }),
     priority: numberAt(priorityClass, 'value') ?? 0,
     preemptionPolicy:
       textAt(priorityClass, 'preemptionPolicy') || textAt(given, 'preemptionPolicy') || 'PreemptLowerPriority',
     tolerations: [...tolerations, ...DEFAULT_TOLERATIONS.filter((one) => !covered(one.key))],
-    containers: arrayAt(given, 'containers').map(withDefaultRequests),
   };
-  if (Array.isArray(given.initContainers)) spec.initContainers = given.initContainers.map(withDefaultRequests);
   const gated = {
     type: 'PodScheduled',
     status: 'False',
@@ -171,7 +158,7 @@ export function checkPodUpdate(next: KubeObject, old: KubeObject): void {
       {
         reason: 'FieldValueForbidden',
         message:
-          'Forbidden: pod updates may not change fields other than `spec.containers[*].image`, `spec.initContainers[*].image`, `spec.activeDeadlineSeconds`, `spec.tolerations` (only additions to existing tolerations), `spec.terminationGracePeriodSeconds`',
+          'Forbidden: pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)',
         field: 'spec',
       },
     ]);

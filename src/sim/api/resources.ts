@@ -37,8 +37,14 @@ function row(
   };
 }
 
+const SCALE = { name: 'scale', kind: 'Scale', groupVersion: 'autoscaling/v1' };
+
 export const RESOURCES: readonly Resource[] = [
-  row('v1', 'namespaces', 'Namespace', 'cluster', { shortNames: ['ns'], status: true }),
+  row('v1', 'namespaces', 'Namespace', 'cluster', {
+    shortNames: ['ns'],
+    status: true,
+    subresources: [{ name: 'finalize', kind: 'Namespace', groupVersion: 'v1' }],
+  }),
   row('v1', 'nodes', 'Node', 'cluster', { shortNames: ['no'], status: true }),
   row('v1', 'pods', 'Pod', 'namespaced', {
     shortNames: ['po'],
@@ -46,25 +52,59 @@ export const RESOURCES: readonly Resource[] = [
     subresources: [
       { name: 'binding', kind: 'Binding', groupVersion: 'v1' },
       { name: 'eviction', kind: 'Eviction', groupVersion: 'policy/v1' },
+      { name: 'ephemeralcontainers', kind: 'Pod', groupVersion: 'v1' },
+      { name: 'resize', kind: 'Pod', groupVersion: 'v1' },
     ],
   }),
   row('v1', 'events', 'Event', 'namespaced', { shortNames: ['ev'] }),
   row('v1', 'configmaps', 'ConfigMap', 'namespaced', { shortNames: ['cm'] }),
   row('v1', 'secrets', 'Secret', 'namespaced'),
   row('v1', 'services', 'Service', 'namespaced', { shortNames: ['svc'], status: true }),
-  row('v1', 'serviceaccounts', 'ServiceAccount', 'namespaced', { shortNames: ['sa'] }),
+  row('v1', 'serviceaccounts', 'ServiceAccount', 'namespaced', {
+    shortNames: ['sa'],
+    subresources: [{ name: 'token', kind: 'TokenRequest', groupVersion: 'authentication.k8s.io/v1' }],
+  }),
   row('v1', 'persistentvolumes', 'PersistentVolume', 'cluster', { shortNames: ['pv'], status: true }),
   row('v1', 'persistentvolumeclaims', 'PersistentVolumeClaim', 'namespaced', { shortNames: ['pvc'], status: true }),
-  row('v1', 'replicationcontrollers', 'ReplicationController', 'namespaced', { shortNames: ['rc'], status: true }),
-  row('apps/v1', 'replicasets', 'ReplicaSet', 'namespaced', { shortNames: ['rs'], status: true }),
-  row('apps/v1', 'statefulsets', 'StatefulSet', 'namespaced', { shortNames: ['sts'], status: true }),
-  row('apps/v1', 'deployments', 'Deployment', 'namespaced', { shortNames: ['deploy'], status: true }),
+  row('v1', 'replicationcontrollers', 'ReplicationController', 'namespaced', {
+    shortNames: ['rc'],
+    status: true,
+    subresources: [SCALE],
+  }),
+  row('v1', 'endpoints', 'Endpoints', 'namespaced', { shortNames: ['ep'] }),
+  row('v1', 'limitranges', 'LimitRange', 'namespaced', { shortNames: ['limits'] }),
+  row('v1', 'podtemplates', 'PodTemplate', 'namespaced'),
+  row('v1', 'resourcequotas', 'ResourceQuota', 'namespaced', { shortNames: ['quota'], status: true }),
+  row('apps/v1', 'controllerrevisions', 'ControllerRevision', 'namespaced'),
+  row('apps/v1', 'replicasets', 'ReplicaSet', 'namespaced', {
+    shortNames: ['rs'],
+    status: true,
+    subresources: [SCALE],
+  }),
+  row('apps/v1', 'statefulsets', 'StatefulSet', 'namespaced', {
+    shortNames: ['sts'],
+    status: true,
+    subresources: [SCALE],
+  }),
+  row('apps/v1', 'deployments', 'Deployment', 'namespaced', {
+    shortNames: ['deploy'],
+    status: true,
+    subresources: [SCALE],
+  }),
   row('apps/v1', 'daemonsets', 'DaemonSet', 'namespaced', { shortNames: ['ds'], status: true }),
   row('batch/v1', 'jobs', 'Job', 'namespaced', { status: true }),
+  row('batch/v1', 'cronjobs', 'CronJob', 'namespaced', { shortNames: ['cj'], status: true }),
+  row('autoscaling/v2', 'horizontalpodautoscalers', 'HorizontalPodAutoscaler', 'namespaced', {
+    shortNames: ['hpa'],
+    status: true,
+  }),
+  row('discovery.k8s.io/v1', 'endpointslices', 'EndpointSlice', 'namespaced'),
   row('coordination.k8s.io/v1', 'leases', 'Lease', 'namespaced'),
   row('events.k8s.io/v1', 'events', 'Event', 'namespaced', { shortNames: ['ev'] }),
   row('policy/v1', 'poddisruptionbudgets', 'PodDisruptionBudget', 'namespaced', { shortNames: ['pdb'], status: true }),
   row('scheduling.k8s.io/v1', 'priorityclasses', 'PriorityClass', 'cluster', { shortNames: ['pc'] }),
+  row('scheduling.k8s.io/v1beta1', 'podgroups', 'PodGroup', 'namespaced', { status: true }),
+  row('scheduling.k8s.io/v1beta1', 'workloads', 'Workload', 'namespaced'),
   row('node.k8s.io/v1', 'runtimeclasses', 'RuntimeClass', 'cluster'),
   row('resource.k8s.io/v1', 'resourceslices', 'ResourceSlice', 'cluster'),
   row('resource.k8s.io/v1', 'deviceclasses', 'DeviceClass', 'cluster'),
@@ -95,6 +135,9 @@ export const RESOURCES: readonly Resource[] = [
   row('rbac.authorization.k8s.io/v1', 'roles', 'Role', 'namespaced'),
   row('rbac.authorization.k8s.io/v1', 'rolebindings', 'RoleBinding', 'namespaced'),
 ];
+
+/** Only created, never stored: the older way to bind. */
+export const BINDINGS: Resource = row('v1', 'bindings', 'Binding', 'namespaced');
 
 export function groupVersion(resource: Resource): string {
   return resource.group === '' ? resource.version : `${resource.group}/${resource.version}`;

@@ -1,4 +1,5 @@
 /** The path of a request → which resource, namespace, object and subresource it means. */
+import type { RequestContext } from './admission/context.ts';
 import { ApiError } from './errors.ts';
 import { groupVersion, RESOURCES, type Resource, resourceId } from './resources.ts';
 
@@ -12,6 +13,8 @@ export type Route = {
   /** '' for the object itself */
   readonly subresource: string;
   readonly query: URLSearchParams;
+  /** who asks and how; absent where nobody looks (bootstrap, tests of single functions) */
+  readonly context?: RequestContext;
 };
 
 const BY_ID = new Map(RESOURCES.map((resource) => [resourceId(groupVersion(resource), resource.plural), resource]));

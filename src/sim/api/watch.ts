@@ -17,6 +17,8 @@ import { type ApiResponse, jsonText, type Sink } from './wire.ts';
 const DEFAULT_TIMEOUT_SECONDS = 1800;
 /** objects of the beginning written in one turn of the loop */
 const SLICE = 250;
+/** changes that may wait behind a beginning that is still being written */
+const QUEUED_AT_MOST = 50_000;
 
 const event = (type: string, json: string) => `{"type":"${type}","object":${json}}\n`;
 
@@ -82,8 +84,12 @@ export function watchResponse(target: WatchTarget, clock: Clock, bookmarkEveryMs
   const first = beginning(store, target.table, target.matches, query);
   const from = Math.max(store.version, Number(query.get('resourceVersion') ?? 0) || 0);
   const queued: Change[] = [];
+  let overrun = () => {};
   // registered before the answer starts: nothing stored in between may be missed
-  let deliver = (change: Change): void => void queued.push(change);
+  let deliver = (change: Change): void => {
+    // a client that does not even take the beginning is not waited for
+    if (queued.push(change) > QUEUED_AT_MOST) overrun();
+  };
   const unwatch = target.table.watch((change) => {
     if (change.rv > from) deliver(change);
   });
@@ -93,6 +99,9 @@ export function watchResponse(target: WatchTarget, clock: Clock, bookmarkEveryMs
       start: (sink) =>
         startWatch(target, first, clock, bookmarkEveryMs, sink, {
           unwatch,
+          onOverrun(stop) {
+            overrun = stop;
+          },
           goLive(handler) {
             for (const change of queued.splice(0)) handler(change);
             deliver = handler;
@@ -102,7 +111,7 @@ export function watchResponse(target: WatchTarget, clock: Clock, bookmarkEveryMs
   };
 }
 
-type Feed = { unwatch(): void; goLive(handler: (change: Change) => void): void };
+type Feed = { unwatch(): void; onOverrun(stop: () => void): void; goLive(handler: (change: Change) => void): void };
 
 function startWatch(
   target: WatchTarget,
@@ -120,6 +129,10 @@ function startWatch(
     feed.unwatch();
     for (const timer of timers.values()) timer.cancel();
   };
+  feed.onOverrun(() => {
+    stop();
+    sink.end();
+  });
   const bookmark = (annotations?: Record<string, string>) => {
     const metadata = {
       resourceVersion: String(store.version),
@@ -169,10 +182,11 @@ function startWatch(
       .map((line) => line() ?? '')
       .join('');
     if (piece !== '') sink.write(piece);
+    const next = () => writeSlice(at + SLICE);
     if (at + SLICE < lines.length)
       timers.set(
         'slice',
-        clock.after(0, () => writeSlice(at + SLICE)),
+        clock.after(0, () => (sink.whenDrained ? sink.whenDrained(next) : next())),
       );
     else goLive();
   };

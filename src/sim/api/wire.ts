@@ -1,6 +1,17 @@
 /** What goes in and out of the API without any socket: the HTTP server and the in-process transport both speak this. */
+import type { User } from './access/user.ts';
 import type { ApiError } from './errors.ts';
 import type { JsonObject } from './object.ts';
+
+/** names in lower case, as node:http gives them */
+export type RequestHeaders = Readonly<Record<string, string | readonly string[] | undefined>>;
+
+/** `verified`: signed by the authority that this server trusts */
+export type ClientCertificate = {
+  readonly commonName: string;
+  readonly organizations: readonly string[];
+  readonly verified: boolean;
+};
 
 export type ApiRequest = {
   readonly method: string;
@@ -9,12 +20,19 @@ export type ApiRequest = {
   /** content type without parameters; '' without a body */
   readonly contentType: string;
   readonly body: Buffer | null;
+  /** absent without a wire: then the caller is trusted */
+  readonly headers?: RequestHeaders;
+  readonly clientCertificate?: ClientCertificate | null;
+  /** who calls, where that is known already: nobody is asked then */
+  readonly user?: User;
 };
 
 /** Takes the pieces of a streamed answer. */
 export type Sink = {
   write(piece: string): void;
   end(): void;
+  /** Calls `run` when what was written is mostly gone; what makes long answers asks before it writes more. Absent: no wire, never full. */
+  whenDrained?(run: () => void): void;
 };
 
 /** A streamed answer: `start` begins writing and returns what stops it. `stop` may be called at any time, also twice. */
@@ -25,6 +43,8 @@ export type ApiResponse = {
   readonly contentType: string;
   readonly retryAfterSeconds: number | null;
   readonly body: string | Streamed;
+  /** texts for the user, each a `Warning` header */
+  readonly warnings?: readonly string[];
 };
 
 export function jsonText(status: number, text: string): ApiResponse {

@@ -15,11 +15,11 @@ export class ClusterCache {
   /** uid → node */
   readonly #nominated = new Map<string, string>();
 
-  upsertNode(node: KubeObject): void {
+  upsertNode(node: KubeObject): NodeState {
     const known = this.nodes.get(node.metadata.name);
     if (known) {
       known.update(node);
-      return;
+      return known;
     }
     const state = new NodeState(node);
     this.nodes.set(node.metadata.name, state);
@@ -27,6 +27,7 @@ export class ClusterCache {
       const place = info.node || this.assumed.get(info.uid);
       if (place === node.metadata.name && !info.terminal) state.add(info);
     }
+    return state;
   }
 
   removeNode(name: string): void {
@@ -45,7 +46,8 @@ export class ClusterCache {
       this.nodes.get(info.node)?.add(info);
     }
     if (info.nominated !== '' && info.node === '') this.#nominated.set(info.uid, info.nominated);
-    else this.#nominated.delete(info.uid);
+    // a nomination of our own stands before the API shows it
+    else if (info.node !== '' || before === undefined || before.nominated !== '') this.#nominated.delete(info.uid);
   }
 
   removePod(uid: string): PodInfo | undefined {
@@ -92,6 +94,13 @@ export class ClusterCache {
       if (info) found.push(info);
     }
     return found;
+  }
+
+  /** Pods of the same native group that have not ended. */
+  members(of: PodInfo): PodInfo[] {
+    return [...this.pods.values()].filter(
+      (one) => one.group === of.group && one.namespace === of.namespace && !one.terminal && !one.terminating,
+    );
   }
 
   /** The node with the pods nominated to it that `info` must respect: those of equal or higher priority. */

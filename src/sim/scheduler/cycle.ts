@@ -6,17 +6,18 @@ import type { Rng } from '../../kube/ports.ts';
 import type { KubeObject } from '../api/object.ts';
 import type { ClusterCache } from './cluster-cache.ts';
 import type { Extender } from './extender.ts';
+import { count, NO_NODES, type Reasons } from './fit-error.ts';
 import { refusesInTree } from './in-tree.ts';
-import type { NodeState } from './node-state.ts';
+import { NodeState } from './node-state.ts';
 import type { PodInfo } from './pod-info.ts';
-import type { Rejecter } from './queue.ts';
+import type { Rejecter } from './wakes.ts';
 
 export type CycleResult =
   | { readonly kind: 'node'; readonly node: string }
   | {
       readonly kind: 'unschedulable';
-      /** kube-scheduler's own wording: `0/3 nodes are available: 2 <reason>, 1 <reason>.` */
-      readonly message: string;
+      readonly reasons: Reasons;
+      /** empty: there are no nodes at all */
       readonly rejecters: ReadonlySet<Rejecter>;
       /** nodes where evicting pods may help */
       readonly resolvable: readonly NodeState[];
@@ -42,12 +43,9 @@ export function nodesToFind(all: number, percentage: number): number {
   return Math.max(ALWAYS_ALL, Math.floor((all * adaptive) / 100));
 }
 
-type Rejections = { reasons: Map<string, number>; rejecters: Set<Rejecter>; resolvable: NodeState[] };
+type Rejections = { reasons: Reasons; rejecters: Set<Rejecter>; resolvable: NodeState[] };
 
-function reject(rejections: Rejections, reason: string, rejecter: Rejecter): void {
-  rejections.reasons.set(reason, (rejections.reasons.get(reason) ?? 0) + 1);
-  rejections.rejecters.add(rejecter);
-}
+const nobody = (): Rejections => ({ reasons: new Map(), rejecters: new Set(), resolvable: [] });
 
 /** In-tree filters on `nodes` until enough pass. `examined` advances the round-robin. */
 function inTree(
@@ -66,7 +64,8 @@ function inTree(
       feasible.push(state);
       continue;
     }
-    reject(rejections, refusal.reason, refusal.plugin);
+    for (const reason of refusal.reasons) count(rejections.reasons, reason);
+    rejections.rejecters.add(refusal.plugin);
     if (refusal.resolvable) rejections.resolvable.push(state);
   }
   return { feasible, examined };
@@ -95,11 +94,14 @@ async function throughExtenders(input: CycleInput, offered: NodeState[], rejecti
       const failed = verdict.failed.get(name);
       rejections.rejecters.add('Extender');
       // an unlisted node counts as unresolvable and has no text
-      if (unresolvable !== undefined || failed !== undefined)
-        reject(rejections, unresolvable ?? failed ?? '', 'Extender');
+      const reason = unresolvable ?? failed;
+      if (reason !== undefined) count(rejections.reasons, reason);
       if (unresolvable === undefined && failed !== undefined) rejections.resolvable.push(state);
     }
-    feasible = feasible.filter((state) => passed.has(state.node.metadata.name));
+    // an extender without a cache answers whole nodes, and scoring goes on with those: without the pods on them
+    feasible = verdict.nodes
+      ? verdict.nodes.map((node) => new NodeState(node))
+      : feasible.filter((state) => passed.has(state.node.metadata.name));
   }
   return feasible;
 }
@@ -129,38 +131,39 @@ async function pick(input: CycleInput, feasible: readonly NodeState[]): Promise<
   return ties[Math.floor(input.rng.next() * ties.length)]![0];
 }
 
-function fitError(all: number, rejections: Rejections): string {
-  const reasons = [...rejections.reasons].map(([reason, count]) => `${count} ${reason}`).sort();
-  return `0/${all} nodes are available${reasons.length > 0 ? `: ${reasons.join(', ')}` : ''}.`;
+/**
+ * The nominated node alone. An error there is only logged: all nodes are tried then.
+ */
+async function onNominated(input: CycleInput, nominated: NodeState): Promise<boolean> {
+  const own = nobody();
+  const { feasible } = inTree({ ...input, startIndex: 0 }, [nominated], 1, own);
+  try {
+    return (await throughExtenders(input, feasible, own)).length > 0;
+  } catch {
+    return false;
+  }
 }
 
 /** Throws SchedulerError when an extender that may not be ignored fails. `examined`: nodes that in-tree filters looked at. */
 export async function schedulePod(input: CycleInput): Promise<{ result: CycleResult; examined: number }> {
   const { cache, info } = input;
   const nodes = [...cache.nodes.values()];
+  if (nodes.length === 0) return { result: unschedulable(new Map([[NO_NODES, 0]])), examined: 0 };
   const nominated = cache.nodes.get(cache.nominatedNode(info.uid));
-  if (nominated) {
-    const own: Rejections = { reasons: new Map(), rejecters: new Set(), resolvable: [] };
-    const { feasible } = inTree({ ...input, startIndex: 0 }, [nominated], 1, own);
-    const passed = await throughExtenders(input, feasible, own);
-    if (passed.length > 0) return { result: { kind: 'node', node: nominated.node.metadata.name }, examined: 0 };
-  }
-  const rejections: Rejections = { reasons: new Map(), rejecters: new Set(), resolvable: [] };
-  const { feasible, examined } = inTree(
-    input,
-    nodes,
-    nodesToFind(nodes.length, input.percentageOfNodesToScore),
-    rejections,
-  );
+  if (nominated && (await onNominated(input, nominated)))
+    return { result: { kind: 'node', node: nominated.node.metadata.name }, examined: 0 };
+  const rejections = nobody();
+  const enough = nodesToFind(nodes.length, input.percentageOfNodesToScore);
+  const { feasible, examined } = inTree(input, nodes, enough, rejections);
   const passed = await throughExtenders(input, feasible, rejections);
   const only = passed[0];
   if (only !== undefined) {
     const node = passed.length === 1 ? only.node.metadata.name : await pick(input, passed);
     return { result: { kind: 'node', node }, examined };
   }
-  const { rejecters, resolvable } = rejections;
-  return {
-    result: { kind: 'unschedulable', message: fitError(nodes.length, rejections), rejecters, resolvable },
-    examined,
-  };
+  return { result: unschedulable(rejections.reasons, rejections), examined };
+}
+
+function unschedulable(reasons: Reasons, { rejecters, resolvable } = nobody()): CycleResult {
+  return { kind: 'unschedulable', reasons, rejecters, resolvable };
 }

@@ -3,12 +3,13 @@
  * does (any case, null is empty), and the rules of what an answer may hold.
  */
 import type { Transport } from '../../kube/ports.ts';
-import { arrayAt, isObject, type JsonObject, type KubeObject, numberAt, objectAt } from '../api/object.ts';
+import { arrayAt, isObject, type JsonObject, type KubeObject, numberAt, objectAt, textAt } from '../api/object.ts';
 import { SchedulerError } from './errors.ts';
 import type { PodInfo } from './pod-info.ts';
 
 /** One entry of `extenders:` in a KubeSchedulerConfiguration. Empty verb: not called. */
 export type ExtenderConfig = {
+  /** how messages call it; a real kube-scheduler says its urlPrefix */
   readonly name: string;
   readonly transport: Transport;
   /** path before the verb, without a slash at its end */
@@ -27,6 +28,8 @@ export type ExtenderConfig = {
 
 export type ExtenderVerdict = {
   readonly feasible: readonly string[];
+  /** whole nodes, as an extender without a cache answers them; null from one with a cache */
+  readonly nodes: readonly KubeObject[] | null;
   /** node → message */
   readonly failed: ReadonlyMap<string, string>;
   readonly unresolvable: ReadonlyMap<string, string>;
@@ -50,6 +53,12 @@ function messages(value: unknown): Map<string, string> {
 function bare(object: KubeObject): JsonObject {
   const { kind: _kind, apiVersion: _version, ...rest } = object;
   return rest;
+}
+
+function nodesOf(body: JsonObject): KubeObject[] {
+  return arrayAt(field(body, 'Nodes'), 'items').filter(
+    (node): node is KubeObject => textAt(objectAt(node, 'metadata'), 'name') !== '',
+  );
 }
 
 export class Extender {
@@ -85,28 +94,24 @@ export class Extender {
     const error = field(body, 'Error');
     if (typeof error === 'string' && error !== '') throw new SchedulerError('extender-error', error);
     const offered = new Set(nodes.map((node) => node.metadata.name));
-    const feasible = this.#feasible(body, offered);
+    const whole = this.config.nodeCacheCapable ? null : nodesOf(body);
+    const feasible = whole ? whole.map((node) => node.metadata.name) : this.#feasible(body, offered);
     return {
       feasible,
+      nodes: whole,
       failed: messages(field(body, 'FailedNodes')),
       unresolvable: messages(field(body, 'FailedAndUnresolvableNodes')),
     };
   }
 
   #feasible(body: JsonObject, offered: ReadonlySet<string>): string[] {
-    if (!this.config.nodeCacheCapable) {
-      return arrayAt(field(body, 'Nodes'), 'items').flatMap((node) => {
-        const name = objectAt(node, 'metadata').name;
-        return typeof name === 'string' ? [name] : [];
-      });
-    }
     const names = field(body, 'NodeNames');
     const feasible = Array.isArray(names) ? names.map(String) : [];
     const stranger = feasible.find((name) => !offered.has(name));
     if (stranger !== undefined) {
       throw new SchedulerError(
         'extender-answer',
-        `extender ${this.config.name} claims a filtered node "${stranger}" which is not found in the input node list`,
+        `extender "${this.config.name}" claims a filtered node "${stranger}" which is not found in the input node list`,
       );
     }
     return feasible;
@@ -142,11 +147,7 @@ export class Extender {
     for (const [node, victims] of Object.entries(isObject(answer) ? answer : {})) {
       if (!isObject(victims)) throw new SchedulerError('extender-panic', `NodeNameToMetaVictims["${node}"] is null`);
       const pods = podsOn(node);
-      if (pods === null)
-        throw new SchedulerError(
-          'extender-answer',
-          `extender ${this.config.name} names node "${node}" which is not in the snapshot`,
-        );
+      if (pods === null) throw new SchedulerError('extender-answer', `nodeinfo not found for node name "${node}"`);
       const named = field(victims, 'Pods');
       const uids = (Array.isArray(named) ? named : []).map((one) => {
         if (!isObject(one)) throw new SchedulerError('extender-panic', `a victim on node "${node}" is null`);
@@ -156,7 +157,7 @@ export class Extender {
       if (stranger !== undefined)
         throw new SchedulerError(
           'extender-answer',
-          `extender ${this.config.name} claims to preempt pod ${stranger} on node "${node}" where it is not`,
+          `extender: ${this.config.name} claims to preempt pod (UID: &{${stranger}}) on node: ${node}, but the pod is not found on that node`,
         );
       if (uids.length === 0) {
         if (this.config.ignorable) continue;
@@ -210,7 +211,7 @@ export class Extender {
   async #call(kind: keyof Extender['calls'], verb: string, args: JsonObject): Promise<unknown> {
     this.calls[kind] += 1;
     const { name, transport, prefix, httpTimeoutMs } = this.config;
-    const what = `extender ${name}: POST ${prefix}/${verb}`;
+    const what = `failed ${kind} with extender at URL ${name}/${verb}`;
     const answer = await transport
       .request({ method: 'POST', path: `${prefix}/${verb}`, body: args, timeoutMs: httpTimeoutMs })
       .catch((cause: unknown) => {
@@ -218,7 +219,7 @@ export class Extender {
           cause,
         });
       });
-    if (answer.status !== 200) throw new SchedulerError('extender-call', `${what}: status ${answer.status}`);
+    if (answer.status !== 200) throw new SchedulerError('extender-call', `${what}, code ${answer.status}`);
     try {
       return JSON.parse(answer.body.toString());
     } catch (cause) {

@@ -7,7 +7,12 @@ import type { NodeState } from './node-state.ts';
 import type { PodInfo } from './pod-info.ts';
 
 export type Plugin = 'NodeUnschedulable' | 'NodeName' | 'TaintToleration' | 'NodeAffinity' | 'NodeResourcesFit';
-export type InTreeRefusal = { readonly plugin: Plugin; readonly reason: string; readonly resolvable: boolean };
+export type InTreeRefusal = {
+  readonly plugin: Plugin;
+  /** one per resource that is short; else one */
+  readonly reasons: readonly string[];
+  readonly resolvable: boolean;
+};
 
 function tolerates(toleration: unknown, taint: unknown): boolean {
   const key = textAt(toleration, 'key');
@@ -59,35 +64,41 @@ export function selectsNode(pod: KubeObject, node: KubeObject): boolean {
   return terms.length === 0 || terms.some((term) => matchesTerm(term, node));
 }
 
-/** Text for the first resource that is short; null when all fit beside what is `requested`. */
+/** Every resource that is short; null when all fit beside what is `requested`. */
 function shortOf(info: PodInfo, node: NodeState): InTreeRefusal | null {
+  const reasons: string[] = [];
+  let resolvable = true;
   for (const [name, wanted] of info.requests) {
     if (wanted === 0) continue;
     const allocatable = node.allocatable.get(name) ?? 0;
     if (wanted <= allocatable - (node.requested.get(name) ?? 0)) continue;
-    const reason = name === 'pods' ? 'Too many pods' : `Insufficient ${name}`;
-    return { plugin: 'NodeResourcesFit', reason, resolvable: wanted <= allocatable };
+    reasons.push(name === 'pods' ? 'Too many pods' : `Insufficient ${name}`);
+    if (wanted > allocatable) resolvable = false;
   }
-  return null;
+  return reasons.length === 0 ? null : { plugin: 'NodeResourcesFit', reasons, resolvable };
+}
+
+/** Does the pod bear all taints that keep pods away? */
+export function toleratesNode(pod: KubeObject, node: KubeObject): boolean {
+  const tolerations = arrayAt(pod.spec, 'tolerations');
+  return arrayAt(node.spec, 'taints').every(
+    (taint) => textAt(taint, 'effect') === 'PreferNoSchedule' || tolerations.some((one) => tolerates(one, taint)),
+  );
+}
+
+function never(plugin: Plugin, reason: string): InTreeRefusal {
+  return { plugin, reasons: [reason], resolvable: false };
 }
 
 /** null: fits. Refusals in the order in which kube-scheduler's default profile runs these plugins. */
 export function refusesInTree(info: PodInfo, state: NodeState): InTreeRefusal | null {
   const { node } = state;
-  const tolerations = arrayAt(info.pod.spec, 'tolerations');
   if (node.spec?.unschedulable === true) {
     const cordon = { key: 'node.kubernetes.io/unschedulable', effect: 'NoSchedule' };
-    if (!tolerations.some((one) => tolerates(one, cordon))) {
-      return { plugin: 'NodeUnschedulable', reason: 'node(s) were unschedulable', resolvable: false };
-    }
+    if (!arrayAt(info.pod.spec, 'tolerations').some((one) => tolerates(one, cordon)))
+      return never('NodeUnschedulable', 'node(s) were unschedulable');
   }
-  for (const taint of arrayAt(node.spec, 'taints')) {
-    if (textAt(taint, 'effect') === 'PreferNoSchedule' || tolerations.some((one) => tolerates(one, taint))) continue;
-    const reason = `node(s) had untolerated taint(s)`;
-    return { plugin: 'TaintToleration', reason, resolvable: false };
-  }
-  if (!selectsNode(info.pod, node)) {
-    return { plugin: 'NodeAffinity', reason: "node(s) didn't match Pod's node affinity/selector", resolvable: false };
-  }
+  if (!toleratesNode(info.pod, node)) return never('TaintToleration', 'node(s) had untolerated taint(s)');
+  if (!selectsNode(info.pod, node)) return never('NodeAffinity', "node(s) didn't match Pod's node affinity/selector");
   return shortOf(info, state);
 }

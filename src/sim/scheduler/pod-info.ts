@@ -13,6 +13,8 @@ export type PodInfo = {
   readonly node: string;
   readonly nominated: string;
   readonly priority: number;
+  /** `spec.schedulingGroup.podGroupName`: a native pod group of its namespace; '' without one */
+  readonly group: string;
   readonly requests: Amounts;
   readonly gated: boolean;
   readonly terminal: boolean;
@@ -70,6 +72,7 @@ export function readPodInfo(pod: KubeObject): PodInfo {
     node: textAt(spec, 'nodeName'),
     nominated: textAt(pod.status, 'nominatedNodeName'),
     priority: numberAt(spec, 'priority') ?? 0,
+    group: textAt(objectAt(spec, 'schedulingGroup'), 'podGroupName'),
     requests: effectiveRequests(spec),
     gated: arrayAt(spec, 'schedulingGates').length > 0,
     terminal: phase === 'Succeeded' || phase === 'Failed',

@@ -1,72 +1,74 @@
 /**
- * Pods that wait for the scheduling loop, in three places:
+ * Pods that wait for the scheduling loop:
  *
- *   active ── pop ──► (in a cycle) ── rejected ──► unschedulable ── an event its rejecters care about ──► backoff ── time ──► active
- *                                  └─ error ─────────────────────────────────────────────────────────────► backoff
+ *   held ── nothing holds it back any more ──► active ── pop ──► (in a cycle) ── rejected ──► unschedulable
+ *                                                ▲                    │                           │ an event that its
+ *                                                │                    └─ error ─► error-backoff   │ rejecters care about
+ *                                                └──────── time ──────────────────┴── backoff ◄───┘
  *
- * The active queue is ordered by priority, then by when the pod was queued. Backoff is initial · 2^(attempts − 1), at most max.
- * When nothing is active, a pod that waits in backoff after a rejection (not after an error) is popped early
- * (SchedulerPopFromBackoffQ). Events that come while a pod is in its cycle count as if they came right after it.
+ * The active queue is ordered by priority, then by when the pod was queued: at its creation (gates do not renew it) or after its
+ * last attempt. Backoff is initial · 2^(attempts − 1), at most max, and ends with the next whole window (a second) so that pods of
+ * one window leave it by priority. When nothing is active, a pod in backoff after a rejection (not after an error, and no
+ * member of a native pod group) is popped early (SchedulerPopFromBackoffQ). Events that come while a pod is in its cycle count as if
+ * they came right after it. A pod that nothing woke for five minutes is looked at again.
+ *
+ * Heaps hold tickets; a ticket whose pod has moved on since is skipped when it comes up.
  */
+import { Heap } from 'heap-js';
 import type { Clock, Timer } from '../../kube/ports.ts';
 import type { PodInfo } from './pod-info.ts';
+import { type ClusterEvent, type PodChange, type Rejecter, wakes } from './wakes.ts';
 
-export type Rejecter =
-  | 'Extender'
-  | 'NodeAffinity'
-  | 'NodeName'
-  | 'NodeResourcesFit'
-  | 'NodeUnschedulable'
-  | 'TaintToleration';
-export type ClusterEvent =
-  | 'node-added'
-  | 'node-updated'
-  | 'pod-assigned'
-  | 'assigned-pod-updated'
-  | 'assigned-pod-deleted'
-  | 'own-update';
-
-/** Which events may make a pod schedulable that this plugin rejected. kube-scheduler registers everything for extenders. */
-const WAKES: Readonly<Record<Rejecter, ReadonlySet<ClusterEvent>>> = {
-  Extender: new Set([
-    'node-added',
-    'node-updated',
-    'pod-assigned',
-    'assigned-pod-updated',
-    'assigned-pod-deleted',
-    'own-update',
-  ]),
-  NodeResourcesFit: new Set(['node-added', 'node-updated', 'assigned-pod-deleted']),
-  NodeAffinity: new Set(['node-added', 'node-updated', 'own-update']),
-  NodeName: new Set(['node-added']),
-  NodeUnschedulable: new Set(['node-added', 'node-updated']),
-  TaintToleration: new Set(['node-added', 'node-updated', 'own-update']),
+export type QueueOptions = {
+  readonly clock: Clock;
+  readonly initialBackoffMs: number;
+  readonly maxBackoffMs: number;
+  /** backoffs end at multiples of this */
+  readonly backoffWindowMs: number;
+  /** PreEnqueue: false keeps the pod out of the active queue until `recheck` */
+  readonly mayEnter: (info: PodInfo) => boolean;
 };
 
-export type QueueOptions = { readonly clock: Clock; readonly initialBackoffMs: number; readonly maxBackoffMs: number };
-
-type Place = 'active' | 'backoff' | 'error-backoff' | 'unschedulable' | 'cycle';
+type Place = 'held' | 'active' | 'backoff' | 'error-backoff' | 'unschedulable' | 'cycle';
 type Waiting = {
   info: PodInfo;
   place: Place;
-  /** order of queueing; also the age in the pool */
+  /** of its newest entry in a heap */
+  ticket: number;
+  /** order of queueing */
   sequence: number;
   queuedAt: number;
+  /** end of its backoff, at a whole window */
   readyAt: number;
   attempts: number;
   errors: number;
   rejecters: ReadonlySet<Rejecter>;
   /** events seen while in a cycle */
-  missed: Set<ClusterEvent>;
+  missed: ClusterEvent[];
 };
+type Entry = { readonly waiting: Waiting; readonly ticket: number };
 
 const FLUSH_EVERY_MS = 30_000;
 const LONGEST_UNSCHEDULABLE_MS = 300_000;
 
+function byPriority(a: Entry, b: Entry): number {
+  return b.waiting.info.priority - a.waiting.info.priority || a.waiting.sequence - b.waiting.sequence;
+}
+
+function byEnd(a: Entry, b: Entry): number {
+  return a.waiting.readyAt - b.waiting.readyAt || byPriority(a, b);
+}
+
 export class SchedulingQueue {
   readonly #options: QueueOptions;
   readonly #pods = new Map<string, Waiting>();
+  readonly #active = new Heap<Entry>(byPriority);
+  readonly #backoff = new Heap<Entry>(byEnd);
+  readonly #errorBackoff = new Heap<Entry>(byEnd);
+  /** also those in a cycle: who has to hear of events */
+  readonly #listening = new Set<Waiting>();
   #sequence = 0;
+  #tickets = 0;
   #wake: (() => void) | null = null;
   #timer: Timer | null = null;
   #closed = false;
@@ -85,37 +87,53 @@ export class SchedulingQueue {
     return this.#pods.has(uid);
   }
 
-  /** A new or changed pod that is not bound. `changed`: its object differs from the one known (not only the nomination cache). */
-  upsert(info: PodInfo): void {
+  /** A new or changed pod that is not bound. `changes` is what differs from the object known before. */
+  upsert(info: PodInfo, changes: ReadonlySet<PodChange>): void {
     const known = this.#pods.get(info.uid);
-    if (known) {
-      known.info = info;
-      this.#event(known, 'own-update');
-    } else {
+    if (known === undefined) {
       this.#sequence += 1;
-      const queuedAt = this.#options.clock.monotonic();
-      this.#pods.set(info.uid, {
+      const waiting: Waiting = {
         info,
-        place: 'active',
+        place: 'held',
+        ticket: 0,
         sequence: this.#sequence,
-        queuedAt,
+        queuedAt: this.#options.clock.monotonic(),
         readyAt: 0,
         attempts: 0,
         errors: 0,
         rejecters: new Set(),
-        missed: new Set(),
-      });
+        missed: [],
+      };
+      this.#pods.set(info.uid, waiting);
+      this.#enter(waiting);
+    } else {
+      const reorder = known.info.priority !== info.priority && known.place !== 'cycle';
+      known.info = info;
+      if (reorder) this.#put(known, known.place);
+      this.#event(known, { kind: 'own-update', changes });
+      if (known.place === 'held') this.#enter(known);
     }
     this.#signal();
   }
 
   remove(uid: string): void {
+    const waiting = this.#pods.get(uid);
+    if (waiting === undefined) return;
+    waiting.ticket = -1;
+    this.#listening.delete(waiting);
     this.#pods.delete(uid);
   }
 
   /** Something happened in the cluster: moves the pods it may help. */
   event(event: ClusterEvent): void {
-    for (const waiting of this.#pods.values()) this.#event(waiting, event);
+    for (const waiting of this.#listening) this.#event(waiting, event);
+    this.#signal();
+  }
+
+  /** What held these pods back may be over. */
+  recheck(which: (info: PodInfo) => boolean): void {
+    for (const waiting of this.#pods.values())
+      if (waiting.place === 'held' && which(waiting.info)) this.#enter(waiting);
     this.#signal();
   }
 
@@ -132,6 +150,16 @@ export class SchedulingQueue {
     }
   }
 
+  /** Waiting pods that go through a cycle with the one just popped, in the order of the active queue. */
+  popWith(which: (info: PodInfo) => boolean): PodInfo[] {
+    const found = [...this.#pods.values()].filter(
+      ({ place, info }) => place !== 'cycle' && place !== 'held' && which(info),
+    );
+    found.sort((a, b) => b.info.priority - a.info.priority || a.sequence - b.sequence);
+    for (const waiting of found) this.#begin(waiting);
+    return found.map((waiting) => waiting.info);
+  }
+
   /** The cycle of a pod ended without a node. */
   rejected(uid: string, rejecters: ReadonlySet<Rejecter>): void {
     const waiting = this.#pods.get(uid);
@@ -139,9 +167,9 @@ export class SchedulingQueue {
     waiting.attempts += 1;
     waiting.errors = 0;
     waiting.rejecters = rejecters;
-    this.#requeue(waiting, this.#backoffMs(waiting.attempts));
-    const wakes = [...waiting.missed].some((event) => this.#matters(waiting, event));
-    waiting.place = wakes ? 'backoff' : 'unschedulable';
+    this.#requeue(waiting, waiting.attempts);
+    this.#put(waiting, 'unschedulable');
+    if (waiting.missed.some((event) => this.#matters(waiting, event))) this.#enter(waiting);
     this.#signal();
   }
 
@@ -150,8 +178,9 @@ export class SchedulingQueue {
     const waiting = this.#pods.get(uid);
     if (waiting === undefined) return;
     waiting.errors += 1;
-    this.#requeue(waiting, this.#backoffMs(waiting.errors));
-    waiting.place = 'error-backoff';
+    waiting.rejecters = new Set();
+    this.#requeue(waiting, waiting.errors);
+    this.#put(waiting, 'error-backoff');
     this.#signal();
   }
 
@@ -161,59 +190,99 @@ export class SchedulingQueue {
     this.#signal();
   }
 
-  #requeue(waiting: Waiting, backoffMs: number): void {
-    const now = this.#options.clock.monotonic();
+  #requeue(waiting: Waiting, attempts: number): void {
+    const { clock, initialBackoffMs, maxBackoffMs, backoffWindowMs } = this.#options;
+    const now = clock.monotonic();
+    const backoffMs = Math.min(maxBackoffMs, initialBackoffMs * 2 ** (attempts - 1));
     this.#sequence += 1;
     waiting.sequence = this.#sequence;
     waiting.queuedAt = now;
-    waiting.readyAt = now + backoffMs;
-  }
-
-  #backoffMs(attempts: number): number {
-    return Math.min(this.#options.maxBackoffMs, this.#options.initialBackoffMs * 2 ** (attempts - 1));
+    waiting.readyAt = Math.ceil((now + backoffMs) / backoffWindowMs) * backoffWindowMs;
   }
 
   #matters(waiting: Waiting, event: ClusterEvent): boolean {
-    for (const rejecter of waiting.rejecters) if (WAKES[rejecter].has(event)) return true;
+    for (const rejecter of waiting.rejecters) if (wakes(waiting.info, rejecter, event)) return true;
     return waiting.rejecters.size === 0;
   }
 
   #event(waiting: Waiting, event: ClusterEvent): void {
-    if (waiting.place === 'cycle') waiting.missed.add(event);
-    else if (waiting.place === 'unschedulable' && this.#matters(waiting, event)) waiting.place = 'backoff';
+    if (waiting.place === 'cycle') waiting.missed.push(event);
+    else if (waiting.place === 'unschedulable' && this.#matters(waiting, event)) this.#enter(waiting);
+  }
+
+  /** To the active queue, by way of backoff if that is not over; held where PreEnqueue says no. */
+  #enter(waiting: Waiting): void {
+    if (!this.#options.mayEnter(waiting.info)) this.#put(waiting, 'held');
+    else this.#put(waiting, waiting.readyAt <= this.#options.clock.monotonic() ? 'active' : 'backoff');
+  }
+
+  #put(waiting: Waiting, place: Place): void {
+    this.#tickets += 1;
+    waiting.place = place;
+    waiting.ticket = this.#tickets;
+    const entry = { waiting, ticket: waiting.ticket };
+    if (place === 'active') this.#active.push(entry);
+    else if (place === 'backoff') this.#backoff.push(entry);
+    else if (place === 'error-backoff') this.#errorBackoff.push(entry);
+    if (place === 'unschedulable' || place === 'cycle') this.#listening.add(waiting);
+    else this.#listening.delete(waiting);
+  }
+
+  #begin(waiting: Waiting): void {
+    this.#put(waiting, 'cycle');
+    waiting.missed = [];
+  }
+
+  /** The first entry of a heap that still stands for its pod. */
+  #first(heap: Heap<Entry>): Waiting | null {
+    for (;;) {
+      const entry = heap.peek();
+      if (entry === undefined) return null;
+      if (entry.ticket === entry.waiting.ticket) return entry.waiting;
+      heap.pop();
+    }
   }
 
   #take(): Waiting | null {
     const now = this.#options.clock.monotonic();
-    if (now - this.#flushedAt >= FLUSH_EVERY_MS) {
-      this.#flushedAt = now;
-      for (const waiting of this.#pods.values()) {
-        if (waiting.place === 'unschedulable' && now - waiting.queuedAt >= LONGEST_UNSCHEDULABLE_MS)
-          waiting.place = 'active';
+    this.#flush(now);
+    for (const heap of [this.#backoff, this.#errorBackoff]) {
+      for (;;) {
+        const first = this.#first(heap);
+        if (first === null || first.readyAt > now) break;
+        heap.pop();
+        this.#enter(first);
       }
     }
-    let best: Waiting | null = null;
-    let early: Waiting | null = null;
-    for (const waiting of this.#pods.values()) {
-      if ((waiting.place === 'backoff' || waiting.place === 'error-backoff') && waiting.readyAt <= now)
-        waiting.place = 'active';
-      if (waiting.place === 'active' && before(waiting, best)) best = waiting;
-      else if (waiting.place === 'backoff' && before(waiting, early)) early = waiting;
-    }
-    const next = best ?? early;
-    if (next) {
-      next.place = 'cycle';
-      next.missed = new Set();
-    }
+    const next = this.#first(this.#active) ?? this.#early();
+    if (next) this.#begin(next);
     return next;
+  }
+
+  #early(): Waiting | null {
+    const passed: Entry[] = [];
+    let found: Waiting | null = null;
+    for (;;) {
+      found = this.#first(this.#backoff);
+      if (found === null || found.info.group === '') break;
+      passed.push(this.#backoff.pop()!);
+    }
+    for (const entry of passed) this.#backoff.push(entry);
+    return found;
+  }
+
+  #flush(now: number): void {
+    if (now - this.#flushedAt < FLUSH_EVERY_MS) return;
+    this.#flushedAt = now;
+    for (const waiting of this.#listening)
+      if (waiting.place === 'unschedulable' && now - waiting.queuedAt >= LONGEST_UNSCHEDULABLE_MS) this.#enter(waiting);
   }
 
   /** One timer for the earliest end of a backoff, or the next flush. */
   #arm(): void {
     const now = this.#options.clock.monotonic();
-    let at = this.#flushedAt + FLUSH_EVERY_MS;
-    for (const waiting of this.#pods.values())
-      if (waiting.place === 'error-backoff') at = Math.min(at, waiting.readyAt);
+    const ends = [this.#first(this.#errorBackoff), this.#first(this.#backoff)].map((one) => one?.readyAt ?? Infinity);
+    const at = Math.min(this.#flushedAt + FLUSH_EVERY_MS, ...ends);
     this.#timer?.cancel();
     this.#timer = this.#options.clock.after(Math.max(1, at - now), () => this.#signal());
   }
@@ -224,10 +293,4 @@ export class SchedulingQueue {
     this.#timer?.cancel();
     wake?.();
   }
-}
-
-function before(waiting: Waiting, best: Waiting | null): boolean {
-  if (best === null) return true;
-  if (waiting.info.priority !== best.info.priority) return waiting.info.priority > best.info.priority;
-  return waiting.sequence < best.sequence;
 }

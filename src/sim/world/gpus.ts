@@ -25,6 +25,13 @@ export const WANTS = 'sim.muster.dev/wants';
 
 export const isManaged = (node: KubeObject): boolean => node.metadata.labels?.['muster.dev/managed'] === 'true';
 
+const SUFFIXES: Readonly<Record<string, number>> = { k: 1e3, M: 1e6, G: 1e9, Ki: 2 ** 10, Mi: 2 ** 20, Gi: 2 ** 30 };
+
+/** A quantity as the API server writes it: `80Gi`, `3k`, `8500`. */
+export function amount(text: string): number {
+  return Number.parseInt(text, 10) * (SUFFIXES[text.replace(/^\d+/, '')] ?? 1);
+}
+
 /** The GPUs of a node by the most trusted source that speaks of it. */
 export function gpusOf(node: KubeObject, slices: readonly KubeObject[]): readonly Gpu[] {
   const annotation = node.metadata.annotations?.['muster.dev/devices'];
@@ -34,7 +41,7 @@ export function gpusOf(node: KubeObject, slices: readonly KubeObject[]): readonl
     return arrayAt(own[0]!.spec, 'devices').map((device, index) => {
       const memory = textAt(objectAt(objectAt(device, 'capacity'), 'memory'), 'value');
       const uuid = textAt(objectAt(objectAt(device, 'attributes'), 'uuid'), 'string');
-      return { uuid, index, mib: Number.parseInt(memory, 10), healthy: true };
+      return { uuid, index, mib: amount(memory) / 2 ** 20, healthy: true };
     });
   }
   const labels = node.metadata.labels ?? {};

@@ -12,6 +12,7 @@ import { resourceId } from '../api/resources.ts';
 import type { Change, Store } from '../api/store.ts';
 import { LEASE } from './elector.ts';
 import {
+  amount,
   claimOf,
   type Gpu,
   gpusOf,
@@ -205,8 +206,8 @@ export class Oracle {
       if (!isManaged(node)) continue;
       this.checks['gpu-milli-wrong']++;
       const right = 1000 * this.#gpus(node).filter((gpu) => gpu.healthy).length;
-      const said = objectAt(node.status, 'allocatable')[GPU_MILLI];
-      if (Number(said) !== right)
+      const said = textAt(objectAt(node.status, 'allocatable'), GPU_MILLI);
+      if (amount(said) !== right)
         this.report('gpu-milli-wrong', `${node.metadata.name}: ${said}, ${right} would be right`);
     }
     for (const pair of this.#pairs()) this.#books(pair);
@@ -390,7 +391,7 @@ export class Oracle {
       const used = pods.reduce((sum, one) => sum + (requestsOf(one)[resource] ?? 0), 0);
       if (used + amount > amountOf(resource, allocatable[resource] ?? '0')) return false;
     }
-    if (pods.length + 1 > Number(allocatable.pods)) return false;
+    if (pods.length + 1 > amount(String(allocatable.pods))) return false;
     if (wants === null) return true;
     if (!isManaged(node)) return false;
     // whoever uses devices that are no longer listed makes them unknown; not modelled by this world

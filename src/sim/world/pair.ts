@@ -6,7 +6,9 @@
 import { SCHEDULER_NAME } from '../../core/names.ts';
 import { type ExtenderConfig, readConfig } from '../../extender/config.ts';
 import { type MakePicture, makePicture } from '../../extender/picture.ts';
+import type { Recorder } from '../../extender/record/recorder.ts';
 import { makeExtender } from '../../extender/start.ts';
+import type { Clock } from '../../kube/ports.ts';
 import { Scheduler } from '../scheduler/scheduler.ts';
 import { audited } from './audit.ts';
 import type { Bug } from './bugs.ts';
@@ -38,6 +40,8 @@ export type PairOptions = {
   readonly onAudit: (difference: string | null) => void;
   readonly onBind: (uid: string) => void;
   readonly onPromise: (uid: string, node: string) => void;
+  /** a recorder for each life of the extender */
+  readonly record?: ((config: ExtenderConfig, clock: Clock) => Recorder) | undefined;
 };
 
 export class Pair {
@@ -117,6 +121,7 @@ export class Pair {
       rng: chance.rng(process.name),
       thread: null,
       makePicture: picture,
+      record: this.#options.record?.(config, process.clock),
       onLog: (level, message, details) => {
         trace.note(process.name, `${message} ${JSON.stringify(details)}`);
         if (level === 'warn' && (details as { code?: string }).code === 'sink')
@@ -142,6 +147,8 @@ export class Pair {
         clock: process.clock,
         rng: chance.rng(process.name),
         schedulerNames: [SCHEDULER_NAME],
+        // nothing here reads them, and each would be one more call to simulate
+        events: false,
         extenders: [
           {
             ...shared,

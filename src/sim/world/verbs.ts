@@ -33,8 +33,10 @@ export async function answerVerb({ core, onThrow }: RunningExtender, verb: strin
       return { status: 200, body: encodeBind(error) };
     }
     if (!context.deciding() && verb !== 'prioritize') await core.untilDeciding();
-    if (verb === 'filter') return filter(body, context);
-    return verb === 'preempt' ? preempt(body, context) : prioritize(body, context);
+    const decide = verb === 'filter' ? filter : verb === 'preempt' ? preempt : prioritize;
+    const answer = decide(body, context);
+    context.onAnswer?.(answer);
+    return answer;
   } catch (error) {
     const text = requestFault(error);
     if (text === null) onThrow(verb, error);

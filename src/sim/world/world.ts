@@ -22,7 +22,7 @@ import { DEFAULT_RATES, type Rates } from './faults.ts';
 import { Network } from './network.ts';
 import { LARGEST_MIB } from './nodes.ts';
 import { type Invariant, Oracle, type Violation } from './oracle.ts';
-import { Pair } from './pair.ts';
+import { Pair, type PairOptions } from './pair.ts';
 import { Process, VirtualTime, WallClock } from './time.ts';
 import { Trace } from './trace.ts';
 import { PRIORITY_CLASSES } from './workload.ts';
@@ -44,6 +44,7 @@ export type WorldOptions = {
   /** name of a known bug to switch on */
   readonly bug?: string | null;
   readonly trace?: boolean;
+  readonly record?: PairOptions['record'];
 };
 
 export type WorldResult = {
@@ -145,7 +146,21 @@ class World {
     const onBind = (uid: string): void => this.#oracle.bindTried(uid);
     this.#pairs = (two ? ['a', 'b'] : ['a']).map(
       (name) =>
-        new Pair({ name, elects, time, chance, trace, rates, network, bug, onThrow, onAudit, onBind, onPromise }),
+        new Pair({
+          name,
+          elects,
+          time,
+          chance,
+          trace,
+          rates,
+          network,
+          bug,
+          onThrow,
+          onAudit,
+          onBind,
+          onPromise,
+          record: options.record,
+        }),
     );
     this.#oracle = new Oracle(
       api.store,

@@ -55,14 +55,14 @@ describe('fgd', () => {
 });
 
 describe('muster', () => {
-  const MILLI = 2 ** 17;
+  const MILLI = 2 ** 20;
   /** The milli that one pod less of CPU and GPUs costs at these prices. */
   const worth = (typical: TypicalShape, free: Room): number =>
     muster.worth(free, lensOf([typical], free.gpus, [2 ** 16])) / MILLI;
 
   const rooms: [string, TypicalShape, Room, number][] = [
     ['whole shares of each GPU', shape(0, 1, 300), room(0, 1000, 500, 299), 900 + 300],
-    ['half of what CPU cannot feed', shape(1000, 1, 500), room(1000, 1000, 1000), (2000 + 500) / 2],
+    ['nine sixteenths of what CPU cannot feed', shape(1000, 1, 500), room(1000, 1000, 1000), (9 * 2000 + 7 * 500) / 16],
     ['nothing without CPU for one pod', shape(1000, 1, 500), room(999, 1000), 0],
     ['nothing with too few GPUs', shape(0, 4, 1000), room(0, 1000, 1000, 1000), 0],
     ['whole GPUs in sets', shape(0, 2, 1000), room(0, 1000, 1000, 999), 2000],

@@ -1,7 +1,7 @@
 /**
  * muster: put the pod where it takes least of what is scarce.
  *
- * A typical pod m can use u(m) thousandths of a node: as many of its shares as the GPUs hold, but (to one half) no more than the
+ * A typical pod m can use u(m) thousandths of a node: as many of its shares as the GPUs hold, but (to seven sixteenths) no more than the
  * CPU left there can feed. Its price W(m) is high where the cluster has little for it (prices.ts): the gradient of
  * Σ popularity · log usable, so that every kind of pod keeps its part of what is left. A pod costs what it takes of all u(m) at
  * these prices, less its own size. GPUs with a little left that nothing fills cost extra, a filled or opened one gives that back:
@@ -13,18 +13,23 @@ import { SCORE_LIMIT } from './node-fit.ts';
 import type { Room } from './room.ts';
 import type { Lens } from './typical.ts';
 
-/** Weights are multiples of 2⁻¹⁶, and `worth` counts both halves of u(m): 2¹⁷ of it are one milli. */
-const MILLI = 2 ** 17;
+/** `usable` counts sixteenths of a milli: so many of them are what the GPUs hold, the others what CPU can feed of it. */
+const BY_GPUS = 9;
+const BY_CPU = 7;
+export const USABLE_UNIT = BY_GPUS + BY_CPU;
+/** Weights are multiples of 2⁻¹⁶: so much of `worth` is one milli. */
+const MILLI = 2 ** 16 * USABLE_UNIT;
 /** Losses that differ by less are the same. */
 const LEVEL_MILLI = 160;
 const MIDDLE = SCORE_LIMIT / 2;
 
 /**
- * Twice the thousandths that pods of `size` thousandths and `cpu` milli-cores can use of a room: `slots` is how much of it their
- * shares fill, and half of the answer is no more than its CPU can feed.
+ * What pods of `size` thousandths and `cpu` milli-cores can use of a room, in `USABLE_UNIT`ths of a thousandth: `slots` is how much of
+ * it their shares fill, and a part of the answer is no more than its CPU can feed.
  */
 export function usable(slots: number, roomCpu: number, cpu: number, size: number): number {
-  return slots + (cpu === 0 ? slots : Math.min(slots, Math.floor((roomCpu * size) / cpu)));
+  const fed = cpu === 0 ? slots : Math.min(slots, Math.floor((roomCpu * size) / cpu));
+  return BY_GPUS * slots + BY_CPU * fed;
 }
 
 function worth(room: Room, lens: Lens): number {

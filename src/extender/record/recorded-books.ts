@@ -1,0 +1,112 @@
+/** The books, each call of which is a turn of the recording. What only looks (names, explain) passes unseen. */
+import type { Books } from '../../cluster/books.ts';
+import type {
+  BindPlan,
+  Decider,
+  ExplainRow,
+  FilterAnswer,
+  OfferedNodes,
+  PreemptAnswer,
+  PreemptCandidate,
+} from '../../cluster/decider.ts';
+import type { PodFacts } from '../../core/placement/pod-facts.ts';
+import type { PodRef } from './format.ts';
+import { packNames } from './names.ts';
+import type { Recorder } from './recorder.ts';
+
+export class RecordedBooks implements Decider {
+  readonly #books: Books;
+  readonly #recorder: Recorder;
+
+  constructor(books: Books, recorder: Recorder) {
+    this.#books = books;
+    this.#recorder = recorder;
+  }
+
+  nodesVersion(): number {
+    return this.#books.nodesVersion();
+  }
+
+  resolve(names: readonly string[]): OfferedNodes {
+    return this.#books.resolve(names);
+  }
+
+  resolveBytes(list: Uint8Array): OfferedNodes | null {
+    return this.#books.resolveBytes(list);
+  }
+
+  explain(namespace: string, name: string): { pod: PodFacts; rows: readonly ExplainRow[]; hold: string | null } | null {
+    return this.#books.explain(namespace, name);
+  }
+
+  filter(pod: PodFacts, offered: OfferedNodes, shortList: number): FilterAnswer {
+    const at = this.#recorder.turn();
+    const names = packNames(offered, this.#recorder.slotsVersion());
+    this.#recorder.open({ at, filter: this.#recorder.keptPod(), offered: names, shortList });
+    return this.#books.filter(pod, offered, shortList);
+  }
+
+  prioritize(pod: PodFacts, offered: OfferedNodes): readonly { node: string; score: number }[] {
+    const at = this.#recorder.turn();
+    const names = packNames(offered, this.#recorder.slotsVersion());
+    this.#recorder.open({ at, prioritize: this.#recorder.keptPod(), offered: names });
+    return this.#books.prioritize(pod, offered);
+  }
+
+  preempt(pod: PodFacts, candidates: readonly PreemptCandidate[]): readonly PreemptAnswer[] {
+    const at = this.#recorder.turn();
+    this.#recorder.open({ at, preempt: this.#recorder.keptPod(), candidates });
+    return this.#books.preempt(pod, candidates);
+  }
+
+  beginBind(ref: PodRef, node: string): BindPlan {
+    const at = this.#recorder.turn();
+    const plan = this.#books.beginBind(ref, node);
+    const { uid, namespace, name } = ref;
+    this.#recorder.write({ at, bind: this.#recorder.bindUnderWay, pod: { uid, namespace, name }, node, plan });
+    return plan;
+  }
+
+  bindLanded(uid: string): void {
+    this.#recorder.write({ at: this.#recorder.turn(), landed: uid });
+    this.#books.bindLanded(uid);
+  }
+
+  bindRefused(uid: string): void {
+    this.#recorder.write({ at: this.#recorder.turn(), refused: uid });
+    this.#books.bindRefused(uid);
+  }
+
+  bindUnknown(uid: string): void {
+    this.#recorder.write({ at: this.#recorder.turn(), unknown: uid });
+    this.#books.bindUnknown(uid);
+  }
+
+  bindReadBack(uid: string, node: string | null): void {
+    this.#recorder.write({ at: this.#recorder.turn(), readBack: uid, node });
+    this.#books.bindReadBack(uid, node);
+  }
+
+  sweep(): void {
+    this.#recorder.write({ at: this.#recorder.turn(), sweep: true });
+    this.#books.sweep();
+  }
+
+  /** Changes nothing; but it reads the time. */
+  overdue(): readonly PodFacts[] {
+    this.#recorder.turn();
+    return this.#books.overdue();
+  }
+
+  toWake(): readonly PodFacts[] {
+    const at = this.#recorder.turn();
+    const pods = this.#books.toWake();
+    this.#recorder.write({ at, wake: pods.map(({ namespace, name }) => `${namespace}/${name}`) });
+    return pods;
+  }
+
+  restoreAwaiting(): void {
+    this.#recorder.write({ at: this.#recorder.turn(), restore: true });
+    this.#books.restoreAwaiting();
+  }
+}
