@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
@@ -74,6 +75,9 @@ describe('muster demo', () => {
     );
     expect(Number(/placed (\d+)/.exec(last!)?.[1])).toBeGreaterThan(20);
     expect(stdout).not.toContain('\u001b');
+    const [, kubeconfig = ''] = /^export KUBECONFIG=(\S+); kubectl get pods -A$/m.exec(stdout) ?? [];
+    expect(kubeconfig).toMatch(/muster-demo-\w+\/kubeconfig$/);
+    expect(existsSync(kubeconfig)).toBe(false);
   });
 
   it('ends at once when the user wants to', async () => {

@@ -40,6 +40,8 @@ export function demoCommand(): Command {
         import('./demo/extender-process.ts'),
       ]);
       const { stdout, stdin, stderr } = process;
+      // nobody reads any more (`| head -1`, a closed window): nothing is left to show
+      stdout.on('error', () => end());
       const out = {
         write: (text: string) => stdout.write(text),
         terminal: isLive(stdout) ? { stdout, stdin, stderr } : null,

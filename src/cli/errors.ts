@@ -1,6 +1,8 @@
 /** Errors of the command line, and which errors of all rooms a user can mend: their text is shown without a stack. */
 import { ExtenderError } from '../extender/errors.ts';
 import { ConnectError } from '../kube/errors.ts';
+import { NodeListError } from '../sim/node-list.ts';
+import { SaveError } from '../sim/save.ts';
 
 /** `message` says what is wrong and what to do. */
 export class UsageError extends Error {
@@ -8,11 +10,11 @@ export class UsageError extends Error {
   readonly code = 'usage';
 }
 
+const MENDABLE = [UsageError, ExtenderError, ConnectError, NodeListError, SaveError];
+
 /** What is written to stderr when a command fails: one text for what the user can mend; anything else is ours and shows where. */
 export function failureText(error: unknown): string {
-  if (error instanceof UsageError || error instanceof ExtenderError || error instanceof ConnectError) {
-    return error.message;
-  }
+  if (MENDABLE.some((kind) => error instanceof kind)) return (error as Error).message;
   if (!(error instanceof Error)) return String(error);
   const { code, syscall, address, port } = error as NodeJS.ErrnoException & { address?: string; port?: number };
   if (syscall === 'listen' && code !== undefined) return listenText(code, `${address}:${port}`);

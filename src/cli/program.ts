@@ -1,6 +1,7 @@
 /** The command `muster` and its subcommands. */
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
+import { clusterCommand } from './cluster.ts';
 import { demoCommand } from './demo.ts';
 import { failureText } from './errors.ts';
 import { explainCommand } from './explain.ts';
@@ -18,6 +19,7 @@ export async function runProgram(): Promise<void> {
     .version(version)
     .showHelpAfterError('(muster --help, or muster <command> --help, shows what there is)')
     .addCommand(demoCommand())
+    .addCommand(clusterCommand())
     .addCommand(simCommand())
     .addCommand(extenderCommand(version))
     .addCommand(explainCommand())

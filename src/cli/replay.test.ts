@@ -104,15 +104,17 @@ async function recordedExtender(apiServer: string): Promise<RunningExtender> {
 
 beforeAll(async () => {
   let url = '';
-  const cluster = await DemoCluster.start(
-    mixedNodes(6),
-    async (apiServer) => {
+  const cluster = await DemoCluster.start({
+    nodes: mixedNodes(6),
+    async startExtender({ apiServer }) {
       const extender = await recordedExtender(apiServer);
       url = extender.url;
       return extender;
     },
-    () => {},
-  );
+    folder,
+    onExtender() {},
+    onError() {},
+  });
   try {
     await cluster.create('/api/v1/namespaces', { metadata: { name: 'team' } });
     // some are refused at admission, as a user would see it

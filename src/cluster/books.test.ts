@@ -192,6 +192,32 @@ describe('waking', () => {
     expect(wakes).toBeLessThan(20);
   });
 
+  const wakesWithin = (seconds: number, meanwhile: (second: number) => void = () => {}): number => {
+    let wakes = 0;
+    for (let second = 0; second < seconds; second++) {
+      clock.advance(1_000);
+      wakes += woken().length;
+      meanwhile(second);
+    }
+    return wakes;
+  };
+
+  it('names it once a minute while kube-scheduler asks nothing at all: it is busy, and has been told', () => {
+    refusedThenFreed();
+    expect(wakesWithin(59)).toBe(1);
+    expect(wakesWithin(60)).toBe(1);
+  });
+
+  it('names it again soon when it could not be woken', () => {
+    refusedThenFreed();
+    expect(wakesWithin(30, () => picture.notWoken('uid-waits'))).toBe(4);
+  });
+
+  it('names it again when kube-scheduler went on with others', () => {
+    refusedThenFreed();
+    expect(wakesWithin(30, () => filter(pod('other', null)))).toBe(4);
+  });
+
   it('names nobody who still fits nowhere, is bound, gone or being deleted', () => {
     addNode(node('a', 1));
     run(pod('first', whole));
@@ -370,6 +396,50 @@ describe('preempt', () => {
     expect(books.preempt(plain, candidates)).toEqual(candidates.slice(0, 2));
     expect(books.preempt({ ...plain, envSafe: false }, candidates)).toEqual([candidates[1]]);
     expect(books.preempt({ ...plain, neverPreempts: true }, candidates)).toEqual([]);
+  });
+
+  it('keeps what comes free on the node first, on whatever device, and takes nobody for a victim twice', () => {
+    addNode(node('a', 2));
+    const [ending, spared] = [low('ending', 1000), low('spared', 1000)];
+    for (const each of [ending, spared]) run(each);
+    const high = pod('high', whole, { priority: 10, nominatedNode: 'a' });
+    picture.upsertPod(high);
+    expect(books.preempt(high, [{ node: 'a', victims: ['uid-spared'] }])[0]!.victims).toEqual(['uid-spared']);
+    // the eviction of the victim failed; the other one ends by itself
+    picture.upsertPod({ ...picture.pod('uid-ending')!, terminal: true });
+    expect(filter(pod('thief', fraction(100))).fits).toEqual([]);
+    expect(filter(high).fits).toEqual(['a']);
+  });
+
+  it('keeps what will come free on the node when a victim is spared', () => {
+    addNode(node('a', 2));
+    for (const each of [low('leaving', 1000), low('spared', 1000)]) run(each);
+    const high = pod('high', whole, { priority: 10, nominatedNode: 'a' });
+    picture.upsertPod(high);
+    books.preempt(high, [{ node: 'a', victims: ['uid-spared'] }]);
+    picture.upsertPod({ ...picture.pod('uid-leaving')!, terminating: true });
+    expect(filter(pod('thief', fraction(100))).fits).toEqual([]);
+    picture.removePod('uid-leaving');
+    expect(filter(pod('thief', fraction(100))).fits).toEqual([]);
+    expect(filter(high).fits).toEqual(['a']);
+  });
+
+  it('keeps the room for a nominated pod after a restart at which its victims were gone already', () => {
+    addNode(node('a', 1), node('b', 1));
+    run(low('elsewhere', 1000));
+    picture.upsertPod(pod('high', fraction(500), { priority: 10, nominatedNode: 'b' }));
+    books.restoreAwaiting();
+    expect(filter(pod('thief', whole)).fits).toEqual([]);
+    expect(filter(picture.pod('uid-high')!).fits).toEqual(['b']);
+  });
+
+  it('keeps nothing longer than half a minute for a nominated pod that does not come', () => {
+    addNode(node('a', 1));
+    picture.upsertPod(pod('high', whole, { priority: 10, nominatedNode: 'a' }));
+    books.restoreAwaiting();
+    clock.advance(30_000);
+    books.sweep();
+    expect(filter(pod('next', whole)).fits).toEqual(['a']);
   });
 
   it('rebuilds the reservation after a restart from the nomination and the disrupted victims', () => {

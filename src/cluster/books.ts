@@ -81,7 +81,7 @@ export class Books implements Decider {
   #preemptFrom = 0;
   /** monotonic ms of the last filter */
   #askedAt = 0;
-  readonly #seen = new LRUCache<string, PodFacts>({ max: SEEN_PODS });
+  readonly #seen = new LRUCache<string, PodFacts>({ maxSize: SEEN_PODS, sizeCalculation: () => 1 });
   /** the last answer of a shape to a list of names where nothing fitted: hopeless pods ask again and again */
   readonly #hopeless = new WeakMap<
     ShapeIndex,

@@ -1,22 +1,17 @@
 /**
  * Hot: the four verbs on a plain node:http server. A request is its body, read into memory that is used again, and one write:
- * no router, no hooks, no promise where the answer is there at once. No request can end the process: what a verb throws is caught
- * here, logged and answered.
+ * no router, no hooks, no promise where the answer is there at once. What a verb throws is an answer too (verbs/answer.ts), so
+ * no request can end the process.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { FastifyBaseLogger } from 'fastify';
 import type { Clock } from '../kube/ports.ts';
 import { Bodies } from './codec/bodies.ts';
-import { encodeBind } from './codec/replies.ts';
-import { decodeBind } from './codec/requests.ts';
 import type { ExtenderConfig } from './config.ts';
-import { TEXTS } from './errors.ts';
 import type { Metrics } from './metrics.ts';
+import { type Answering, answerVerb } from './verbs/answer.ts';
 import type { Binder } from './verbs/bind.ts';
-import { filter, filterFailure } from './verbs/filter.ts';
-import { preempt } from './verbs/preempt.ts';
-import { prioritize } from './verbs/prioritize.ts';
-import { plainText, requestFault, type Verb, type VerbContext, type VerbReply } from './verbs/verb.ts';
+import { plainText, type Verb, type VerbContext, type VerbReply } from './verbs/verb.ts';
 
 /** False: not a verb, somebody else must answer. */
 export type VerbListener = (request: IncomingMessage, response: ServerResponse) => boolean;
@@ -39,7 +34,6 @@ const VERB_AT: Readonly<Record<string, Verb>> = {
   '/preempt': 'preempt',
   '/bind': 'bind',
 };
-const SYNCHRONOUS = { filter, prioritize, preempt } as const;
 const MIB = 1024 * 1024;
 
 export function listenForVerbs(options: VerbListenerOptions): VerbListener {
@@ -51,10 +45,18 @@ export function listenForVerbs(options: VerbListenerOptions): VerbListener {
     `request body is larger than listen.bodyLimitMib (${limitMib}); raise it where kube-scheduler is not nodeCacheCapable`,
     'malformed',
   );
+  const answering: Answering = {
+    context,
+    binder: options.binder,
+    untilDeciding: options.untilDeciding,
+    onFault: (verb, error) => log.error({ err: error, verb }, `${verb} failed`),
+    onBind: (outcome) => metrics.bind(outcome),
+  };
   context.lists.onDropped((memory) => bodies.release(memory));
 
   return (request, response) => {
-    const verb = request.method === 'POST' ? VERB_AT[request.url!] : undefined;
+    const url = request.url!;
+    const verb = request.method === 'POST' ? (VERB_AT[url] ?? VERB_AT[url.split('?', 1)[0]!]) : undefined;
     if (verb === undefined) return false;
     bodies.read(
       request,
@@ -70,15 +72,10 @@ export function listenForVerbs(options: VerbListenerOptions): VerbListener {
 
   function answer(verb: Verb, body: Buffer, response: ServerResponse): void {
     const started = clock.monotonic();
-    if (verb === 'bind') {
-      void bind(body, options).then((reply) => finish(verb, reply, body, response, started));
-    } else if (context.deciding() || verb === 'prioritize') {
-      finish(verb, decide(verb, body, context, log), body, response, started);
-    } else {
-      // While we may not decide kube-scheduler can do nothing of use, and every pod that fails meanwhile is put back for
-      // seconds: so its loop is kept waiting a little, instead of failing the whole queue once round.
-      void options.untilDeciding().then(() => finish(verb, decide(verb, body, context, log), body, response, started));
-    }
+    const reply = answerVerb(verb, body, answering);
+    // no promise where there is nothing to wait for: each turn of the microtask queue costs as much as a look-up
+    if (reply instanceof Promise) void reply.then((late) => finish(verb, late, body, response, started));
+    else finish(verb, reply, body, response, started);
   }
 
   function finish(verb: Verb, reply: VerbReply, body: Buffer, response: ServerResponse, started: number): void {
@@ -97,42 +94,4 @@ export function listenForVerbs(options: VerbListenerOptions): VerbListener {
 
 function send(response: ServerResponse, { status, body }: VerbReply): void {
   response.writeHead(status, ['Content-Type', 'application/json', 'Content-Length', String(body.length)]).end(body);
-}
-
-function decide(verb: keyof typeof SYNCHRONOUS, body: Buffer, context: VerbContext, log: FastifyBaseLogger): VerbReply {
-  try {
-    const answer = SYNCHRONOUS[verb](body, context);
-    context.onAnswer?.(answer);
-    return answer;
-  } catch (error) {
-    log.error({ err: error, verb }, 'decision failed');
-    return verb === 'filter' ? filterFailure(TEXTS.internal) : plainText(500, TEXTS.internal, 'error');
-  }
-}
-
-async function bind(body: Buffer, { binder, metrics, log }: VerbListenerOptions): Promise<VerbReply> {
-  const reply = (error: string, outcome: VerbReply['outcome'], more: Partial<VerbReply> = {}): VerbReply => ({
-    status: 200,
-    body: encodeBind(error),
-    outcome,
-    ...(error !== '' && { detail: error }),
-    ...more,
-  });
-  try {
-    const request = decodeBind(body);
-    const { error, outcome } = await binder.bind(request);
-    metrics.bind(outcome);
-    const more = { pod: `${request.namespace}/${request.name}`, node: request.node };
-    if (error === '') return reply('', 'ok', more);
-    return reply(
-      error,
-      error === TEXTS['not-deciding'] ? 'not-deciding' : outcome === 'unknown' ? 'error' : 'refused',
-      more,
-    );
-  } catch (error) {
-    const text = requestFault(error);
-    if (text !== null) return reply(text, 'malformed');
-    log.error({ err: error, verb: 'bind' }, 'bind failed');
-    return reply(TEXTS.internal, 'error');
-  }
 }

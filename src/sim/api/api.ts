@@ -10,14 +10,21 @@ import { LOOPBACK, type User } from './access/user.ts';
 import { AdmissionChain } from './admission/chain.ts';
 import type { RequestContext } from './admission/context.ts';
 import type { ServiceResolver, WebhookCall } from './admission/webhooks.ts';
-import { discovery } from './discovery.ts';
+import { Catalog } from './catalog.ts';
+import { definitionResource } from './crd/definition.ts';
+import { Definitions, nameConflict } from './crd/lifecycle.ts';
+import { Discovery } from './discovery.ts';
+import { duplicateFields } from './duplicate-fields.ts';
 import { ApiError, badRequest } from './errors.ts';
+import { fieldValidation, reportFields } from './kind-rules.ts';
 import { listResponse, page } from './list.ts';
 import { isObject, type JsonObject, type KubeObject, objectAt, storeKey, textAt, timestamp } from './object.ts';
+import { fromProtobuf, PROTOBUF } from './protobuf.ts';
+import { type Representation, representation } from './representation.ts';
 import { BINDINGS, groupVersion, resourceId } from './resources.ts';
-import { parseRoute, RESOURCE_IDS, type Route } from './route.ts';
+import { parseRoute, type Route } from './route.ts';
 import { parseSelection } from './selectors.ts';
-import { encoded, Store } from './store.ts';
+import { Store, type Version } from './store.ts';
 import { watchResponse } from './watch.ts';
 import { type ApiRequest, type ApiResponse, failure, json, jsonText, success } from './wire.ts';
 import { POD_PARTS } from './writes/pod-parts.ts';
@@ -61,6 +68,8 @@ const PRIORITY_CLASSES = { 'system-cluster-critical': 2_000_000_000, 'system-nod
 
 export class Api {
   readonly store: Store;
+  readonly #catalog: Catalog;
+  readonly #discovery: Discovery;
   readonly #writes: Writes;
   readonly #clock: Clock;
   readonly #bookmarkEveryMs: number;
@@ -73,7 +82,10 @@ export class Api {
   constructor(options: ApiOptions) {
     const { clock, newUid, access = {} } = options;
     this.#maxInFlight = options.maxInFlight ?? Number.POSITIVE_INFINITY;
-    this.store = new Store(RESOURCE_IDS, options.historySize ?? HISTORY_SIZE, FIRST_VERSION);
+    const conflict = (definition: KubeObject) => nameConflict(this.store)(definition);
+    this.#catalog = new Catalog([definitionResource(() => clock.now(), conflict)]);
+    this.#discovery = new Discovery(this.#catalog);
+    this.store = new Store(this.#catalog.tables(), options.historySize ?? HISTORY_SIZE, FIRST_VERSION);
     this.#clock = clock;
     this.#bookmarkEveryMs = options.bookmarkEveryMs ?? BOOKMARK_EVERY_MS;
     this.#gate = new Gate(access, this.store, clock);
@@ -93,6 +105,10 @@ export class Api {
       newSuffix: options.newSuffix ?? (() => newUid().replaceAll('-', '').slice(-5)),
       admit: this.#admit(options.admit ?? null),
       managedFields: options.managedFields ?? 'applied',
+    });
+    new Definitions(this.store, this.#catalog, (resource, id, { metadata: { name, namespace = null } }) => {
+      const query = new URLSearchParams();
+      this.#writes.remove({ resource, id, namespace, name, subresource: '', query, duplicates: [] }, {});
     });
     const metadata = (name: string) => ({
       name,
@@ -153,7 +169,7 @@ export class Api {
     const query = new URLSearchParams(mark < 0 ? '' : request.path.slice(mark + 1));
     const context: RequestContext = { user: this.#gate.enter(request, path, query), warnings };
     if (request.method === 'GET') {
-      const known = discovery(path);
+      const known = this.#discovery.answer(path, request);
       if (known) return known;
     }
     if (request.method === 'POST') {
@@ -162,7 +178,8 @@ export class Api {
       const bound = /^\/api\/v1\/namespaces\/([^/]+)\/bindings$/.exec(path);
       if (bound) return this.#bindOlder(bound[1]!, query, context, parseBody(request));
     }
-    return await this.#dispatch({ ...parseRoute(path, query), context }, request);
+    const route = { ...parseRoute(path, query, this.#catalog), context };
+    return await this.#dispatch({ ...route, duplicates: this.#checkedDuplicates(route, request) }, request);
   }
 
   /** `POST …/bindings`: the path of Kubernetes' first schedulers, the same as the subresource of the pod. */
@@ -173,7 +190,7 @@ export class Api {
     body: unknown,
   ): Promise<ApiResponse> {
     const name = textAt(objectAt(body, 'metadata'), 'name');
-    const pods = parseRoute(`/api/v1/namespaces/${namespace}/pods`, query);
+    const pods = parseRoute(`/api/v1/namespaces/${namespace}/pods`, query, this.#catalog);
     await this.#writes.bind({ ...pods, resource: BINDINGS, name, context }, body, asked(query, ''));
     return success(201);
   }
@@ -198,42 +215,62 @@ export class Api {
     for (const [, table] of this.store.tables()) table.compact(this.store.version);
   }
 
+  /** Looks for fields that a body names twice, where the client asked for it: the look costs as much as the parsing. */
+  #checkedDuplicates(route: Route, request: ApiRequest): readonly string[] {
+    const options = FIELD_OPTIONS[request.method];
+    if (options === undefined || !route.query.has('fieldValidation')) return [];
+    if (fieldValidation(route.query, options) === 'Ignore' || request.body === null) return [];
+    if (request.contentType.includes('yaml')) return [];
+    const found = duplicateFields(request.body.toString());
+    if (route.resource.rules === null)
+      reportFields(
+        route,
+        found.map((path) => `duplicate field "${path}"`),
+      );
+    return found;
+  }
+
   async #dispatch(route: Route, request: ApiRequest): Promise<ApiResponse> {
     const { method } = request;
+    const accept = request.headers?.accept;
+    const form = representation(typeof accept === 'string' ? accept : '', route.resource, route.query, () =>
+      this.#clock.now(),
+    );
+    const answer = (status: number, version: Version) => jsonText(status, form.one(version));
     if (route.name === '') {
-      if (method === 'GET') return this.#collection(route);
+      if (method === 'GET') return this.#collection(route, form);
       if (method === 'POST')
-        return jsonText(201, encoded(await this.#writes.create(route, parseBody(request), asker(route, request))));
-      if (method === 'DELETE') return this.#deleteCollection(route, request);
+        return answer(201, await this.#writes.create(route, parseBody(request), asker(route, request)));
+      if (method === 'DELETE') return this.#deleteCollection(route, request, form);
     } else if (route.subresource === '') {
       if (method === 'GET')
         return route.query.get('watch') === 'true'
-          ? this.#collection(route)
-          : jsonText(200, encoded(this.#writes.read(route)));
-      if (method === 'DELETE') return this.#delete(route, request);
-      return this.#change(route, request);
+          ? this.#collection(route, form)
+          : answer(200, this.#writes.read(route));
+      if (method === 'DELETE') return this.#delete(route, request, form);
+      return this.#change(route, request, form);
     } else if (route.subresource === 'status' && route.resource.status) {
-      if (method === 'GET') return jsonText(200, encoded(this.#writes.read(route)));
-      return this.#change(route, request);
+      if (method === 'GET') return answer(200, this.#writes.read(route));
+      return this.#change(route, request, form);
     } else if (route.resource.subresources.some((one) => one.name === route.subresource)) {
-      return this.#subresource(route, request);
+      return this.#subresource(route, request, form);
     } else {
       throw new ApiError('NotFound', 'the server could not find the requested resource');
     }
     throw methodNotAllowed();
   }
 
-  async #change(route: Route, request: ApiRequest): Promise<ApiResponse> {
+  async #change(route: Route, request: ApiRequest, form: Representation): Promise<ApiResponse> {
     const by = asker(route, request);
     if (request.method === 'PUT')
-      return jsonText(200, encoded(await this.#writes.update(route, parseBody(request), by)));
+      return jsonText(200, form.one(await this.#writes.update(route, parseBody(request), by)));
     if (request.method !== 'PATCH') throw methodNotAllowed();
     const text = (request.body ?? Buffer.alloc(0)).toString();
     const { version, created } = await this.#writes.patch(route, request.contentType, text, by);
-    return jsonText(created ? 201 : 200, encoded(version));
+    return jsonText(created ? 201 : 200, form.one(version));
   }
 
-  async #subresource(route: Route, request: ApiRequest): Promise<ApiResponse> {
+  async #subresource(route: Route, request: ApiRequest, form: Representation): Promise<ApiResponse> {
     const { method } = request;
     const by = asker(route, request);
     if (route.subresource === 'scale') {
@@ -244,7 +281,7 @@ export class Api {
       }
     }
     if (method === 'PUT' && route.subresource === 'finalize')
-      return jsonText(200, encoded(await this.#writes.finalize(route, parseBody(request), by)));
+      return jsonText(200, form.one(await this.#writes.finalize(route, parseBody(request), by)));
     if (method === 'POST' && route.subresource === 'binding') {
       await this.#writes.bind(route, parseBody(request), by);
       return success(201);
@@ -254,19 +291,19 @@ export class Api {
       return success(201);
     }
     if (POD_PARTS.has(route.subresource))
-      return method === 'GET' ? jsonText(200, encoded(this.#writes.read(route))) : this.#change(route, request);
+      return method === 'GET' ? jsonText(200, form.one(this.#writes.read(route))) : this.#change(route, request, form);
     throw methodNotAllowed();
   }
 
-  #collection(route: Route): ApiResponse {
+  #collection(route: Route, form: Representation): ApiResponse {
     const { resource, query } = route;
     const table = this.store.table(route.id);
     if (route.name !== '') query.set('fieldSelector', `metadata.name=${route.name}`);
-    const matches = parseSelection(route.resource.kind, route.namespace, query);
+    const matches = parseSelection(resource, route.namespace, query);
     if (query.get('watch') === 'true' || query.get('watch') === '1') {
-      return watchResponse({ resource, store: this.store, table, matches, query }, this.#clock, this.#bookmarkEveryMs);
+      return watchResponse({ form, store: this.store, table, matches, query }, this.#clock, this.#bookmarkEveryMs);
     }
-    return listResponse(resource, page(this.store, table, matches, query), this.#clock);
+    return listResponse(form, page(this.store, table, matches, query), this.#clock);
   }
 
   async #evict(route: Route, body: unknown, by: Asked): Promise<void> {
@@ -279,19 +316,21 @@ export class Api {
     this.#writes.evict(route, body, by);
   }
 
-  async #delete(route: Route, request: ApiRequest): Promise<ApiResponse> {
+  async #delete(route: Route, request: ApiRequest, form: Representation): Promise<ApiResponse> {
     await this.#admitDeletion(route);
     const { version, gone } = this.#writes.remove(route, deleteOptions(route, request));
     if (!gone || RETURNED.has(resourceId(groupVersion(route.resource), route.resource.plural)))
-      return jsonText(200, encoded(version));
-    return success(200, { name: route.name, kind: route.resource.plural, uid: version.object.metadata.uid });
+      return jsonText(200, form.one(version));
+    const { plural: kind, group } = route.resource;
+    const { uid } = version.object.metadata;
+    return success(200, { name: route.name, ...(group === '' ? {} : { group }), kind, uid });
   }
 
-  async #deleteCollection(route: Route, request: ApiRequest): Promise<ApiResponse> {
+  async #deleteCollection(route: Route, request: ApiRequest, form: Representation): Promise<ApiResponse> {
     const found = page(
       this.store,
       this.store.table(route.id),
-      parseSelection(route.resource.kind, route.namespace, route.query),
+      parseSelection(route.resource, route.namespace, route.query),
       route.query,
     );
     const options = deleteOptions(route, request);
@@ -302,7 +341,7 @@ export class Api {
       if (this.store.table(route.id).get(storeKey(namespace ?? '', name))?.key === key)
         this.#writes.remove(one, options);
     }
-    return listResponse(route.resource, found, this.#clock);
+    return listResponse(form, found, this.#clock);
   }
 }
 
@@ -312,9 +351,15 @@ function userOf(route: Route): User {
 
 function unexpected(error: unknown): ApiError {
   const text = error instanceof Error ? error.message : String(error);
-  if (error instanceof URIError) return badRequest(text);
+  if (error instanceof URIError || error instanceof RangeError) return badRequest(text);
   return new ApiError('InternalError', `Internal error occurred: ${text}`);
 }
+
+const FIELD_OPTIONS: Readonly<Record<string, string>> = {
+  POST: 'CreateOptions',
+  PUT: 'UpdateOptions',
+  PATCH: 'PatchOptions',
+};
 
 /** kinds whose deletion answers with the object as it was */
 const RETURNED: ReadonlySet<string> = new Set(
@@ -340,6 +385,8 @@ function asker(route: Route, request: ApiRequest): Asked {
 
 function parseBody(request: ApiRequest): unknown {
   if (request.body === null || request.body.length === 0) throw badRequest('the request has no body');
+  const known = request.contentType === PROTOBUF ? fromProtobuf(request.body) : null;
+  if (known !== null) return known;
   if (
     request.contentType.includes('protobuf') ||
     request.contentType.includes('yaml') ||

@@ -4,9 +4,9 @@
  */
 import type { Clock } from '../../kube/ports.ts';
 import { ApiError, badRequest } from './errors.ts';
-import { groupVersion, type Resource } from './resources.ts';
+import type { Representation } from './representation.ts';
 import type { Predicate } from './selectors.ts';
-import { encoded, type Store, type Table, type Version, type View } from './store.ts';
+import type { Store, Table, Version, View } from './store.ts';
 import { type ApiResponse, jsonText } from './wire.ts';
 
 /** objects encoded in one turn of the loop: about 2 ms of work */
@@ -93,18 +93,19 @@ function viewAt(table: Table, rv: number, continued: boolean): View {
   }
 }
 
-function head(resource: Resource, found: Page): string {
+function head(form: Representation, found: Page): string {
   const metadata = {
     resourceVersion: String(found.rv),
     ...(found.next === '' ? {} : { continue: found.next }),
     ...(found.remaining === null ? {} : { remainingItemCount: found.remaining }),
   };
-  return `{"kind":"${resource.kind}List","apiVersion":"${groupVersion(resource)}","metadata":${JSON.stringify(metadata)},"items":[`;
+  return form.head({ metadata: JSON.stringify(metadata) });
 }
 
-export function listResponse(resource: Resource, found: Page, clock: Clock): ApiResponse {
-  const start = head(resource, found);
-  if (found.items.length <= 2 * SLICE) return jsonText(200, `${start}${found.items.map(encoded).join(',')}]}\n`);
+export function listResponse(form: Representation, found: Page, clock: Clock): ApiResponse {
+  const start = head(form, found);
+  const element = (version: Version) => form.element(version);
+  if (found.items.length <= 2 * SLICE) return jsonText(200, `${start}${found.items.map(element).join(',')}]}\n`);
   return {
     ...jsonText(200, ''),
     body: {
@@ -115,7 +116,7 @@ export function listResponse(resource: Resource, found: Page, clock: Clock): Api
           if (stopped) return;
           const slice = found.items
             .slice(at, at + SLICE)
-            .map(encoded)
+            .map(element)
             .join(',');
           sink.write(at === 0 ? start + slice : `,${slice}`);
           at += SLICE;

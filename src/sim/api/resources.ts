@@ -1,4 +1,43 @@
-/** The one table of what the embedded API serves. A new resource is one row. */
+/**
+ * The table of what the embedded API serves from its start: a new resource is one row. CustomResourceDefinitions add others
+ * while it runs (catalog.ts).
+ */
+import type { StatusCause } from './errors.ts';
+import type { JsonObject, KubeObject } from './object.ts';
+
+export type Column = {
+  readonly name: string;
+  readonly type: string;
+  readonly format?: string;
+  readonly description?: string;
+  /** 0 is always shown, others only in wide output */
+  readonly priority?: number;
+  /** what stands in the cell: text, number, boolean, or null for nothing */
+  readonly cell: (object: KubeObject, nowMs: number) => unknown;
+};
+
+/** Where a `scale` subresource finds its numbers: paths like `.spec.replicas`. */
+export type ScalePaths = { readonly spec: string; readonly status: string; readonly selector: string | null };
+
+/** What the definition of a kind says beyond what holds for all kinds. Custom kinds have it, and the definitions themselves. */
+export type KindRules = {
+  /** the OpenAPI schema of a custom kind */
+  readonly schema: JsonObject | null;
+  /** what a client sent → the fields that are known, with defaults; `unknown` are the paths of the others */
+  decode(given: JsonObject): { readonly object: JsonObject; readonly unknown: readonly string[] };
+  /** last touch before an object is first stored, or stored anew */
+  prepared(next: KubeObject, old: KubeObject | null): KubeObject;
+  /** what is wrong; empty when nothing is */
+  faults(next: KubeObject, old: KubeObject | null, subresource: string): readonly StatusCause[];
+  /** the object as a delete finds it */
+  deleting(object: KubeObject): KubeObject;
+  /** the columns of a Table; null: name and age */
+  readonly columns: readonly Column[] | null;
+  readonly scale: ScalePaths | null;
+  /** fields that a selector may name, as `spec.size` */
+  readonly selectableFields: ReadonlyMap<string, (object: KubeObject) => string>;
+};
+
 export type Resource = {
   /** '' is the core group */
   readonly group: string;
@@ -8,13 +47,22 @@ export type Resource = {
   readonly kind: string;
   readonly namespaced: boolean;
   readonly shortNames: readonly string[];
+  /** names of groups of resources, as in `kubectl get all` */
+  readonly categories: readonly string[];
+  readonly rules: KindRules | null;
   /** `/status` exists, and a write to the object itself leaves `status` alone */
   readonly status: boolean;
   /** further subresources, as discovery lists them */
   readonly subresources: readonly { readonly name: string; readonly kind: string; readonly groupVersion: string }[];
 };
 
-type Extra = Partial<Pick<Resource, 'shortNames' | 'status' | 'subresources'>>;
+type Extra = Partial<Pick<Resource, 'shortNames' | 'categories' | 'status' | 'subresources'>>;
+
+const IN_ALL = new Set(
+  'pods services replicationcontrollers replicasets statefulsets deployments daemonsets jobs cronjobs horizontalpodautoscalers'.split(
+    ' ',
+  ),
+);
 
 function row(
   groupVersion: string,
@@ -32,6 +80,8 @@ function row(
     kind,
     namespaced: scope === 'namespaced',
     shortNames: extra.shortNames ?? [],
+    categories: extra.categories ?? (IN_ALL.has(plural) ? ['all'] : []),
+    rules: null,
     status: extra.status ?? false,
     subresources: extra.subresources ?? [],
   };
@@ -75,7 +125,6 @@ export const RESOURCES: readonly Resource[] = [
   row('v1', 'limitranges', 'LimitRange', 'namespaced', { shortNames: ['limits'] }),
   row('v1', 'podtemplates', 'PodTemplate', 'namespaced'),
   row('v1', 'resourcequotas', 'ResourceQuota', 'namespaced', { shortNames: ['quota'], status: true }),
-  row('apps/v1', 'controllerrevisions', 'ControllerRevision', 'namespaced'),
   row('apps/v1', 'replicasets', 'ReplicaSet', 'namespaced', {
     shortNames: ['rs'],
     status: true,
@@ -92,6 +141,7 @@ export const RESOURCES: readonly Resource[] = [
     subresources: [SCALE],
   }),
   row('apps/v1', 'daemonsets', 'DaemonSet', 'namespaced', { shortNames: ['ds'], status: true }),
+  row('apps/v1', 'controllerrevisions', 'ControllerRevision', 'namespaced'),
   row('batch/v1', 'jobs', 'Job', 'namespaced', { status: true }),
   row('batch/v1', 'cronjobs', 'CronJob', 'namespaced', { shortNames: ['cj'], status: true }),
   row('autoscaling/v2', 'horizontalpodautoscalers', 'HorizontalPodAutoscaler', 'namespaced', {

@@ -1,10 +1,12 @@
 /** The path of a request → which resource, namespace, object and subresource it means. */
 import type { RequestContext } from './admission/context.ts';
+import type { Catalog } from './catalog.ts';
 import { ApiError } from './errors.ts';
-import { groupVersion, RESOURCES, type Resource, resourceId } from './resources.ts';
+import { type Resource, resourceId } from './resources.ts';
 
 export type Route = {
   readonly resource: Resource;
+  /** the table of its objects: all versions of a resource share one */
   readonly id: string;
   /** null: all namespaces, or a resource of the cluster */
   readonly namespace: string | null;
@@ -15,17 +17,16 @@ export type Route = {
   readonly query: URLSearchParams;
   /** who asks and how; absent where nobody looks (bootstrap, tests of single functions) */
   readonly context?: RequestContext;
+  /** fields that the body names twice */
+  readonly duplicates: readonly string[];
 };
-
-const BY_ID = new Map(RESOURCES.map((resource) => [resourceId(groupVersion(resource), resource.plural), resource]));
-export const RESOURCE_IDS: readonly string[] = [...BY_ID.keys()];
 
 function pageNotFound(): ApiError {
   return new ApiError('NotFound', 'the server could not find the requested resource');
 }
 
 /** Throws 404. */
-export function parseRoute(path: string, query: URLSearchParams): Route {
+export function parseRoute(path: string, query: URLSearchParams, catalog: Catalog): Route {
   const parts = path
     .split('/')
     .filter((part) => part !== '')
@@ -39,9 +40,9 @@ export function parseRoute(path: string, query: URLSearchParams): Route {
     inNamespace && version === 'v1' && parts.length === 3 && (parts[2] === 'status' || parts[2] === 'finalize');
   const namespace = inNamespace && !ofNamespaceItself ? (parts.splice(0, 2)[1] ?? null) : null;
   const [plural = '', name = '', subresource = '', ...rest] = parts;
-  const id = resourceId(version ?? '', plural);
-  const resource = BY_ID.get(id);
-  if (resource === undefined || rest.length > 0) throw pageNotFound();
+  const served = catalog.get(resourceId(version ?? '', plural));
+  if (served === undefined || rest.length > 0) throw pageNotFound();
+  const { resource, table } = served;
   if (resource.namespaced ? name !== '' && namespace === null : namespace !== null) throw pageNotFound();
-  return { resource, id, namespace, name, subresource, query };
+  return { resource, id: table, namespace, name, subresource, query, duplicates: [] };
 }

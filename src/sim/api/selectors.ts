@@ -1,6 +1,7 @@
 /** Label and field selectors of lists and watches: parsed once, then a plain predicate per object. */
 import { badRequest } from './errors.ts';
 import { type KubeObject, textAt } from './object.ts';
+import type { Resource } from './resources.ts';
 
 export type Predicate = (object: KubeObject) => boolean;
 
@@ -83,12 +84,15 @@ const FIELDS: Readonly<Record<string, Readonly<Record<string, Field>>>> = {
   },
 };
 
+type Selectable = Pick<Resource, 'kind' | 'rules'>;
+
 /** Throws 400 for a field that objects of this kind cannot be selected by. */
-export function parseFieldSelector(kind: string, text: string): Predicate | null {
+export function parseFieldSelector(resource: Selectable, text: string): Predicate | null {
   const requirements = splitOutsideParentheses(text).map((part) => {
     const match = EQUALITY.exec(part);
     const label = match?.[1] ?? '';
-    const read = COMMON_FIELDS[label] ?? FIELDS[kind]?.[label];
+    const own = resource.rules === null ? FIELDS[resource.kind]?.[label] : resource.rules.selectableFields.get(label);
+    const read = COMMON_FIELDS[label] ?? own;
     if (!match || !read) throw badRequest(`field label not supported: ${label || part}`);
     const [, , operator, value = ''] = match;
     return (object: KubeObject) => (read(object) === value) === (operator !== '!=');
@@ -97,9 +101,13 @@ export function parseFieldSelector(kind: string, text: string): Predicate | null
 }
 
 /** One predicate for namespace, labels and fields; null when everything matches. */
-export function parseSelection(kind: string, namespace: string | null, query: URLSearchParams): Predicate | null {
+export function parseSelection(
+  resource: Selectable,
+  namespace: string | null,
+  query: URLSearchParams,
+): Predicate | null {
   const labels = parseLabelSelector(query.get('labelSelector') ?? '');
-  const fields = parseFieldSelector(kind, query.get('fieldSelector') ?? '');
+  const fields = parseFieldSelector(resource, query.get('fieldSelector') ?? '');
   if (namespace === null && labels === null && fields === null) return null;
   return (object) =>
     (namespace === null || object.metadata.namespace === namespace) &&

@@ -146,11 +146,13 @@ export class Table {
 
 export class Store {
   readonly #tables = new Map<string, Table>();
+  readonly #historySize: number;
   #rv: number;
 
   /** @param startVersion first resourceVersion; anything older is answered with 410, as by a restarted API server */
   constructor(resourceIds: readonly string[], historySize: number, startVersion: number) {
     this.#rv = startVersion;
+    this.#historySize = historySize;
     for (const id of resourceIds) this.#tables.set(id, new Table(historySize, startVersion));
   }
 
@@ -163,6 +165,18 @@ export class Store {
     const table = this.#tables.get(resourceId);
     if (table === undefined) throw new ApiError('InternalError', `no table ${resourceId}`);
     return table;
+  }
+
+  /** A table for a resource that came while the server runs. One that is there stays. */
+  addTable(resourceId: string): Table {
+    const table = this.#tables.get(resourceId) ?? new Table(this.#historySize, this.#rv);
+    this.#tables.set(resourceId, table);
+    return table;
+  }
+
+  /** Forgets the table. Those who watch it hear no more of it. */
+  dropTable(resourceId: string): void {
+    this.#tables.delete(resourceId);
   }
 
   tables(): Iterable<[string, Table]> {
@@ -187,6 +201,26 @@ export class Store {
     const next = this.#stamp(key, object);
     table.apply({ type: 'DELETED', rv: next.rv, next, previous });
     return next;
+  }
+
+  /**
+   * Replaces everything by objects of a former life, with their versions: `version` is what the counter stood at. Who watches sees
+   * the old ones leave and the others come; older versions answer 410. Throws for a resource that is not served.
+   */
+  restore(version: number, objects: Iterable<{ readonly id: string; readonly object: KubeObject }>): void {
+    for (const table of this.#tables.values()) {
+      for (const key of table.keys()) {
+        const previous = table.get(key)!;
+        table.apply({ type: 'DELETED', rv: this.#rv, next: previous, previous });
+      }
+    }
+    for (const { id, object } of objects) {
+      const key = storeKey(object.metadata.namespace ?? '', object.metadata.name);
+      const rv = Number(object.metadata.resourceVersion);
+      this.table(id).apply({ type: 'ADDED', rv, next: { key, rv, object, json: null }, previous: null });
+    }
+    this.#rv = version;
+    for (const table of this.#tables.values()) table.compact(version);
   }
 
   #stamp(key: string, object: KubeObject): Version {

@@ -36,13 +36,16 @@ export function strategicMerge(current: JsonObject, patch: JsonObject, type: Typ
       merged[field] = mergedValue(field, merged[field], value, fieldType(type, field) ?? FREE_FORM);
     }
   }
-  for (const [field, order] of Object.entries(fields)) {
-    if (!field.startsWith(ELEMENT_ORDER)) continue;
-    const target = field.slice(ELEMENT_ORDER.length);
-    const of = fieldType(type, target);
+  for (const field of Object.keys(merged)) {
+    const of = fieldType(type, field);
+    const list = merged[field];
+    const patched = fields[field];
+    const order = fields[ELEMENT_ORDER + field] ?? patched;
+    if (of?.kind !== 'list' || of.patchKey === null || order === undefined || !Array.isArray(list)) continue;
     if (!Array.isArray(order)) throw badRequest('invalid patch format of setElementOrder list');
-    if (of?.kind === 'list' && of.patchKey !== null && Array.isArray(merged[target]))
-      merged[target] = ordered(merged[target], order, arrayOf(current[target]), arrayOf(fields[target]), of.patchKey);
+    // a list that replaced the old one has its own order
+    if (arrayOf(patched).some((element) => isObject(element) && element.$patch === 'replace')) continue;
+    merged[field] = ordered(list, order, arrayOf(current[field]), arrayOf(patched), of.patchKey);
   }
   return merged;
 }
@@ -125,10 +128,10 @@ function ordered(
     const other = others[right];
     const onePlace = left < named.length ? place.get(id(one)) : undefined;
     const otherPlace = right < others.length ? place.get(id(other)) : undefined;
-    const first =
-      right >= others.length ||
-      (left < named.length && onePlace !== undefined && otherPlace !== undefined && onePlace < otherPlace);
-    if (first) {
+    const otherFirst =
+      left >= named.length ||
+      (right < others.length && onePlace !== undefined && otherPlace !== undefined && otherPlace < onePlace);
+    if (!otherFirst) {
       result.push(one);
       left += 1;
     } else {

@@ -8,9 +8,9 @@
 import type { Clock, Timer } from '../../kube/ports.ts';
 import { ApiError, badRequest, invalid } from './errors.ts';
 import { checkVersion } from './list.ts';
-import { groupVersion, type Resource } from './resources.ts';
+import type { Representation } from './representation.ts';
 import type { Predicate } from './selectors.ts';
-import { type Change, encoded, type Store, type Table, type Version } from './store.ts';
+import type { Change, Store, Table, Version } from './store.ts';
 import { type ApiResponse, jsonText, type Sink } from './wire.ts';
 
 /** Kubernetes ends a watch without a wish of its client after 30 to 60 minutes. */
@@ -23,13 +23,14 @@ const QUEUED_AT_MOST = 50_000;
 const event = (type: string, json: string) => `{"type":"${type}","object":${json}}\n`;
 
 /** What a change means behind a selector; null: nothing. A leaving object is shown with the version of its change. */
-export function seenAs(change: Change, matches: Predicate | null): string | null {
-  if (matches === null) return event(change.type, encoded(change.next));
+function seenAs(change: Change, { matches, form }: WatchTarget): string | null {
+  const shown = () => form.event(change.next);
+  if (matches === null) return event(change.type, shown());
   const before = change.previous !== null && matches(change.previous.object);
   const after = change.type !== 'DELETED' && matches(change.next.object);
-  if (after) return event(before ? 'MODIFIED' : 'ADDED', encoded(change.next));
+  if (after) return event(before ? 'MODIFIED' : 'ADDED', shown());
   if (!before) return null;
-  return event('DELETED', encoded(change.next));
+  return event('DELETED', shown());
 }
 
 type Beginning =
@@ -72,7 +73,7 @@ function beginning(store: Store, table: Table, matches: Predicate | null, query:
 }
 
 export type WatchTarget = {
-  resource: Resource;
+  form: Representation;
   store: Store;
   table: Table;
   matches: Predicate | null;
@@ -121,7 +122,7 @@ function startWatch(
   sink: Sink,
   feed: Feed,
 ): { stop(): void } {
-  const { query, store, resource, matches } = target;
+  const { query, store, form } = target;
   const timers = new Map<string, Timer>();
   let stopped = false;
   const stop = () => {
@@ -139,8 +140,7 @@ function startWatch(
       creationTimestamp: null,
       ...(annotations ? { annotations } : {}),
     };
-    const object = { kind: resource.kind, apiVersion: groupVersion(resource), metadata };
-    sink.write(event('BOOKMARK', JSON.stringify(object)));
+    sink.write(event('BOOKMARK', form.bookmark(JSON.stringify(metadata))));
   };
   const wantsBookmarks = query.get('allowWatchBookmarks') === 'true';
   const again = () => {
@@ -149,7 +149,7 @@ function startWatch(
   };
   const goLive = () => {
     feed.goLive((change) => {
-      const line = seenAs(change, matches);
+      const line = seenAs(change, target);
       if (line !== null) sink.write(line);
     });
     if (first.kind === 'objects' && first.announceEnd) bookmark({ 'k8s.io/initial-events-end': 'true' });
@@ -173,8 +173,8 @@ function startWatch(
   );
   const lines =
     first.kind === 'changes'
-      ? first.changes.map((change) => () => seenAs(change, matches))
-      : first.versions.map((version) => () => event('ADDED', encoded(version)));
+      ? first.changes.map((change) => () => seenAs(change, target))
+      : first.versions.map((version) => () => event('ADDED', form.event(version)));
   const writeSlice = (at: number) => {
     if (stopped) return;
     const piece = lines

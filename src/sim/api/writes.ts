@@ -39,7 +39,7 @@ export class Writes {
   }
 
   readScale(route: Route): KubeObject {
-    return scaleOf(this.read(route).object);
+    return scaleOf(route.resource, this.read(route).object);
   }
 
   /** @param contentType of a patch; null: the body is the scale itself */

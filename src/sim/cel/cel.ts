@@ -24,10 +24,14 @@ import { fromCel, toCel } from './value.ts';
 /** Names that an expression may use: a list (all `dyn`), or name → CEL type (`dyn`, `optional<dyn>`, `map`, AUTHORIZER …). */
 export type CelVariables = readonly string[] | Readonly<Record<string, string>>;
 
+export type Selection = { readonly path: readonly string[]; readonly offset: number };
+
 export type CelProgram = {
   readonly expression: string;
   /** the declared names that the expression uses */
   readonly uses: ReadonlySet<string>;
+  /** each `name.field.field` of the expression, with where its last field's dot stands */
+  readonly selections: readonly Selection[];
   /**
    * Values are JSON, `lazyMap`s, or values of this room. A name whose type is optional may be missing. Returns JSON.
    * Throws CelError `cel-run`.
@@ -74,6 +78,25 @@ function namesIn(node: unknown, found: Set<string>): Set<string> {
   return found;
 }
 
+/** `name.field.field` as its names; null for anything else */
+function selected(node: ASTNode): string[] | null {
+  if (node.op === 'id') return [node.args];
+  if (node.op !== '.') return null;
+  const parent = selected(node.args[0]);
+  return parent === null ? null : [...parent, node.args[1]];
+}
+
+function selectionsIn(node: unknown, found: Selection[]): Selection[] {
+  if (Array.isArray(node)) for (const child of node) selectionsIn(child, found);
+  else if (typeof node === 'object' && node !== null && 'op' in node && 'args' in node) {
+    const one = node as ASTNode;
+    const path = one.op === '.' ? selected(one) : null;
+    if (path !== null && one.op === '.') found.push({ path, offset: one.args[0].end });
+    if (one.op !== 'id') selectionsIn(one.args, found);
+  }
+  return found;
+}
+
 function summaryOf(error: unknown): string {
   if (error instanceof ParseError || error instanceof TypeCheckError || error instanceof EvaluationError) {
     const { summary, code } = error;
@@ -89,10 +112,15 @@ function summaryOf(error: unknown): string {
 /** `ERROR: <input>:1:3: …` with the line and a caret, as cel-go prints it. */
 function located(expression: string, error: unknown): string {
   const start = error instanceof ParseError || error instanceof TypeCheckError ? (error.range?.start ?? 0) : 0;
+  return compileMessage(expression, start, summaryOf(error));
+}
+
+/** What cel-go says of a fault at an offset of an expression. */
+export function compileMessage(expression: string, start: number, what: string): string {
   const before = expression.slice(0, start).split('\n');
   const column = before.at(-1)!.length;
   const line = expression.split('\n')[before.length - 1] ?? '';
-  return `ERROR: <input>:${before.length}:${column + 1}: ${summaryOf(error)}\n | ${line}\n | ${'.'.repeat(column)}^`;
+  return `compilation failed: ERROR: <input>:${before.length}:${column + 1}: ${what}\n | ${line}\n | ${'.'.repeat(column)}^`;
 }
 
 /** @param result what the expression must give. Throws CelError `cel-compile`. */
@@ -104,8 +132,7 @@ export function compileCel(
   const declared = Array.isArray(variables)
     ? Object.fromEntries((variables as readonly string[]).map((name) => [name, 'dyn']))
     : (variables as Readonly<Record<string, string>>);
-  const fail = (error: unknown) =>
-    new CelError('cel-compile', `compilation failed: ${located(expression, error)}`, error);
+  const fail = (error: unknown) => new CelError('cel-compile', located(expression, error), error);
   let parsed: ReturnType<Environment['parse']>;
   try {
     parsed = environmentOf(declared).parse(expression.replaceAll(FLAGGED_MATCHES, '.matches($1$2(?$3:$4)$2)'));
@@ -122,6 +149,7 @@ export function compileCel(
   return {
     expression,
     uses: new Set(names),
+    selections: selectionsIn(parsed.ast, []),
     run(values) {
       const context: Record<string, unknown> = {};
       for (const name of names) {

@@ -2,14 +2,19 @@
  * Known bugs, each switched on from outside: the same code with one thing wrong. They prove that the world can fail. What finds
  * which is in docs/simulation.md.
  */
+import type { Books } from '../../cluster/books.ts';
+import { CLAIM } from '../../core/names.ts';
 import type { ExtenderConfig } from '../../extender/config.ts';
 import type { MakePicture, PictureParts } from '../../extender/picture.ts';
 import type { KubeRequest, KubeResponse } from '../../kube/ports.ts';
+import type { Invariant } from './oracle/law.ts';
 
 type PictureOptions = Parameters<MakePicture>[0];
 
 export type Bug = {
   readonly what: string;
+  /** the laws that it is about; what else it may trip over proves nothing */
+  readonly breaks: readonly Invariant[];
   /** the picture with something wrong in it */
   readonly picture?: (parts: PictureParts, options: PictureOptions) => PictureParts;
   /** requests to the API server, changed or answered before they leave */
@@ -36,6 +41,7 @@ function decider(parts: PictureParts, change: Partial<PictureParts['decider']>):
 export const BUGS: Readonly<Record<string, Bug>> = {
   'hold-dropped-at-bind': {
     what: 'the hold ends when its Binding is sent, not when the outcome is known',
+    breaks: ['over-allocated'],
     picture: (parts) =>
       decider(parts, {
         beginBind(ref, node) {
@@ -47,6 +53,7 @@ export const BUGS: Readonly<Record<string, Bug>> = {
   },
   'generation-not-bumped': {
     what: 'what is put on a node does not mark it as changed, so cached verdicts stay',
+    breaks: ['answer-differs', 'over-allocated'],
     picture(parts) {
       const { nodes } = parts.picture;
       const add = nodes.add.bind(nodes);
@@ -60,6 +67,7 @@ export const BUGS: Readonly<Record<string, Bug>> = {
   },
   'freed-on-terminating': {
     what: 'a pod that is being deleted gives its devices back at once',
+    breaks: ['over-allocated'],
     picture(parts) {
       const { picture } = parts;
       const upsert = picture.upsertPod.bind(picture);
@@ -69,6 +77,7 @@ export const BUGS: Readonly<Record<string, Bug>> = {
   },
   'uid-precondition-omitted': {
     what: 'a Binding names the pod only, not its uid',
+    breaks: ['claim-wrong', 'claim-missing'],
     bend(request) {
       if (request.method !== 'POST' || !request.path.includes('/binding')) return request;
       const body = request.body as { metadata: { uid?: string } };
@@ -78,6 +87,7 @@ export const BUGS: Readonly<Record<string, Bug>> = {
   },
   'no-quiet-time': {
     what: 'after a restart Bindings of the run before are not waited for',
+    breaks: ['over-allocated'],
     // leadership reads the deadline first, the binder after it
     config(config) {
       let reads = 0;
@@ -85,9 +95,14 @@ export const BUGS: Readonly<Record<string, Bug>> = {
       return Object.create(config, { callDeadlineMs }) as ExtenderConfig;
     },
   },
-  'lease-ignored': { what: 'the extender decides whoever holds the Lease', leadership: 'ignored' },
+  'lease-ignored': {
+    what: 'the extender decides whoever holds the Lease',
+    breaks: ['two-deciders', 'two-in-a-term', 'bind-without-lease'],
+    leadership: 'ignored',
+  },
   'read-back-skipped': {
     what: 'a Binding without an answer counts as not done',
+    breaks: ['over-allocated'],
     picture: (parts) =>
       decider(parts, {
         bindUnknown(uid) {
@@ -98,10 +113,12 @@ export const BUGS: Readonly<Record<string, Bug>> = {
   },
   'relist-skipped': {
     what: 'after a start or takeover the watch is trusted to be up to date',
+    breaks: ['over-allocated'],
     picture: (parts) => ({ ...parts, refresh: async () => {} }),
   },
   'awaiting-not-kept': {
     what: 'devices freed for a preemptor are not kept for it',
+    breaks: ['awaited-given-away'],
     picture: (parts) =>
       decider(parts, {
         preempt(pod, candidates) {
@@ -111,12 +128,54 @@ export const BUGS: Readonly<Record<string, Bug>> = {
         },
       }),
   },
+  'awaiting-not-moved': {
+    what: 'what is kept for a preemptor stays on the devices of its victims, whatever else comes free on its node',
+    breaks: ['awaited-given-away'],
+    picture(parts) {
+      parts.picture.holds.awaiting = () => [];
+      return parts;
+    },
+  },
+  'nomination-forgotten': {
+    what: 'after a crash or takeover nothing is kept for a pod that kube-scheduler has nominated',
+    breaks: ['awaited-given-away'],
+    picture(parts) {
+      (parts.decider as Books).restoreAwaiting = () => {};
+      return parts;
+    },
+  },
+  'guard-ignored': {
+    what: 'a pod that was made while no webhook answered is let onto managed nodes',
+    breaks: ['env-missing'],
+    config: (config) => ({ ...config, envGuard: false }),
+  },
+  'devices-not-told': {
+    what: 'a Binding carries the claim, but not the annotations that the env of the containers reads',
+    breaks: ['env-unresolved'],
+    bend(request) {
+      if (request.method !== 'POST' || !request.path.includes('/binding')) return request;
+      const body = request.body as { metadata: { annotations?: Record<string, string> } };
+      const { annotations = {} } = body.metadata;
+      const claim = annotations[CLAIM];
+      return {
+        ...request,
+        body: { ...body, metadata: { ...body.metadata, annotations: claim ? { [CLAIM]: claim } : {} } },
+      };
+    },
+  },
+  'capacity-not-written': {
+    what: 'an extender that begins to decide leaves gpu-milli as it finds it',
+    breaks: ['gpu-milli-wrong'],
+    picture: (parts) => ({ ...parts, onDeciding() {} }),
+  },
   'holds-never-swept': {
     what: 'nothing ends a hold whose bind never comes',
+    breaks: ['hold-overdue', 'hold-orphaned'],
     picture: (parts) => ({ ...parts, sweep() {} }),
   },
   'hopeless-for-ever': {
     what: 'a pod that was refused is refused from then on, whatever changes',
+    breaks: ['answer-differs', 'pod-lost'],
     picture(parts) {
       const refused = new Map<string, ReturnType<typeof parts.decider.filter>>();
       return decider(parts, {
@@ -132,6 +191,7 @@ export const BUGS: Readonly<Record<string, Bug>> = {
   },
   'deletion-missed': {
     what: 'a pod that is gone stays in the books',
+    breaks: ['books-differ', 'pod-lost'],
     picture(parts) {
       parts.picture.removePod = () => {};
       return parts;
@@ -139,6 +199,7 @@ export const BUGS: Readonly<Record<string, Bug>> = {
   },
   'health-ignored': {
     what: 'an unhealthy GPU counts as healthy',
+    breaks: ['device-unknown'],
     picture(parts) {
       const { nodes } = parts.picture;
       const setFacts = nodes.setFacts.bind(nodes);
@@ -152,6 +213,7 @@ export const BUGS: Readonly<Record<string, Bug>> = {
   },
   'conflict-taken-for-refusal': {
     what: 'after a 409 the pod is not looked at: the Binding counts as not done',
+    breaks: ['over-allocated'],
     bend(request) {
       if (request.method !== 'GET' || !/\/pods\/[^?/]+$/.test(request.path)) return request;
       return { status: 404, body: Buffer.from('{}'), retryAfterSeconds: null };
@@ -159,6 +221,7 @@ export const BUGS: Readonly<Record<string, Bug>> = {
   },
   'history-skipped': {
     what: 'a watch that broke goes on from now instead of from where it was',
+    breaks: ['books-differ', 'pod-lost'],
     bend(request) {
       if (!request.path.includes('watch=true')) return request;
       return { ...request, path: request.path.replace(/resourceVersion=\d+/, 'resourceVersion=0') };
@@ -166,6 +229,7 @@ export const BUGS: Readonly<Record<string, Bug>> = {
   },
   'stale-ranks': {
     what: 'node names are put in order once, not again when nodes come and go',
+    breaks: ['answer-differs'],
     picture(parts) {
       const { nodes } = parts.picture;
       let first: Int32Array | null = null;
@@ -183,6 +247,7 @@ export const BUGS: Readonly<Record<string, Bug>> = {
   },
   'landed-hold-dropped': {
     what: 'the hold ends when the API server says bound, before the informer shows it',
+    breaks: ['over-allocated'],
     picture: (parts) =>
       decider(parts, {
         bindLanded(uid) {

@@ -2,26 +2,20 @@
 
 import type { Api } from '../api/api.ts';
 import type { JsonObject, KubeObject } from '../api/object.ts';
-import type { Chance, Fault } from './chance.ts';
-import { FAULTS, type FaultKind, type Rates } from './faults.ts';
-import type { Network } from './network.ts';
+import type { Fault } from './chance.ts';
+import { FAULTS, type FaultKind } from './faults.ts';
+import type { Machine, Member, Wiring } from './member.ts';
 import { drawnNode, withHealth } from './nodes.ts';
-import { NODES, PODS } from './oracle.ts';
-import type { Pair } from './pair.ts';
-import type { VirtualTime } from './time.ts';
-import type { Trace } from './trace.ts';
+import { NODES, PODS } from './oracle/facts.ts';
 import { drawnEdit, drawnPod, NAMESPACE } from './workload.ts';
 
 export const MERGE = 'application/merge-patch+json';
 
 export type EventsOptions = {
   readonly api: Api;
-  readonly time: VirtualTime;
-  readonly chance: Chance;
-  readonly trace: Trace;
-  readonly rates: Rates;
-  readonly network: Network;
-  readonly pairs: readonly Pair[];
+  readonly wiring: Wiring;
+  /** whatever can crash, stall or stand still */
+  readonly members: readonly Member[];
   /** virtual ms in which faults happen */
   readonly span: number;
 };
@@ -30,6 +24,8 @@ export type EventsOptions = {
 const POD_GC_MS = 8_000;
 
 export class Events {
+  /** how many were made in all */
+  readonly made = { nodes: 0, pods: 0 };
   readonly #options: EventsOptions;
   #serial = 0;
   readonly #lives = new Map<string, number>();
@@ -38,15 +34,17 @@ export class Events {
     this.#options = options;
   }
 
-  /** Nodes at once; pods in bursts over two thirds of the span; planned faults anywhere in it. */
+  /** Nodes at once; pods in bursts and one by one over two thirds of the span; planned faults anywhere in it. */
   plan(): void {
-    const { chance, time, span, rates } = this.#options;
+    const { span } = this.#options;
+    const { chance, time, rates } = this.#options.wiring;
     const nodes = chance.whole('nodes', 6, 8);
     for (let at = 0; at < nodes; at++) void this.#createNode(`n${at}`);
     const pods = chance.whole('pods', 30, 42);
     for (let at = 0; at < pods; at++) {
       const burst = chance.whole('arrivals', 0, 9);
-      const when = 2_000 + (burst * span) / 15 + chance.whole('arrivals', 0, 50);
+      const apart = chance.draw('arrivals') < 0.4 ? (span * 2) / 3 : 50;
+      const when = 2_000 + (apart > 50 ? 0 : (burst * span) / 15) + chance.whole('arrivals', 0, apart);
       time.after(when, () => void this.#createPod(`p${at}`));
     }
     for (const kind of Object.keys(FAULTS) as FaultKind[]) {
@@ -63,18 +61,28 @@ export class Events {
   }
 
   #happens({ kind, size }: Fault<FaultKind>): void {
-    const { network, api, pairs, time, trace } = this.#options;
+    const { api, members, wiring } = this.#options;
+    const { network, time, trace } = wiring;
     trace.note('world', kind);
-    const pair = pairs[Math.floor(size * 997) % pairs.length]!;
+    const any = <T>(from: readonly T[]): T => from[Math.floor(size * 997) % from.length]!;
+    const crash = (which: Member['kind']) => () => any(members.filter((one) => one.kind === which)).crash();
+    const extenders = members.filter((one) => one.kind === 'extender');
+    // where a leader may be, mostly
+    const machine: Machine = any((size * 29) % 1 < 0.85 ? extenders : members).machine;
     const actions: Partial<Record<FaultKind, () => void>> = {
       compaction: () => api.compact(),
       outage: () => network.outage(500 + Math.floor(size * 12_000)),
-      stall: () => network.stall(`extender-${pair.name}`, 3_000 + Math.floor(size * 37_000)),
-      'crash-extender': () => pair.crash('extender'),
-      'crash-scheduler': () => pair.crash('scheduler'),
-      pause: () => pair.pause(time.now + 2_000 + Math.floor(size * 38_000)),
+      stall: () =>
+        network.stall(any((size * 23) % 1 < 0.75 ? extenders : members).name, 3_000 + Math.floor(size * 37_000)),
+      'crash-extender': crash('extender'),
+      'crash-scheduler': crash('scheduler'),
+      'crash-kubelet': crash('kubelet'),
+      pause: () => {
+        const until = time.now + 2_000 + Math.floor(size * 38_000);
+        for (const member of members) if (member.machine === machine) member.pause(until);
+      },
       'clock-jump': () => {
-        pair.wall.offsetMs += size < 0.5 ? -Math.floor(size * 8_000) : Math.floor((size - 0.5) * 120_000);
+        machine.wall.offsetMs += size < 0.5 ? -Math.floor(size * 8_000) : Math.floor((size - 0.5) * 120_000);
       },
       'node-gone': () => this.#nodeGone(size),
       'node-unready': () => this.#nodeUnready(size),
@@ -91,7 +99,8 @@ export class Events {
   async #createNode(name: string): Promise<void> {
     const life = this.#lives.get(name) ?? 0;
     this.#lives.set(name, life + 1);
-    const { node, slices } = drawnNode(this.#options.chance, name, life);
+    const { node, slices } = drawnNode(this.#options.wiring.chance, name, life);
+    this.made.nodes++;
     for (const slice of slices) await this.#call('POST', '/apis/resource.k8s.io/v1/resourceslices', slice);
     await this.#call('POST', '/api/v1/nodes', node);
   }
@@ -100,7 +109,7 @@ export class Events {
     const node = this.#any(NODES, size);
     if (node === undefined) return;
     const { name } = node.metadata;
-    const { time } = this.#options;
+    const { time } = this.#options.wiring;
     void this.#call('DELETE', `/api/v1/nodes/${name}`);
     void this.#call('DELETE', `/apis/resource.k8s.io/v1/resourceslices/${name}-gpu.nvidia.com`);
     const away = Math.floor(size * 20_000);
@@ -134,7 +143,7 @@ export class Events {
         });
     };
     write(true);
-    this.#options.time.after(1_000 + Math.floor(size * 20_000), () => write(false));
+    this.#options.wiring.time.after(1_000 + Math.floor(size * 20_000), () => write(false));
   }
 
   #gpuUnhealthy(size: number): void {
@@ -148,13 +157,15 @@ export class Events {
       if (patch !== null) void this.#call('PATCH', `/api/v1/nodes/${name}`, patch);
     };
     write(false);
-    this.#options.time.after(500 + Math.floor(size * 25_000), () => write(true));
+    // a quarter of them never recover
+    if ((size * 41) % 1 > 0.25) this.#options.wiring.time.after(500 + Math.floor(size * 25_000), () => write(true));
   }
 
   // ---- pods
 
   async #createPod(name: string): Promise<void> {
-    const pod = drawnPod(this.#options.chance, name, this.#serial++);
+    const pod = drawnPod(this.#options.wiring.chance, name, this.#serial++);
+    this.made.pods++;
     await this.#call('POST', `/api/v1/namespaces/${NAMESPACE}/pods`, pod);
   }
 
@@ -186,7 +197,7 @@ export class Events {
       contentType: method === 'PATCH' ? MERGE : 'application/json',
       body: body === undefined ? null : Buffer.from(JSON.stringify(body)),
     });
-    this.#options.trace.note('world', `${method} ${path} → ${answer.status}`);
+    this.#options.wiring.trace.note('world', `${method} ${path} → ${answer.status}`);
   }
 
   #objects(id: string): KubeObject[] {

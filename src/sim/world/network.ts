@@ -12,6 +12,8 @@ import { Arriving } from './stream.ts';
 import type { Process, VirtualTime } from './time.ts';
 import type { Trace } from './trace.ts';
 
+/** a user's DELETE, with no grace */
+const FORCED = JSON.stringify({ gracePeriodSeconds: 0 });
 /** the latest that a late call arrives, whatever its deadline */
 const LATEST_MS = 10_000;
 const REFUSED_MS = 2;
@@ -29,13 +31,29 @@ export type NetworkOptions = {
 };
 
 export type LinkOptions = {
-  /** calls meet faults; streams always do */
-  readonly calls: boolean;
+  /**
+   * Its writes carry no precondition and are made until they are answered. So no 409 is invented for them, which would end that, and
+   * none arrives after its death: it could undo what the next life has written.
+   */
+  readonly unconditional: boolean;
   /** changes requests before they leave: only for known bugs */
   readonly bend?: (request: KubeRequest) => KubeRequest | KubeResponse;
 };
 
 type CallFault = Fault<FaultKind> | null;
+
+const READ = [
+  'refused-429',
+  'refused-500',
+  'call-unsent',
+  'call-lost',
+  'answer-lost',
+  'answer-broken',
+  'call-late',
+  'crash-before',
+  'crash-after',
+] as const satisfies readonly FaultKind[];
+const WRITE: readonly FaultKind[] = [...READ, 'refused-409', 'done-500'];
 
 export class Network {
   readonly #options: NetworkOptions;
@@ -61,24 +79,24 @@ export class Network {
     return {
       request: (request) => {
         const bent = link.bend?.(request) ?? request;
-        return 'status' in bent ? Promise.resolve(bent) : this.#request(process, bent, link.calls);
+        return 'status' in bent ? Promise.resolve(bent) : this.#request(process, bent, link.unconditional);
       },
       stream: (request) => {
         const bent = link.bend?.(request) ?? request;
-        return this.#stream(process, 'status' in bent ? request : bent, link.calls);
+        return this.#stream(process, 'status' in bent ? request : bent);
       },
       close: async () => {},
     };
   }
 
-  #request(process: Process, request: KubeRequest, faulty: boolean): Promise<KubeResponse> {
+  #request(process: Process, request: KubeRequest, unconditional: boolean): Promise<KubeResponse> {
     const { promise, resolve, reject } = Promise.withResolvers<KubeResponse>();
     if (process.dead) return promise;
     const { time, trace } = this.#options;
-    const fault = faulty ? this.#callFault(process, request) : null;
+    const fault = this.#callFault(process, request, unconditional);
     const what = `${request.method} ${request.path}`;
     trace.note(process.name, fault === null ? what : `${what} !${fault.kind}`);
-    const fail = (code: 'timeout' | 'broken' | 'unsent', after: number): void => {
+    const fail = (code: 'broken' | 'unsent', after: number): void => {
       time.after(after, () => reject(new TransportError(code, `${what}: ${code}`)), process);
     };
     if (fault?.kind === 'crash-before') {
@@ -89,10 +107,19 @@ export class Network {
       fail('unsent', REFUSED_MS);
       return promise;
     }
-    fail('timeout', request.timeoutMs);
+    const timer = time.after(
+      request.timeoutMs,
+      () => reject(new TransportError('timeout', `${what}: timeout`)),
+      process,
+    );
     if (fault?.kind === 'call-lost') return promise;
-    const late = fault?.kind === 'call-late' ? fault.size * Math.min(LATEST_MS, request.timeoutMs - 1) : 0;
+    // what left a process before it died may still be under way, as long as any late call
+    const late =
+      fault?.kind === 'call-late' || fault?.kind === 'crash-after'
+        ? fault.size * Math.min(LATEST_MS, request.timeoutMs - 1)
+        : 0;
     time.after(Math.floor(late) + this.#latency(process), () => {
+      if (unconditional && process.dead) return;
       void this.#carriedOut(process, request, fault).then((answer) => {
         if (answer === 'broken') fail('broken', REFUSED_MS);
         if (typeof answer !== 'object') return;
@@ -100,6 +127,7 @@ export class Network {
           this.#latency(process),
           () => {
             trace.note(process.name, `${what} → ${answer.status}`);
+            timer.cancel();
             resolve(answer);
           },
           process,
@@ -119,8 +147,11 @@ export class Network {
     if (this.#options.time.now < this.#awayUntil) return 'broken';
     const refusal = refusalOf(fault);
     if (refusal !== null) return refusal;
+    const gone = fault?.kind === 'pod-gone-midway' ? fault : null;
+    if (gone !== null && gone.size < 0.5) await this.#podGone(request, gone.size);
     const answer = await this.#options.api.handle(toApi(request));
     this.#options.onDone(process, request, answer.status);
+    if (gone !== null && gone.size >= 0.5) await this.#podGone(request, gone.size);
     if (fault?.kind === 'answer-lost') return 'lost';
     if (fault?.kind === 'answer-broken') return 'broken';
     if (fault?.kind === 'done-500') return statusAnswer(500, null);
@@ -131,17 +162,28 @@ export class Network {
     };
   }
 
-  #stream(process: Process, request: KubeRequest, faulty: boolean): Promise<KubeStream> {
+  async #podGone({ path }: KubeRequest, size: number): Promise<void> {
+    const pod = podPathOf(path)!;
+    const force = (size * 2) % 1 < 0.5;
+    await this.#options.api.handle({
+      method: 'DELETE',
+      path: pod,
+      contentType: 'application/json',
+      body: force ? Buffer.from(FORCED) : null,
+    });
+    this.#options.trace.note('world', `DELETE ${pod}${force ? ' at once' : ''}`);
+  }
+
+  #stream(process: Process, request: KubeRequest): Promise<KubeStream> {
     const { promise, resolve, reject } = Promise.withResolvers<KubeStream>();
     if (process.dead) return promise;
     const { time, trace, chance, rates } = this.#options;
-    const fault = faulty
-      ? chance.fault<FaultKind>(`watch ${process.name}`, [
-          ['watch-refused', rates['watch-refused']],
-          ['call-unsent', rates['call-unsent']],
-          ['crash-before', rates['crash-before']],
-        ])
-      : null;
+    const fault = chance.fault<FaultKind>(`watch ${process.name}`, [
+      ['watch-refused', rates['watch-refused']],
+      ['watch-expired', rates['watch-expired']],
+      ['call-unsent', rates['call-unsent']],
+      ['crash-before', rates['crash-before']],
+    ]);
     trace.note(process.name, `watch ${request.path}${fault === null ? '' : ` !${fault.kind}`}`);
     if (fault?.kind === 'crash-before') {
       process.kill();
@@ -154,8 +196,9 @@ export class Network {
     const answer = (stream: KubeStream): void =>
       void time.after(this.#latency(process), () => resolve(stream), process);
     time.after(this.#latency(process), () => {
-      if (fault?.kind === 'watch-refused') {
-        const { status, body, retryAfterSeconds } = statusAnswer(fault.size < 0.5 ? 429 : 500, 1);
+      if (fault?.kind === 'watch-refused' || fault?.kind === 'watch-expired') {
+        const code = fault.kind === 'watch-expired' ? 410 : fault.size < 0.5 ? 429 : 500;
+        const { status, body, retryAfterSeconds } = statusAnswer(code, code === 410 ? null : 1);
         answer({ status, retryAfterSeconds, chunks: once(body), abort() {} });
         return;
       }
@@ -172,26 +215,18 @@ export class Network {
     return promise;
   }
 
-  #callFault(process: Process, request: KubeRequest): CallFault {
+  #callFault(process: Process, request: KubeRequest, unconditional: boolean): CallFault {
     const { chance, rates } = this.#options;
-    const kinds: FaultKind[] =
-      request.method === 'GET'
-        ? ['refused-429', 'refused-500', 'call-unsent', 'call-lost', 'answer-lost', 'answer-broken', 'call-late']
-        : [
-            'refused-429',
-            'refused-500',
-            'call-unsent',
-            'call-lost',
-            'answer-lost',
-            'answer-broken',
-            'call-late',
-            'refused-409',
-            'done-500',
-          ];
-    kinds.push('crash-before', 'crash-after');
+    const write = request.method !== 'GET';
+    const kinds: readonly FaultKind[] = !write
+      ? READ
+      : !unconditional
+        ? WRITE
+        : WRITE.filter((one) => one !== 'refused-409');
+    const pod = write && podPathOf(request.path) !== null ? (['pod-gone-midway'] as const) : [];
     return chance.fault<FaultKind>(
       `call ${process.name}`,
-      kinds.map((kind) => [kind, rates[kind]]),
+      [...kinds, ...pod].map((kind) => [kind, rates[kind]]),
     );
   }
 
@@ -329,7 +364,16 @@ function refusalOf(fault: CallFault): KubeResponse | null {
   }
 }
 
-const REASONS: Record<number, string> = { 409: 'Conflict', 429: 'TooManyRequests', 500: 'InternalError' };
+/** Path of the pod that a call is about; null when it is about none. */
+const podPathOf = (path: string): string | null =>
+  /^\/api\/v1\/namespaces\/[^/]+\/pods\/[^/?]+/.exec(path)?.[0] ?? null;
+
+const REASONS: Record<number, string> = {
+  409: 'Conflict',
+  410: 'Expired',
+  429: 'TooManyRequests',
+  500: 'InternalError',
+};
 
 function statusAnswer(code: number, retryAfterSeconds: number | null): KubeResponse {
   const status = {

@@ -10,14 +10,11 @@ import type { Recorder } from '../../extender/record/recorder.ts';
 import { makeExtender } from '../../extender/start.ts';
 import type { Clock } from '../../kube/ports.ts';
 import { Scheduler } from '../scheduler/scheduler.ts';
-import { audited } from './audit.ts';
+import { type AuditOptions, audited } from './audit.ts';
 import type { Bug } from './bugs.ts';
-import type { Chance } from './chance.ts';
 import { Elector, LEASE } from './elector.ts';
-import type { Rates } from './faults.ts';
-import type { Network } from './network.ts';
-import { Process, type VirtualTime, WallClock } from './time.ts';
-import type { Trace } from './trace.ts';
+import { type Machine, Member, type Run, type Wiring } from './member.ts';
+import { WallClock } from './time.ts';
 import { type RunningExtender, verbTransport } from './verbs.ts';
 
 /** as in the configuration of kube-scheduler that we ship */
@@ -30,33 +27,25 @@ export type PairOptions = {
   readonly name: string;
   /** false: a single scheduler without leader election */
   readonly elects: boolean;
-  readonly time: VirtualTime;
-  readonly chance: Chance;
-  readonly trace: Trace;
-  readonly rates: Rates;
-  readonly network: Network;
+  readonly wiring: Wiring;
   readonly bug: Bug | null;
-  readonly onThrow: (where: string, error: unknown) => void;
-  readonly onAudit: (difference: string | null) => void;
-  readonly onBind: (uid: string) => void;
-  readonly onPromise: (uid: string, node: string) => void;
+  readonly audit: Omit<AuditOptions, 'wanted'>;
   /** a recorder for each life of the extender */
   readonly record?: ((config: ExtenderConfig, clock: Clock) => Recorder) | undefined;
 };
 
 export class Pair {
   readonly name: string;
-  readonly wall = new WallClock();
+  readonly members: readonly Member[];
   readonly #options: PairOptions;
   readonly #config: ExtenderConfig;
   #extender: RunningExtender | null = null;
-  #scheduler: Process | null = null;
-  #lives = 0;
 
   constructor(options: PairOptions) {
     this.#options = options;
     this.name = options.name;
-    const { chance, name, bug } = options;
+    const { wiring, name, bug } = options;
+    const { chance } = wiring;
     this.#config = readConfig({
       leadership: options.elects && bug?.leadership !== 'ignored' ? 'lease' : 'always',
       schedulerIdentity: `host-${name}`,
@@ -67,58 +56,43 @@ export class Pair {
       devicePolicy: chance.pick('config', ['pack', 'spread', 'numa']),
       holdSeconds: chance.pick('config', [5, 30]),
     });
-  }
-
-  start(): void {
-    this.#startExtender();
-    this.#startScheduler();
+    const machine: Machine = { name: `machine-${name}`, wall: new WallClock() };
+    this.members = [
+      new Member({
+        name: `extender-${name}`,
+        kind: 'extender',
+        machine,
+        wiring,
+        ...(bug?.bend === undefined ? {} : { bend: bug.bend }),
+        begin: (run) => this.#beginExtender(run),
+      }),
+      new Member({
+        name: `scheduler-${name}`,
+        kind: 'scheduler',
+        machine,
+        wiring,
+        begin: (run) => this.#beginScheduler(run),
+      }),
+    ];
   }
 
   get extender(): RunningExtender | null {
     return this.#extender;
   }
 
-  get holdMs(): number {
-    return this.#config.holdSeconds * 1000;
-  }
-
-  crash(what: 'extender' | 'scheduler'): void {
-    (what === 'extender' ? this.#extender?.process : this.#scheduler)?.kill();
-  }
-
-  /** Both stop until `until`, as a machine does that is out of memory or being moved. */
-  pause(until: number): void {
-    for (const process of [this.#extender?.process, this.#scheduler])
-      if (process) this.#options.time.pause(process, until);
-  }
-
-  #restart(what: string, start: () => void): void {
-    const { time, chance, trace } = this.#options;
-    const delay = 100 + Math.floor(chance.draw(`restart ${this.name}`) ** 3 * 6_000);
-    trace.note(`${what}-${this.name}`, `killed, back in ${delay}`);
-    time.after(delay, start);
-  }
-
-  #startExtender(): void {
-    const { time, trace, chance, network, bug, onThrow } = this.#options;
-    const process = new Process(`extender-${this.name}`, time, this.wall);
-    trace.note(process.name, 'starts');
-    process.onEnd(() => this.#restart('extender', () => this.#startExtender()));
-    const link = bug?.bend === undefined ? {} : { bend: bug.bend };
-    const config = this.#lives++ > 0 ? (bug?.config?.(this.#config) ?? this.#config) : this.#config;
+  #beginExtender({ process, transport, rng, life }: Run): void {
+    const { wiring, bug, audit } = this.#options;
+    const { trace, chance, onThrow } = wiring;
+    const config = life > 0 ? (bug?.config?.(this.#config) ?? this.#config) : this.#config;
     const picture: MakePicture = (ports) => {
       const real = makePicture(ports);
-      return audited(bug?.picture?.(real, ports) ?? real, ports, {
-        wanted: () => chance.draw(`audit ${process.name}`) < AUDITED,
-        onChecked: this.#options.onAudit,
-        onBind: this.#options.onBind,
-        onPromise: this.#options.onPromise,
-      });
+      const wanted = (): boolean => chance.draw(`audit ${process.name}`) < AUDITED;
+      return audited(bug?.picture?.(real, ports) ?? real, ports, { ...audit, wanted });
     };
     const core = makeExtender(config, {
-      transport: network.transport(process, { calls: true, ...link }),
+      transport,
       clock: process.clock,
-      rng: chance.rng(process.name),
+      rng,
       thread: null,
       makePicture: picture,
       record: this.#options.record?.(config, process.clock),
@@ -132,20 +106,17 @@ export class Pair {
     core.begin();
   }
 
-  #startScheduler(): void {
-    const { time, trace, chance, network, rates, onThrow } = this.#options;
-    const process = new Process(`scheduler-${this.name}`, time, this.wall);
-    this.#scheduler = process;
-    process.onEnd(() => this.#restart('scheduler', () => this.#startScheduler()));
-    const transport = network.transport(process, { calls: true });
-    const verbs = verbTransport(process, { time, chance, trace, rates, extender: () => this.#extender });
+  #beginScheduler({ process, transport, rng }: Run): void {
+    const { wiring, elects } = this.#options;
+    const { trace, chance, onThrow } = wiring;
+    const verbs = verbTransport(process, wiring, () => this.#extender);
     const shared = { transport: verbs, prefix: '', nodeCacheCapable: true };
     const lead = (): void => {
       trace.note(process.name, 'leads');
       const scheduler = new Scheduler({
         transport,
         clock: process.clock,
-        rng: chance.rng(process.name),
+        rng,
         schedulerNames: [SCHEDULER_NAME],
         // nothing here reads them, and each would be one more call to simulate
         events: false,
@@ -165,7 +136,7 @@ export class Pair {
       });
       scheduler.start().catch((error: unknown) => onThrow(process.name, error));
     };
-    if (!this.#options.elects) {
+    if (!elects) {
       lead();
       return;
     }

@@ -7,8 +7,17 @@ import { runWorld, type WorldOptions, type WorldResult } from './world.ts';
 
 const MOST_TRIES = 80;
 
-/** `failed` is the result of `options`. Returns the shortest failing run found; `faults` of it are what it needs. */
-export async function shrink(options: WorldOptions, failed: WorldResult): Promise<WorldResult> {
+export type Shrunk = {
+  /** the shortest failing run found; its `faults` are what it needs */
+  readonly best: WorldResult;
+  /** runs that were tried */
+  readonly tries: number;
+  /** false: without the faults that were never met it does not fail, so nothing is left out */
+  readonly smaller: boolean;
+};
+
+/** `failed` is the result of `options`. */
+export async function shrink(options: WorldOptions, failed: WorldResult): Promise<Shrunk> {
   let best = failed;
   let tries = 0;
   const wanted = failed.failure?.invariant;
@@ -21,7 +30,7 @@ export async function shrink(options: WorldOptions, failed: WorldResult): Promis
     return true;
   };
   // a fault that was never met is none
-  if (!(await attempt(failed.faults))) return failed;
+  if (!(await attempt(failed.faults))) return { best: failed, tries, smaller: false };
   let parts = 2;
   while (best.faults.length > 0 && tries < MOST_TRIES) {
     const all = best.faults;
@@ -38,5 +47,5 @@ export async function shrink(options: WorldOptions, failed: WorldResult): Promis
     else if (size === 1) break;
     else parts = Math.min(all.length, parts * 2);
   }
-  return best;
+  return { best, tries, smaller: true };
 }

@@ -100,7 +100,7 @@ export class Process {
   pausedUntil = 0;
   /** what was due while it was paused */
   readonly backlog: Entry[] = [];
-  readonly #ends: (() => void)[] = [];
+  readonly #ends = new Set<() => void>();
 
   constructor(name: string, time: VirtualTime, wall: WallClock) {
     this.name = name;
@@ -111,9 +111,10 @@ export class Process {
     };
   }
 
-  /** Called when it is killed: its connections break. */
-  onEnd(run: () => void): void {
-    this.#ends.push(run);
+  /** Called when it is killed: its connections break. What is returned takes that back. */
+  onEnd(run: () => void): () => void {
+    this.#ends.add(run);
+    return () => this.#ends.delete(run);
   }
 
   kill(): void {

@@ -3,7 +3,7 @@ import { GPU_COUNT, GPU_FRACTION, GPU_MEMORY, REQUEST, SCHEDULER_NAME } from '..
 import type { JsonObject, KubeObject } from '../api/object.ts';
 import { RUN_SECONDS, STOP_SECONDS } from '../kubelet.ts';
 import type { Chance } from './chance.ts';
-import { WANTS, type Wants } from './gpus.ts';
+import { WANTS, type Wants } from './oracle/gpus.ts';
 
 export const NAMESPACE = 'default';
 export const PRIORITY_CLASSES = { high: 1000, urgent: 2000 } as const;
@@ -14,9 +14,16 @@ export type Ask = { readonly annotations: Readonly<Record<string, string>>; read
 export function drawnPod(chance: Chance, name: string, serial: number): JsonObject {
   const purpose = `pod ${serial}`;
   const { annotations, wants } = drawnAsk(chance, purpose);
-  const runs = chance.draw(purpose) < 0.55;
+  const length = chance.draw(purpose);
   const priority = chance.draw(purpose);
-  const priorityClassName = priority < 0.12 ? 'urgent' : priority < 0.35 ? 'high' : null;
+  // the later, the more important: by then devices are full, and who comes must preempt
+  const late = Math.min(1, serial / 40);
+  const priorityClassName = priority < 0.05 + 0.3 * late ? 'urgent' : priority < 0.15 + 0.6 * late ? 'high' : null;
+  // the unimportant stay: they fill the cluster until somebody evicts them
+  const runs = length < (priorityClassName === null ? 0.3 : 0.7);
+  // those that take their time to end keep a preemptor waiting, while others come and go around it
+  const slow = chance.draw(purpose) < 0.35;
+  const grace = slow ? chance.whole(purpose, 8, 25) : chance.whole(purpose, 1, 8);
   return {
     apiVersion: 'v1',
     kind: 'Pod',
@@ -27,13 +34,13 @@ export function drawnPod(chance: Chance, name: string, serial: number): JsonObje
         ...annotations,
         ...(wants === null ? {} : { [WANTS]: JSON.stringify(wants) }),
         ...(runs ? { [RUN_SECONDS]: String(chance.whole(purpose, 3, 40)) } : {}),
-        [STOP_SECONDS]: String(chance.whole(purpose, 0, 4)),
+        [STOP_SECONDS]: String(slow ? grace : chance.whole(purpose, 0, 4)),
       },
     },
     spec: {
       schedulerName: SCHEDULER_NAME,
       restartPolicy: 'Never',
-      terminationGracePeriodSeconds: chance.whole(purpose, 1, 8),
+      terminationGracePeriodSeconds: grace,
       ...(priorityClassName === null ? {} : { priorityClassName }),
       containers: [
         {

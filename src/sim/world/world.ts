@@ -18,10 +18,12 @@ import { Kubelet } from '../kubelet.ts';
 import { BUGS } from './bugs.ts';
 import { Chance, EVERY_FAULT, type FaultFilter } from './chance.ts';
 import { Events } from './events.ts';
-import { DEFAULT_RATES, type Rates } from './faults.ts';
+import { DEFAULT_RATES, type FaultKind, type Rates } from './faults.ts';
+import { type Machine, Member, type Wiring } from './member.ts';
 import { Network } from './network.ts';
 import { LARGEST_MIB } from './nodes.ts';
-import { type Invariant, Oracle, type Violation } from './oracle.ts';
+import type { Invariant, Violation } from './oracle/law.ts';
+import { Oracle } from './oracle/oracle.ts';
 import { Pair, type PairOptions } from './pair.ts';
 import { Process, VirtualTime, WallClock } from './time.ts';
 import { Trace } from './trace.ts';
@@ -30,12 +32,22 @@ import { PRIORITY_CLASSES } from './workload.ts';
 const SPAN_MS = 45_000;
 /** kube-scheduler looks again at a pod that nothing woke after 5 minutes, and it looks whether to look every 30 s */
 const SETTLE_MS = 400_000;
-/** streams that stand still, back-offs and pauses end within this */
-const CALM_MS = 45_000;
+/** calls that were under way have arrived by then; whoever still stands still has books that differ, or nothing to hear */
+const CALM_MS = 12_000;
 const LOOK_MS = 5_000;
 const STILL_MS = 2_000;
 /** a world that does not end by itself */
 const MOST_STEPS = 200_000;
+
+export type DaySize = {
+  readonly nodes: number;
+  readonly pods: number;
+  readonly steps: number;
+  readonly faults: number;
+};
+
+/** Of every seed. */
+export const LEAST: DaySize = { nodes: 6, pods: 30, steps: 500, faults: 10 };
 
 export type WorldOptions = {
   readonly seed: number;
@@ -54,6 +66,7 @@ export type WorldResult = {
   readonly steps: number;
   /** virtual ms from the end of faults until all was settled */
   readonly settledMs: number;
+  /** made in all */
   readonly pods: number;
   readonly nodes: number;
   readonly faults: readonly string[];
@@ -62,18 +75,21 @@ export type WorldResult = {
   readonly trace: readonly string[];
 };
 
-const admit: Admission = async ({ operation, route, object }) => {
-  if (operation !== 'CREATE' || route.resource.kind !== 'Pod' || route.subresource !== '') return object;
-  const mutation = mutatePod(object, route.namespace ?? '', {
-    schedulerNames: [SCHEDULER_NAME],
-    runtimeClassName: null,
-    runtimeClassExists: () => false,
-    largestDeviceMib: LARGEST_MIB,
-    dialects: DEFAULT_DIALECT_OPTIONS,
-  });
-  if (mutation.kind === 'refused') throw new ApiError('Forbidden', mutation.message);
-  return mutation.kind === 'patched' ? (applyPatchOf(JSON_PATCH, object, mutation.patch) as KubeObject) : object;
-};
+/** The webhook. `away`: it crashes, hangs or is not there; its failurePolicy is Ignore. */
+const admission =
+  (away: () => boolean): Admission =>
+  async ({ operation, route, object }) => {
+    if (operation !== 'CREATE' || route.resource.kind !== 'Pod' || route.subresource !== '' || away()) return object;
+    const mutation = mutatePod(object, route.namespace ?? '', {
+      schedulerNames: [SCHEDULER_NAME],
+      runtimeClassName: null,
+      runtimeClassExists: () => false,
+      largestDeviceMib: LARGEST_MIB,
+      dialects: DEFAULT_DIALECT_OPTIONS,
+    });
+    if (mutation.kind === 'refused') throw new ApiError('Forbidden', mutation.message);
+    return mutation.kind === 'patched' ? (applyPatchOf(JSON_PATCH, object, mutation.patch) as KubeObject) : object;
+  };
 
 /** Runs one world to its end or its first violation. Never rejects for what happens inside. */
 export async function runWorld(options: WorldOptions): Promise<WorldResult> {
@@ -82,37 +98,44 @@ export async function runWorld(options: WorldOptions): Promise<WorldResult> {
   return world.result();
 }
 
+/** All kubelets are one program: a machine of their own, killed and started again like everybody. */
+function kubelets(wiring: Wiring): Member {
+  const machine: Machine = { name: 'nodes', wall: new WallClock() };
+  return new Member({
+    name: 'kubelet',
+    kind: 'kubelet',
+    machine,
+    wiring,
+    unconditional: true,
+    begin({ process, transport, rng }) {
+      const kubelet = new Kubelet({ transport, clock: process.clock, rng });
+      kubelet.start().catch((error: unknown) => wiring.onThrow(process.name, error));
+    },
+  });
+}
+
 class World {
   readonly #options: WorldOptions;
   readonly #time = new VirtualTime();
   readonly #chance: Chance;
   readonly #trace: Trace;
   readonly #api: Api;
-  readonly #pairs: readonly Pair[];
   readonly #oracle: Oracle;
-  readonly #kubelet: Kubelet;
+  readonly #events: Events;
   #steps = 0;
   #settledAt = 0;
   #done = false;
-  #lookedAt = 0;
 
   constructor(options: WorldOptions) {
     this.#options = options;
-    const { seed } = options;
     const time = this.#time;
-    const chance = new Chance(seed, options.filter ?? EVERY_FAULT);
+    const chance = new Chance(options.seed, options.filter ?? EVERY_FAULT);
     const trace = new Trace(options.trace ?? false, () => time.now);
     const rates: Rates = { ...DEFAULT_RATES, ...options.rates };
     const bug = options.bug ? (BUGS[options.bug] ?? null) : null;
     this.#chance = chance;
     this.#trace = trace;
-    let uids = 0;
-    const server = new Process('api', time, new WallClock());
-    const api = new Api({
-      clock: server.clock,
-      newUid: () => `00000000-0000-4000-8000-${(++uids).toString(16).padStart(12, '0')}`,
-      admit,
-    });
+    const api = this.#makeApi(rates);
     this.#api = api;
     const elects = chance.draw('world') < 0.75 || bug?.leadership === 'ignored';
     const two = elects && (chance.draw('world') < 0.5 || bug?.leadership === 'ignored');
@@ -123,14 +146,9 @@ class World {
       api,
       rates,
       stalledUntil: new Map(),
-      onDone: (by, request, status) => {
-        if (
-          request.method === 'POST' &&
-          request.path.includes('/binding') &&
-          status === 201 &&
-          by.name.startsWith('extender-')
-        )
-          this.#oracle.bindingDone(by.name.slice('extender-'.length), elects);
+      onDone: (by, { method, path }, status) => {
+        if (method === 'POST' && path.includes('/binding') && status === 201 && by.name.startsWith('extender-'))
+          this.#oracle.bindingDone(by.name.slice('extender-'.length));
       },
     });
     const onThrow = (where: string, error: unknown): void =>
@@ -138,56 +156,45 @@ class World {
         'exception',
         `${where}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
       );
-    const onAudit = (difference: string | null): void => {
-      this.#oracle.checks['answer-differs']++;
-      if (difference !== null) this.#oracle.report('answer-differs', difference);
+    const wiring: Wiring = { time, chance, trace, rates, network, onThrow };
+    const audit = {
+      onChecked: (difference: string | null): void => {
+        this.#oracle.check('answer-differs');
+        if (difference !== null) this.#oracle.report('answer-differs', difference);
+      },
+      onPromise: (uid: string, node: string): void => this.#oracle.promised(uid, node),
+      onBind: (uid: string): void => this.#oracle.bindTried(uid),
     };
-    const onPromise = (uid: string, node: string): void => this.#oracle.promised(uid, node);
-    const onBind = (uid: string): void => this.#oracle.bindTried(uid);
-    this.#pairs = (two ? ['a', 'b'] : ['a']).map(
-      (name) =>
-        new Pair({
-          name,
-          elects,
-          time,
-          chance,
-          trace,
-          rates,
-          network,
-          bug,
-          onThrow,
-          onAudit,
-          onBind,
-          onPromise,
-          record: options.record,
-        }),
+    const pairs = (two ? ['a', 'b'] : ['a']).map(
+      (name) => new Pair({ name, elects, wiring, bug, audit, record: options.record }),
     );
-    this.#oracle = new Oracle(
-      api.store,
-      () => time.now,
-      () => this.#pairs,
-    );
-    const kubelet = new Process('kubelet', time, new WallClock());
-    this.#kubelet = new Kubelet({
-      transport: network.transport(kubelet, { calls: false }),
-      clock: kubelet.clock,
-      rng: chance.rng('kubelet'),
-    });
-    const events = new Events({ api, time, chance, trace, rates, network, pairs: this.#pairs, span: SPAN_MS });
+    const members = [...pairs.flatMap((pair) => pair.members), kubelets(wiring)];
+    this.#oracle = new Oracle({ store: api.store, now: () => time.now, seats: () => pairs, elects });
+    this.#events = new Events({ api, wiring, members, span: SPAN_MS });
     time.after(0, () => {
       for (const [name, value] of Object.entries(PRIORITY_CLASSES)) void this.#createClass(name, value);
-      events.plan();
-      void this.#kubelet.start();
-      for (const pair of this.#pairs) pair.start();
+      this.#events.plan();
+      for (const member of members) member.start();
     });
     time.after(SPAN_MS, () => this.#calm());
+  }
+
+  #makeApi(rates: Rates): Api {
+    let uids = 0;
+    return new Api({
+      clock: new Process('api', this.#time, new WallClock()).clock,
+      newUid: () => `00000000-0000-4000-8000-${(++uids).toString(16).padStart(12, '0')}`,
+      admit: admission(
+        () => this.#chance.fault<FaultKind>('webhook', [['webhook-away', rates['webhook-away']]]) !== null,
+      ),
+    });
   }
 
   run(): Promise<void> {
     return new Promise((resolve) => {
       const turn = (): void => {
         // what the step before set going has run to its end by now
-        if (this.#steps > 0) this.#check();
+        if (this.#steps > 0) this.#oracle.afterStep();
         if (!this.#done && this.#oracle.violations.length === 0 && this.#step()) setImmediate(turn);
         else resolve();
       };
@@ -209,21 +216,12 @@ class World {
       failure: violation === undefined ? null : { ...violation, step: this.#steps, atMs: this.#time.now },
       steps: this.#steps,
       settledMs: this.#settledAt - SPAN_MS,
-      pods: this.#api.store.table('v1/pods').size,
-      nodes: this.#api.store.table('v1/nodes').size,
+      ...this.#events.made,
       faults: this.#chance.happened,
       checks: this.#oracle.checks,
       hash: this.#trace.hash,
       trace: this.#trace.lines ?? [],
     };
-  }
-
-  #check(): void {
-    this.#oracle.afterStep();
-    if (this.#time.now - this.#lookedAt >= 1_000) {
-      this.#lookedAt = this.#time.now;
-      this.#oracle.holdsInTime();
-    }
   }
 
   /** Nothing goes wrong from now on. */
@@ -240,9 +238,20 @@ class World {
       this.#oracle.quiet();
       this.#settledAt = this.#time.now;
       this.#done = true;
+      this.#largeEnough();
       return;
     }
     this.#time.after(LOOK_MS, () => this.#look());
+  }
+
+  /** What a seed promises, unless somebody took faults away from it. */
+  #largeEnough(): void {
+    if (this.#options.filter !== undefined || this.#options.rates !== undefined) return;
+    this.#oracle.check('too-small');
+    const { nodes, pods } = this.#events.made;
+    const size: DaySize = { nodes, pods, steps: this.#steps, faults: this.#chance.happened.length };
+    for (const [what, least] of Object.entries(LEAST) as [keyof DaySize, number][])
+      if (size[what] < least) this.#oracle.report('too-small', `${size[what]} ${what}, at least ${least} are promised`);
   }
 
   async #createClass(name: string, value: number): Promise<void> {

@@ -17,7 +17,7 @@ export async function builtInTypes(admin: Kube): Promise<string> {
   const index = (await admin.call('GET', '/openapi/v3')).body as JsonObject;
   for (const entry of Object.values(objectAt(index, 'paths'))) {
     const url = textAt(entry, 'serverRelativeURL');
-    if (!/\/v3\/(api|apis\/[^/]+)\/v\d+(\?|$)/.test(url)) continue;
+    if (!/\/v3\/(api|apis\/[^/]+)\/v\d+(beta\d+)?(\?|$)/.test(url)) continue;
     const document = (await admin.call('GET', url)).body as JsonObject;
     for (const [name, schema] of Object.entries(objectAt(objectAt(document, 'components'), 'schemas')))
       if (isObject(schema) && !definitions.has(name)) definitions.set(name, schema);

@@ -85,7 +85,7 @@ export function readAttributes(method: string, path: string, query: URLSearchPar
 function onlyName(selector: string | null): string {
   if (selector === null || !selector.includes('metadata.name')) return '';
   try {
-    parseFieldSelector('', selector);
+    parseFieldSelector({ kind: '', rules: null }, selector);
   } catch {
     return '';
   }

@@ -172,7 +172,11 @@ export function applied(
   checkTyped(config, write.type, write.resource);
   const ignored = ignoredBy(write);
   const before: JsonObject = live === null ? { ...empty, metadata: {} } : ownable(live, ignored);
-  const wanted = ownable(config, ignored);
+  const { metadata: wantedMetadata, ...wantedFields } = ownable(config, ignored);
+  const wanted =
+    isObject(wantedMetadata) && Object.keys(wantedMetadata).length > 0
+      ? { metadata: wantedMetadata, ...wantedFields }
+      : wantedFields;
   const me = writer(write, 'Apply');
   let held = live === null ? [] : (holdings(entriesOf(live)) ?? []);
   if (live !== null && held.length === 0) {

@@ -43,6 +43,10 @@ const GIVEN_STATUS: ReadonlySet<string> = new Set(['Node', 'PersistentVolume', '
 
 export function withFirstStatus(resource: Resource, object: KubeObject): KubeObject {
   if (!resource.status) return object;
+  if (resource.rules !== null) {
+    const { status: _given, ...rest } = object;
+    return rest;
+  }
   if (resource.kind === 'Namespace') {
     const metadata = {
       ...object.metadata,

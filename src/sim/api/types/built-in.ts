@@ -31,6 +31,8 @@ export const BUILT_IN = `
 @resource.k8s.io/v1/ResourceClaim resource.ResourceClaim
 @resource.k8s.io/v1/ResourceSlice ResourceSlice
 @scheduling.k8s.io/v1/PriorityClass PriorityClass
+@scheduling.k8s.io/v1beta1/PodGroup PodGroup
+@scheduling.k8s.io/v1beta1/Workload Workload
 @storage.k8s.io/v1/CSIDriver CSIDriver
 @storage.k8s.io/v1/CSINode CSINode
 @storage.k8s.io/v1/CSIStorageCapacity CSIStorageCapacity
@@ -86,6 +88,11 @@ ClientIPConfig timeoutSeconds:i
 ClusterRole aggregationRule:AggregationRule apiVersion:s kind:s metadata!!:ObjectMeta rules:[PolicyRule]
 ClusterRoleBinding apiVersion:s kind:s metadata!!:ObjectMeta roleRef!!:RoleRef# subjects:[Subject#]
 ClusterTrustBundleProjection labelSelector:LabelSelector# name:s optional:b path!:s signerName:s user:i
+CompositeDisruptionMode all:* single:*
+CompositeGangSchedulingPolicy minGroupCount!:i
+CompositePodGroupSchedulingConstraints topology:[scheduling.TopologyConstraint]
+CompositePodGroupSchedulingPolicy basic:* gang:CompositeGangSchedulingPolicy
+CompositePodGroupTemplate compositePodGroupTemplates:[CompositePodGroupTemplate|name] disruptionMode:CompositeDisruptionMode name!:s podGroupTemplates:[PodGroupTemplate|name] preemptionPolicy:s priority:i priorityClassName:s schedulingConstraints:CompositePodGroupSchedulingConstraints schedulingPolicy!!:CompositePodGroupSchedulingPolicy
 Condition lastTransitionTime!:t message!:s observedGeneration:i reason!:s status!:s type!:s
 ConfigMap apiVersion:s binaryData:{s} data:{s} immutable:b kind:s metadata!!:ObjectMeta
 ConfigMapEnvSource name:s optional:b
@@ -146,6 +153,7 @@ DeviceSelector cel:CELDeviceSelector
 DeviceSubRequest allocationMode:s capacity:CapacityRequirements count:i derivedAttributes:[DeviceDerivedAttribute] deviceClassName!:s name!:s selectors:[DeviceSelector] tolerations:[DeviceToleration]
 DeviceTaint effect!:s key!:s timeAdded:t value:s
 DeviceToleration effect:s key:s operator:s=Equal tolerationSeconds:i value:s
+DisruptionMode all:* single:*
 DownwardAPIProjection items:[DownwardAPIVolumeFile]
 DownwardAPIVolumeFile fieldRef:ObjectFieldSelector# mode:i path!:s resourceFieldRef:ResourceFieldSelector# user:i
 DownwardAPIVolumeSource defaultMode:i defaultUser:i items:[DownwardAPIVolumeFile]
@@ -182,6 +190,7 @@ ForNode name!:s
 ForZone name!:s
 GCEPersistentDiskVolumeSource fsType:s partition:i pdName!:s readOnly:b
 GRPCAction mode:s port!:i service:s
+GangSchedulingPolicy minCount!:i
 GitRepoVolumeSource directory:s repository!:s revision:s
 GlusterfsPersistentVolumeSource endpoints!:s endpointsNamespace:s path!:s readOnly:b
 GlusterfsVolumeSource endpoints!:s path!:s readOnly:b
@@ -300,6 +309,14 @@ PodFailurePolicy rules!:[PodFailurePolicyRule]
 PodFailurePolicyOnExitCodesRequirement containerName:s operator!:s values!:[i|*]
 PodFailurePolicyOnPodConditionsPattern status:s type!:s
 PodFailurePolicyRule action!:s onExitCodes:PodFailurePolicyOnExitCodesRequirement onPodConditions:[PodFailurePolicyOnPodConditionsPattern]
+PodGroup apiVersion:s kind:s metadata!!:ObjectMeta spec!!:PodGroupSpec status!!:PodGroupStatus
+PodGroupResourceClaim name!:s resourceClaimName:s resourceClaimTemplateName:s
+PodGroupResourceClaimStatus name!:s resourceClaimName:s
+PodGroupSchedulingConstraints topology:[scheduling.TopologyConstraint]
+PodGroupSchedulingPolicy basic:* gang:GangSchedulingPolicy
+PodGroupSpec disruptionMode!!:DisruptionMode parentCompositePodGroupName:s preemptionPolicy:s priority:i priorityClassName:s resourceClaims:[PodGroupResourceClaim|name~name^] schedulingConstraints:PodGroupSchedulingConstraints schedulingPolicy!!:PodGroupSchedulingPolicy workloadRef:WorkloadReference
+PodGroupStatus conditions:[Condition|type~type] resourceClaimStatuses:[PodGroupResourceClaimStatus|name~name^]
+PodGroupTemplate disruptionMode:DisruptionMode name!:s preemptionPolicy:s priority:i priorityClassName:s resourceClaims:[PodGroupResourceClaim|name~name^] schedulingConstraints:PodGroupSchedulingConstraints schedulingPolicy!!:PodGroupSchedulingPolicy
 PodIP ip!:s
 PodOS name!:s
 PodReadinessGate conditionType!:s
@@ -441,13 +458,18 @@ VsphereVirtualDiskVolumeSource fsType:s storagePolicyID:s storagePolicyName:s vo
 WebhookClientConfig caBundle:s service:ServiceReference url:s
 WeightedPodAffinityTerm podAffinityTerm!!:PodAffinityTerm weight!:i
 WindowsSecurityContextOptions gmsaCredentialSpec:s gmsaCredentialSpecName:s hostProcess:b runAsUserName:s
+Workload apiVersion:s kind:s metadata!!:ObjectMeta spec!!:WorkloadSpec
 WorkloadPodGroupDisruptionMode all:* single:*
 WorkloadPodGroupGangSchedulingPolicy minCount:i
 WorkloadPodGroupResourceClaim name!:s resourceClaimName:s resourceClaimTemplateName:s
 WorkloadPodGroupSchedulingConstraints topology:[TopologyConstraint]
 WorkloadPodGroupSchedulingPolicy basic:* gang:WorkloadPodGroupGangSchedulingPolicy
+WorkloadReference templateName!:s workloadName!:s
+WorkloadSpec compositePodGroupTemplates:[CompositePodGroupTemplate|name] controllerRef:scheduling.TypedLocalObjectReference podGroupTemplates:[PodGroupTemplate|name]
 discovery.EndpointPort appProtocol:s name:s port:i protocol:s
 events.Event action:s apiVersion:s deprecatedCount:i deprecatedFirstTimestamp:t deprecatedLastTimestamp:t deprecatedSource!!:EventSource eventTime!:t kind:s metadata!!:ObjectMeta note:s reason:s regarding!!:ObjectReference# related:ObjectReference# reportingController:s reportingInstance:s series:events.EventSeries type:s
 events.EventSeries count!:i lastObservedTime!:t
 resource.ResourceClaim apiVersion:s kind:s metadata!!:ObjectMeta spec!!:ResourceClaimSpec status!!:ResourceClaimStatus
+scheduling.TopologyConstraint key!:s
+scheduling.TypedLocalObjectReference apiGroup:s kind!:s name!:s
 `;

@@ -4,7 +4,7 @@
  */
 import { badRequest } from '../errors.ts';
 import { isObject, type JsonObject } from '../object.ts';
-import { quantityText } from './quantity-text.ts';
+import { BILLIONTHS, quantityText, THOUSANDTHS } from './quantity-text.ts';
 import type { Field, Scalar, Type } from './type.ts';
 
 const GO_TYPES: Readonly<Record<Scalar, string>> = {
@@ -71,16 +71,17 @@ function scalar(value: unknown, kind: Scalar, place: Place, path: string): unkno
     case 'integer-or-text':
       if (typeof value !== 'number' && typeof value !== 'string') return refuse(place, path, value, GO_TYPES[kind]);
       return value;
-    case 'quantity': {
-      const text = quantityText(value);
-      if (text === null) {
-        throw badRequest(
-          `${place.kind} in version "${place.version.split('/').at(-1)}" cannot be handled as a ${place.kind}: quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'`,
-        );
-      }
-      return text;
-    }
+    case 'quantity':
+      return quantity(value, BILLIONTHS, place);
   }
+}
+
+function quantity(value: unknown, finest: typeof BILLIONTHS | typeof THOUSANDTHS, place: Place): string {
+  const text = quantityText(value, finest);
+  if (text !== null) return text;
+  throw badRequest(
+    `${place.kind} in version "${place.version.split('/').at(-1)}" cannot be handled as a ${place.kind}: quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'`,
+  );
 }
 
 function list(given: readonly unknown[], of: Type, place: Place, path: string): unknown {
@@ -97,7 +98,16 @@ function list(given: readonly unknown[], of: Type, place: Place, path: string): 
 
 function map(given: JsonObject, of: Type, place: Place, path: string): unknown {
   let changed: JsonObject | null = null;
+  const amounts = of.kind === 'scalar' && of.scalar === 'quantity';
   for (const [key, value] of Object.entries(given)) {
+    if (amounts && value !== null) {
+      const text = quantity(value, THOUSANDTHS, place);
+      if (text !== value) {
+        changed ??= { ...given };
+        changed[key] = text;
+      }
+      continue;
+    }
     // null in a map of texts is the empty text; in other maps the entry stays empty
     const next =
       value === null ? (of.kind === 'scalar' && of.scalar === 'text' ? '' : null) : canonical(value, of, place, path);

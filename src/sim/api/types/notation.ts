@@ -24,8 +24,11 @@ const FIELD = /^([^:!]+)(!{0,2}):([^=]+)(?:=(.*))?$/;
 
 export type Types = { readonly byKind: ReadonlyMap<string, Type>; readonly structs: ReadonlyMap<string, Struct> };
 
-/** Structs may contain themselves, so they are made first and filled after. */
-export function readTypes(text: string): Types {
+/**
+ * Structs may contain themselves, so they are made first and filled after.
+ * @param also by struct, fields that are always written beside those that are marked
+ */
+export function readTypes(text: string, also: Readonly<Record<string, readonly string[]>>): Types {
   const lines = text.split('\n').filter((line) => line !== '');
   const structs = new Map<string, Struct & { fields: Map<string, Field> }>();
   const bodies = lines.filter((line) => !line.startsWith('@')).map((line) => line.split(' '));
@@ -60,7 +63,8 @@ export function readTypes(text: string): Types {
   for (const [name = '', ...fields] of bodies) {
     for (const written of fields) {
       const [, field = '', marks = '', type = '', fallback] = FIELD.exec(written) ?? [];
-      const always = marks === '!!' ? 'struct' : marks === '!' ? 'empty' : 'no';
+      const marked = marks === '!' || also[name]?.includes(field);
+      const always = marks === '!!' ? 'struct' : marked ? 'empty' : 'no';
       structs.get(name)?.fields.set(field, { type: typeOf(type), always, fallback: fallback ?? null });
     }
   }

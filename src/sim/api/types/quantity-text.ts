@@ -5,29 +5,31 @@
 const QUANTITY = /^([+-]?)(\d+(?:\.\d*)?|\.\d+)(?:(n|u|m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)|[eE]([+-]?\d+))?$/;
 const DECIMAL = ['n', 'u', 'm', '', 'k', 'M', 'G', 'T', 'P', 'E'];
 const BINARY = ['', 'Ki', 'Mi', 'Gi', 'Ti', 'Pi', 'Ei'];
-/** nothing finer than a billionth is kept */
-const FINEST = -9;
+/** nothing finer than a billionth is kept, in lists of resources nothing finer than a thousandth; powers of ten */
+export const BILLIONTHS = -9;
+export const THOUSANDTHS = -3;
 const LONGEST = 64;
 const LARGEST_EXPONENT = 100;
 const CACHED = 4096;
 
-const known = new Map<string, string>();
+const known = { [BILLIONTHS]: new Map<string, string>(), [THOUSANDTHS]: new Map<string, string>() };
 
-/** Null when it is no quantity. */
-export function quantityText(value: unknown): string | null {
+/** Null when it is no quantity. @param finest what is finer is rounded up */
+export function quantityText(value: unknown, finest: -9 | -3): string | null {
   const text = typeof value === 'number' ? String(value) : value;
   if (typeof text !== 'string' || text.length > LONGEST) return null;
-  const cached = known.get(text);
+  const cache = known[finest];
+  const cached = cache.get(text);
   if (cached !== undefined) return cached;
-  const made = canonical(text);
+  const made = canonical(text, finest);
   if (made !== null) {
-    if (known.size >= CACHED) known.clear();
-    known.set(text, made);
+    if (cache.size >= CACHED) cache.clear();
+    cache.set(text, made);
   }
   return made;
 }
 
-function canonical(text: string): string | null {
+function canonical(text: string, finest: -9 | -3): string | null {
   const match = QUANTITY.exec(text);
   if (match === null) return null;
   const [, sign = '', digits = '', suffix, exponent] = match;
@@ -40,8 +42,8 @@ function canonical(text: string): string | null {
   if (binary > 0) {
     const whole = mantissa * 1024n ** BigInt(binary);
     const divisor = 10n ** BigInt(-power);
-    // below 1024 a fraction of a byte is written with a decimal suffix
-    if (whole / divisor >= 1024n || whole % divisor === 0n) return minus + inBinary((whole + divisor - 1n) / divisor);
+    if (whole % divisor === 0n) return minus + inBinary(whole / divisor);
+    // a fraction of a byte is written with a decimal suffix
     mantissa = whole;
   } else if (exponent !== undefined) {
     const given = Number(exponent);
@@ -50,10 +52,10 @@ function canonical(text: string): string | null {
   } else if (suffix !== undefined) {
     power += (DECIMAL.indexOf(suffix) - 3) * 3;
   }
-  if (power < FINEST) {
-    const divisor = 10n ** BigInt(FINEST - power);
+  if (power < finest) {
+    const divisor = 10n ** BigInt(finest - power);
     mantissa = (mantissa + divisor - 1n) / divisor;
-    power = FINEST;
+    power = finest;
   }
   while (mantissa % 10n === 0n) {
     mantissa /= 10n;

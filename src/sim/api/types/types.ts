@@ -6,7 +6,14 @@ import { readTypes } from './notation.ts';
 import { customType } from './of-schema.ts';
 import type { Type } from './type.ts';
 
-const TYPES = readTypes(BUILT_IN);
+/** fields that the server always writes, though its OpenAPI calls them optional */
+const ALSO_WRITTEN: Readonly<Record<string, readonly string[]>> = {
+  HorizontalPodAutoscalerStatus: ['currentMetrics'],
+  PodDisruptionBudgetStatus: ['currentHealthy', 'desiredHealthy', 'disruptionsAllowed', 'expectedPods'],
+  StatefulSetStatus: ['availableReplicas'],
+};
+
+const TYPES = readTypes(BUILT_IN, ALSO_WRITTEN);
 const METADATA: Type = {
   kind: 'struct',
   struct: TYPES.structs.get('ObjectMeta')!,

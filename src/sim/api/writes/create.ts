@@ -3,6 +3,7 @@ import { ownedAfterUpdate } from '../apply/field-owners.ts';
 import { hasGeneration, withAddresses, withFirstStatus, withJobSelector } from '../defaults/created.ts';
 import { defaulted } from '../defaults/defaults.ts';
 import { ApiError, alreadyExists, badRequest, invalid } from '../errors.ts';
+import { checkedByRules } from '../kind-rules.ts';
 import { checkMetadata, createdMetadata, generatedName } from '../metadata.ts';
 import { type KubeObject, storeKey } from '../object.ts';
 import { checkPod, createdPod } from '../pod-rules.ts';
@@ -84,6 +85,7 @@ async function createNamed(
   checkCreation(resource, next);
   if (options.admit) next = await options.admit({ operation: 'CREATE', route, object: next, old: null });
   if (route.id === PODS) checkPod(next);
+  next = checkedByRules(route, next, null);
   if (store.table(route.id).get(storeKey(route.namespace ?? '', name))) throw alreadyExists(qualified(resource), name);
   checkNamespace(store, route, name);
   if (route.id === SERVICES) next = withAddresses(next, store);

@@ -2,8 +2,8 @@
 import { ApiError, badRequest, conflict } from '../errors.ts';
 import { arrayAt, type JsonObject, type KubeObject, numberAt, objectAt, textAt, timestamp } from '../object.ts';
 import { isTerminal } from '../pod-rules.ts';
-import { qualified } from '../resources.ts';
 import type { Route } from '../route.ts';
+import { kindName } from '../rules/immutable.ts';
 import type { Version } from '../store.ts';
 import { holders } from './update.ts';
 import { commit, NAMESPACES, PODS, stored, type WritesOptions } from './writing.ts';
@@ -23,7 +23,7 @@ export type Removed = {
 export function remove(options: WritesOptions, route: Route, given: JsonObject): Removed {
   const { store, clock } = options;
   const current = stored(store, route);
-  const old = current.object;
+  const old = route.resource.rules?.deleting(current.object) ?? current.object;
   if (route.id === NAMESPACES && LASTING_NAMESPACES.has(route.name)) {
     throw new ApiError('Forbidden', `namespaces "${route.name}" is forbidden: this namespace may not be deleted`, {
       name: route.name,
@@ -101,17 +101,19 @@ function graceOf(pod: KubeObject, options: JsonObject): number {
 /** Throws 409. */
 export function checkPreconditions(route: Route, object: KubeObject, options: unknown): void {
   const preconditions = objectAt(options, 'preconditions');
-  for (const [field, label] of [
-    ['uid', 'UID'],
-    ['resourceVersion', 'ResourceVersion'],
-  ] as const) {
+  for (const [field, label, guess] of PRECONDITIONS) {
     const wanted = textAt(preconditions, field);
-    if (wanted !== '' && wanted !== object.metadata[field]) {
-      throw conflict(
-        qualified(route.resource),
-        route.name,
-        `Precondition failed: ${label} in precondition: ${wanted}, ${label} in object meta: ${object.metadata[field]}`,
-      );
-    }
+    const is = object.metadata[field];
+    if (wanted === '' || wanted === is) continue;
+    throw conflict(
+      kindName(route.resource),
+      route.name,
+      `the ${label} in the precondition (${wanted}) does not match the ${label} in record (${is}). The object might have been ${guess}`,
+    );
   }
 }
+
+const PRECONDITIONS = [
+  ['uid', 'UID', 'deleted and then recreated'],
+  ['resourceVersion', 'ResourceVersion', 'modified'],
+] as const;

@@ -1,14 +1,17 @@
 /** GET, PUT and PATCH on `…/scale`: the replicas of a workload, in the one shape that scalers know. */
+import { customScale, scaled } from '../crd/custom-kind.ts';
 import { badRequest, conflict, OBJECT_MODIFIED } from '../errors.ts';
+import { inVersion } from '../kind-rules.ts';
 import { arrayAt, isObject, type JsonObject, type KubeObject, numberAt, objectAt, textAt } from '../object.ts';
 import { applyPatchOf } from '../patch.ts';
-import { qualified } from '../resources.ts';
+import { qualified, type Resource } from '../resources.ts';
 import type { Route } from '../route.ts';
 import type { Version } from '../store.ts';
 import { replaceWith } from './update.ts';
 import { type Asked, asObject, stored, type WritesOptions } from './writing.ts';
 
-export function scaleOf(object: KubeObject): KubeObject {
+export function scaleOf(resource: Resource, object: KubeObject): KubeObject {
+  if (resource.rules?.scale) return customScale(object, resource.rules.scale);
   const { name, namespace, uid, resourceVersion, creationTimestamp } = object.metadata;
   const replicas = numberAt(object.spec, 'replicas') ?? 0;
   const selector = selectorText(object.spec?.selector);
@@ -51,7 +54,7 @@ export async function writeScale(
 ): Promise<KubeObject> {
   const target = { ...route, subresource: '' };
   const current = stored(options.store, target);
-  const before = scaleOf(current.object);
+  const before = scaleOf(route.resource, current.object);
   const body: unknown =
     change.contentType === null ? change.body : applyPatchOf(change.contentType, before, change.body);
   if (!isObject(body)) throw badRequest('the body of the request is not a Scale');
@@ -67,8 +70,10 @@ export async function writeScale(
   const replicas = numberAt(objectAt(body, 'spec'), 'replicas') ?? 0;
   if (!Number.isInteger(replicas) || replicas < 0)
     throw badRequest(`spec.replicas: Invalid value: ${replicas}: must be greater than or equal to 0`);
-  const next = { ...current.object, spec: { ...current.object.spec, replicas } };
-  const object = asObject(next, target, false, current.object);
+  const live = inVersion(route.resource, current.object);
+  const custom = route.resource.rules?.scale;
+  const next = custom ? scaled(live, replicas, custom) : { ...live, spec: { ...live.spec, replicas } };
+  const object = asObject(next, target, false, live);
   const version: Version = await replaceWith(options, target, current, object, by, false);
-  return scaleOf(version.object);
+  return scaleOf(route.resource, version.object);
 }

@@ -4,17 +4,17 @@ import { applied, applyAsked, ownedAfterUpdate, readApplied, refuseForce } from 
 import { hasGeneration, withAddresses } from '../defaults/created.ts';
 import { defaulted } from '../defaults/defaults.ts';
 import { ApiError, badRequest, conflict, invalid, notFound, OBJECT_MODIFIED } from '../errors.ts';
+import { checkedByRules, inVersion, strategicType } from '../kind-rules.ts';
 import { checkFinalizers, checkMetadata, updatedMetadata } from '../metadata.ts';
 import { isObject, type JsonObject, type KubeObject, storeKey } from '../object.ts';
 import { APPLY_PATCHES, applyPatchOf } from '../patch.ts';
 import { checkPodUpdate } from '../pod-rules.ts';
-import { qualified } from '../resources.ts';
+import { qualified, type Resource } from '../resources.ts';
 import type { Route } from '../route.ts';
 import { checkUpdate, kindName } from '../rules/immutable.ts';
 import { needsVersion } from '../rules/unconditional.ts';
 import type { Version } from '../store.ts';
 import { zero } from '../types/canonical.ts';
-import { builtInType } from '../types/types.ts';
 import { create } from './create.ts';
 import { POD_PARTS, withPart } from './pod-parts.ts';
 import {
@@ -66,18 +66,20 @@ export async function patch(
   const body = isApply ? readApplied(text, route.resource, route.name) : parsed(text);
   for (let attempt = 1; ; attempt += 1) {
     const current = options.store.table(route.id).get(storeKey(route.namespace ?? '', route.name));
+    const live = current === undefined ? null : inVersion(route.resource, current.object);
     try {
       if (wanted !== null) {
         const write = { ...route, type, manager: wanted.manager, nowMs: options.clock.now() };
         const config = withNamespace(body as JsonObject, route);
-        const next = applied(current?.object ?? null, config, zero(type), write, wanted.force);
-        if (current === undefined) return { version: await applyNew(options, route, next, by), created: true };
-        const object = asObject(next, route, false, current.object);
+        const next = applied(live, config, zero(type), write, wanted.force);
+        if (current === undefined || live === null)
+          return { version: await applyNew(options, route, next, by), created: true };
+        const object = asObject(next, route, false, live);
         return { version: await replaceWith(options, route, current, object, by, true), created: false };
       }
-      if (current === undefined) throw notFound(qualified(route.resource), route.name);
-      const patched = applyPatchOf(contentType, current.object, body, builtInType(route.resource));
-      const object = asObject(patched, route, by.strict, current.object);
+      if (current === undefined || live === null) throw notFound(qualified(route.resource), route.name);
+      const patched = applyPatchOf(contentType, live, body, strategicType(route.resource));
+      const object = asObject(patched, route, by.strict, live);
       return { version: await replaceWith(options, route, current, object, by, false), created: false };
     } catch (error) {
       const moved =
@@ -134,7 +136,7 @@ export async function replaceWith(
 ): Promise<Version> {
   const { store } = options;
   const { resource } = route;
-  const old = current.object;
+  const old = inVersion(resource, current.object);
   const refuse = (why: string) => conflict(qualified(resource), route.name, why);
   const { uid, resourceVersion } = given.metadata;
   if (uid && uid !== old.metadata.uid)
@@ -149,19 +151,21 @@ export async function replaceWith(
     else checkUpdate(resource, next, old);
   }
   if (options.admit) next = await options.admit({ operation: 'UPDATE', route, object: next, old });
+  next = checkedByRules(route, next, old);
   if (store.table(route.id).get(current.key) !== current) throw refuse(OBJECT_MODIFIED);
   if (isDeepStrictEqual(next, old)) return current;
   if (route.id === SERVICES && route.subresource === '') next = withAddresses(next, store);
-  if (hasGeneration(resource) && route.subresource !== 'status' && contentChanged(next, old))
+  if (hasGeneration(resource) && route.subresource !== 'status' && contentChanged(resource, next, old))
     next = { ...next, metadata: { ...next.metadata, generation: (old.metadata.generation ?? 0) + 1 } };
   if (!by.dryRun && isGone(route, next)) return store.remove(route.id, next);
   return commit(store, route, next, by.dryRun);
 }
 
-/** Everything but metadata and status: what a generation counts. */
-function contentChanged(next: KubeObject, old: KubeObject): boolean {
+/** Everything but metadata and, where it has a path of its own, status: what a generation counts. */
+function contentChanged(resource: Resource, next: KubeObject, old: KubeObject): boolean {
   const fields = new Set([...Object.keys(next), ...Object.keys(old)]);
-  for (const field of ['metadata', 'status', 'kind', 'apiVersion']) fields.delete(field);
+  for (const field of ['metadata', 'kind', 'apiVersion']) fields.delete(field);
+  if (resource.rules === null || resource.status) fields.delete('status');
   for (const field of fields) if (!isDeepStrictEqual(next[field], old[field])) return true;
   return false;
 }
@@ -172,7 +176,9 @@ function nextState(route: Route, given: KubeObject, old: KubeObject, owned: bool
   if (route.subresource === 'status') {
     const { status: _status, ...rest } = old;
     const fixed = old.metadata.ownerReferences ? { ownerReferences: old.metadata.ownerReferences } : {};
-    const made = { ...rest, metadata: { ...metadata, ...fixed } };
+    // the status of custom kinds is written alone, without any of the metadata
+    const kept = resource.rules?.schema ? old.metadata : { ...metadata, ...fixed };
+    const made = { ...rest, metadata: kept };
     return given.status ? { ...made, status: given.status } : made;
   }
   if (route.id === PODS && POD_PARTS.has(route.subresource)) return withPart(route.subresource, given, old);

@@ -1,6 +1,7 @@
 /** What all writes share: their surroundings, what a request asks for, and the reading of its body. */
 import type { Clock } from '../../../kube/ports.ts';
 import { ApiError, badRequest, invalid, notFound } from '../errors.ts';
+import { decodedBody } from '../kind-rules.ts';
 import { isObject, type JsonObject, type KubeObject, type ObjectMeta, objectAt, storeKey, textAt } from '../object.ts';
 import { groupVersion, qualified, type Resource, resourceId } from '../resources.ts';
 import type { Route } from '../route.ts';
@@ -83,7 +84,7 @@ export function asked(query: URLSearchParams, userAgent: string): Asked {
 }
 
 export function typeOf(resource: Resource): Type {
-  return typeOfResource(resource, null);
+  return typeOfResource(resource, resource.rules?.schema ?? null);
 }
 
 /** Throws 404. */
@@ -130,6 +131,7 @@ export function asObject(body: unknown, route: Route, strict = false, old: KubeO
     metadata: namespace === null ? rest : { ...rest, namespace },
     ...fields,
   };
+  if (resource.rules !== null) return decodedBody(route, object) as KubeObject;
   return canonicalised(object, resource, strict, old);
 }
 

@@ -2,7 +2,7 @@
  * What the oracle reads of nodes, pods and slices: devices and claims straight from the API objects, in code of its own. It must not
  * share a line with what it judges.
  */
-import { arrayAt, isObject, type KubeObject, objectAt, textAt } from '../api/object.ts';
+import { arrayAt, isObject, type KubeObject, objectAt, textAt } from '../../api/object.ts';
 
 export type Gpu = {
   readonly uuid: string | null;

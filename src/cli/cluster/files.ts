@@ -1,0 +1,94 @@
+/** What `muster cluster` has on disk. Written files are whole or not there: beside the place first, then renamed. */
+import { closeSync, createReadStream, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { createInterface } from 'node:readline';
+import { parse, stringify } from 'yaml';
+import type { JsonObject } from '../../sim/api/object.ts';
+import type { Store } from '../../sim/api/store.ts';
+import { readNodeList } from '../../sim/node-list.ts';
+import type { NodeObjects } from '../../sim/nodes.ts';
+import { readSave, type Save, saveLines } from '../../sim/save.ts';
+import { UsageError } from '../errors.ts';
+
+/** readable by its owner only: tokens and Secrets are inside */
+const PRIVATE = 0o600;
+
+function reading(file: string, error: unknown): UsageError {
+  const { code } = error as NodeJS.ErrnoException;
+  const why = code === 'ENOENT' ? 'there is no such file' : code === 'EACCES' ? 'not allowed to read it' : String(code);
+  return new UsageError(`cannot read ${file}: ${why}`);
+}
+
+/** Throws UsageError and NodeListError. */
+export function nodesFrom(file: string): NodeObjects[] {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    throw reading(file, error);
+  }
+  let value: unknown;
+  try {
+    value = parse(text);
+  } catch (error) {
+    throw new UsageError(`${file} is neither YAML nor JSON: ${error instanceof Error ? error.message : String(error)}`);
+  }
+  return readNodeList(value, file);
+}
+
+/** Throws UsageError and SaveError. */
+export async function saveFrom(file: string): Promise<Save> {
+  const lines: string[] = [];
+  try {
+    for await (const line of createInterface({ input: createReadStream(file, 'utf8'), crlfDelay: Infinity }))
+      lines.push(line);
+  } catch (error) {
+    throw reading(file, error);
+  }
+  return readSave(lines, file);
+}
+
+/** Writes the cluster as it is now, in turns of the loop so that it goes on serving. Returns bytes. */
+export async function writeSave(file: string, store: Store, kept: JsonObject): Promise<number> {
+  return await replaceFile(file, saveLines(store, kept, new Date().toISOString()));
+}
+
+async function replaceFile(file: string, pieces: Iterable<string>): Promise<number> {
+  const beside = `${file}.${process.pid}.tmp`;
+  let bytes = 0;
+  try {
+    const out = openSync(beside, 'w', PRIVATE);
+    try {
+      for (const piece of pieces) {
+        bytes += writeSync(out, piece);
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      fsyncSync(out);
+    } finally {
+      closeSync(out);
+    }
+    renameSync(beside, file);
+  } catch (error) {
+    rmSync(beside, { force: true });
+    throw error;
+  }
+  return bytes;
+}
+
+export type KubeconfigParts = { server: string; ca: string | null; token: string | null };
+
+export async function writeKubeconfig(file: string, { server, ca, token }: KubeconfigParts): Promise<void> {
+  const name = 'muster-cluster';
+  const cluster = {
+    server,
+    ...(ca === null ? {} : { 'certificate-authority-data': Buffer.from(ca).toString('base64') }),
+  };
+  const text = stringify({
+    apiVersion: 'v1',
+    kind: 'Config',
+    clusters: [{ name, cluster }],
+    users: [{ name: 'admin', user: token === null ? {} : { token } }],
+    contexts: [{ name, context: { cluster: name, user: 'admin' } }],
+    'current-context': name,
+  });
+  await replaceFile(file, [text]);
+}

@@ -1,0 +1,116 @@
+/**
+ * What is freed for a preemptor is given to nobody of lower priority: from the answer that names its node, for as long as it may need
+ * to come back, and across a crash or takeover from what is then free or comes free on the node that it is nominated to.
+ */
+import { type KubeObject, numberAt, textAt } from '../../api/object.ts';
+import { PODS, waits } from './facts.ts';
+import { wantsOf } from './gpus.ts';
+import type { Judge, Law } from './law.ts';
+import { hasRoom } from './room.ts';
+
+/** less than the 30 s that a preemptor has to come back */
+const KEPT_MS = 20_000;
+
+type Nomination = {
+  readonly node: string;
+  /** virtual ms of the answer, or of the nomination where none was heard */
+  readonly since: number;
+  /** virtual ms at which the object said so */
+  readonly writtenAt: number;
+  /** it was tried to bind: from there on it is a pod like others, whose Binding may be refused or lost */
+  came: boolean;
+  /** virtual ms of the last takeover at which its node had room for it, once all that ended there would be gone */
+  takenOverAt: number | null;
+};
+
+export type Awaited = Law & {
+  /** An extender answered this node to preempt; kube-scheduler may write the nomination much later. */
+  readonly promised: (uid: string, node: string) => void;
+  readonly bindTried: (uid: string) => void;
+  readonly gone: (uid: string) => void;
+  readonly nominatedTo: (uid: string) => string | null;
+};
+
+export function awaited({ facts, now, seats, deciderSince, check, report }: Judge): Awaited {
+  /** uid → nomination of a pod that waits */
+  const nominated = new Map<string, Nomination>();
+  const promises = new Map<string, { readonly node: string; readonly at: number }>();
+
+  /** The preemptor found another place meanwhile, or is on its way to this one. */
+  const placedElsewhere = (uid: string): boolean =>
+    seats().some(({ extender }) => {
+      const hold = extender?.core.parts.picture.holds.get(uid);
+      return hold !== undefined && hold.cause !== 'awaiting';
+    });
+  /** From when on the room must be kept by whoever decides now; null: it cannot know. */
+  const keptFrom = ({ since, takenOverAt }: Nomination): number | null =>
+    deciderSince() <= since ? since : takenOverAt === deciderSince() ? takenOverAt : null;
+  const stayingOn = (node: string): KubeObject[] =>
+    [...facts.podsOn(node)].filter((one) => one.metadata.deletionTimestamp === undefined);
+
+  return {
+    invariants: ['awaited-given-away'],
+    promised(uid, node) {
+      promises.set(uid, { node, at: now() });
+    },
+    bindTried(uid) {
+      const nomination = nominated.get(uid);
+      if (nomination !== undefined) nomination.came = true;
+    },
+    gone(uid) {
+      nominated.delete(uid);
+      promises.delete(uid);
+    },
+    nominatedTo: (uid) => nominated.get(uid)?.node ?? null,
+    deciderChanged() {
+      const first = new Map<string, KubeObject>();
+      for (const pod of facts.objects(PODS)) {
+        const node = waits(pod) ? nominated.get(pod.metadata.uid)?.node : undefined;
+        if (node === undefined) continue;
+        const other = first.get(node);
+        if (other === undefined || priorityOf(pod) > priorityOf(other)) first.set(node, pod);
+      }
+      for (const [node, pod] of first) {
+        const wants = wantsOf(pod);
+        const gpus = facts.latestInventory(node)?.gpus ?? [];
+        if (wants !== null && hasRoom(wants, gpus, stayingOn(node)))
+          nominated.get(pod.metadata.uid)!.takenOverAt = now();
+      }
+    },
+    written(pod) {
+      const { uid } = pod.metadata;
+      const node = textAt(pod.status, 'nominatedNodeName');
+      if (node === '' || textAt(pod.spec, 'nodeName') !== '') nominated.delete(uid);
+      else if (nominated.get(uid)?.node !== node) {
+        const promise = promises.get(uid);
+        const since = promise?.node === node ? promise.at : now();
+        nominated.set(uid, { node, since, writtenAt: now(), came: false, takenOverAt: null });
+      }
+    },
+    bound(pod, node) {
+      const gpus = facts.latestInventory(node);
+      if (gpus === undefined) return;
+      for (const [uid, nomination] of nominated) {
+        if (nomination.node !== node || nomination.came) continue;
+        const waiting = facts.objects(PODS).find((one) => one.metadata.uid === uid);
+        const wants = waiting === undefined ? null : wantsOf(waiting);
+        if (waiting === undefined || wants === null || !waits(waiting)) continue;
+        if (priorityOf(waiting) <= priorityOf(pod)) continue;
+        const from = keptFrom(nomination);
+        if (from === null || now() - from > KEPT_MS || gpus.from > from) continue;
+        if (facts.edited(waiting) || placedElsewhere(uid)) continue;
+        check('awaited-given-away');
+        // once those that are being evicted are gone
+        const stay = stayingOn(node);
+        const others = stay.filter((one) => one.metadata.uid !== pod.metadata.uid);
+        if (hasRoom(wants, gpus.gpus, others) && !hasRoom(wants, gpus.gpus, stay))
+          report(
+            'awaited-given-away',
+            `${pod.metadata.name} was bound to ${node} in the place of ${waiting.metadata.name}`,
+          );
+      }
+    },
+  };
+}
+
+const priorityOf = (pod: KubeObject): number => numberAt(pod.spec, 'priority') ?? 0;

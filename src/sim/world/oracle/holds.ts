@@ -1,0 +1,40 @@
+/** No hold without an owner, and none past its deadline. */
+import { textAt } from '../../api/object.ts';
+import { PODS } from './facts.ts';
+import type { Judge, Law } from './law.ts';
+
+/** holds are swept once a second; a paused process sweeps when it goes on */
+const SWEEP_SLACK_MS = 3_000;
+
+export function holds({ facts, now, seats, check, report }: Judge): Law {
+  return {
+    invariants: ['hold-overdue', 'hold-orphaned'],
+    second() {
+      for (const { name, extender } of seats()) {
+        if (extender === null || extender.process.dead || extender.process.pausedUntil > now() - SWEEP_SLACK_MS)
+          continue;
+        check('hold-overdue');
+        for (const hold of extender.core.parts.picture.holds.values()) {
+          if (hold.deadline !== null && hold.deadline < now() - SWEEP_SLACK_MS)
+            report(
+              'hold-overdue',
+              `${hold.pod.name}: ${hold.cause} hold of extender-${name} ended at ${hold.deadline}`,
+            );
+        }
+      }
+    },
+    quiet() {
+      for (const { name, extender } of seats()) {
+        check('hold-orphaned');
+        for (const hold of extender?.core.parts.picture.holds.values() ?? []) {
+          const pod = facts.object(PODS, hold.pod.namespace, hold.pod.name);
+          const where = pod === undefined ? 'gone' : `on ${textAt(pod.spec, 'nodeName') || 'no node'}`;
+          report(
+            'hold-orphaned',
+            `extender-${name} holds ${hold.cause} (${hold.state}) for ${hold.pod.name}, which is ${where}`,
+          );
+        }
+      }
+    },
+  };
+}

@@ -1,0 +1,49 @@
+/** No pod is lost: in the end each is bound or says truly why not. What fits by the objects alone is bound. */
+import { type KubeObject, numberAt, textAt } from '../../api/object.ts';
+import { hasEnv, NODES, PODS, scheduledCondition, waits } from './facts.ts';
+import { isManaged, wantsOf } from './gpus.ts';
+import type { Judge, Law } from './law.ts';
+import { hasResources, hasRoom, takesPods } from './room.ts';
+
+/** `nominatedTo`: kube-scheduler counts whoever is nominated to a node, of equal or higher priority. */
+export function lost({ facts, check, report }: Judge, nominatedTo: (uid: string) => string | null): Law {
+  const fits = (pod: KubeObject, node: KubeObject, waiting: readonly KubeObject[]): boolean => {
+    if (!takesPods(node)) return false;
+    const pods = [...facts.podsOn(node.metadata.name)];
+    for (const other of waiting) {
+      if (other === pod || nominatedTo(other.metadata.uid) !== node.metadata.name) continue;
+      if (priorityOf(other) >= priorityOf(pod)) pods.push(other);
+    }
+    if (!hasResources(pod, node, pods)) return false;
+    if (!isManaged(node)) return wantsOf(pod) === null;
+    // made while no webhook answered: refused there, with that reason
+    if (!hasEnv(pod)) return false;
+    const wants = wantsOf(pod);
+    // whoever uses devices that are no longer listed makes them unknown; not modelled by this world
+    return wants === null || hasRoom(wants, facts.gpus(node), pods);
+  };
+  return {
+    invariants: ['pod-lost', 'no-reason'],
+    quiet() {
+      const waiting = facts.objects(PODS).filter(waits);
+      for (const pod of waiting) {
+        const { name } = pod.metadata;
+        const said = scheduledCondition(pod);
+        check('no-reason');
+        if (textAt(said, 'reason') !== 'Unschedulable')
+          report('no-reason', `${name} waits with ${JSON.stringify(said ?? null)}`);
+        check('pod-lost');
+        if (facts.edited(pod)) continue;
+        const node = facts.objects(NODES).find((one) => fits(pod, one, waiting));
+        if (node === undefined) continue;
+        const others = waiting
+          .filter((one) => nominatedTo(one.metadata.uid) === node.metadata.name)
+          .map((one) => `${one.metadata.name} is nominated there`);
+        const says = `it says ${textAt(said, 'message')}`;
+        report('pod-lost', [`${name} fits ${node.metadata.name}`, ...others, says].join('; '));
+      }
+    },
+  };
+}
+
+const priorityOf = (pod: KubeObject): number => numberAt(pod.spec, 'priority') ?? 0;
