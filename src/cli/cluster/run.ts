@@ -57,6 +57,7 @@ export async function runCluster(
       kubelet: options.kubelet,
       controllers: options.controllers,
       api: {
+        managedFields: 'always',
         access: {
           authorization,
           tokens: new Map([[kept.token, admin]]),
