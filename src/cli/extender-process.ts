@@ -34,6 +34,12 @@ export async function runExtender(version: string, options: ExtenderOptions): Pr
   });
   process.stderr.write(`muster extender listens on ${extender.url}\n`);
   webhook = config.webhook.enabled ? startWebhookBeside(extender, config, transport, nodeClock) : null;
+  // one at a time: they write the same file
+  let saved = Promise.resolve();
+  const save = (asked: boolean): Promise<void> => {
+    saved = saved.then(() => saveRecording(extender, config.record?.file, asked));
+    return saved;
+  };
   let ending = false;
   const end = (status: number, why: string): void => {
     if (ending) return;
@@ -43,7 +49,7 @@ export async function runExtender(version: string, options: ExtenderOptions): Pr
     void (async () => {
       try {
         await Promise.all([extender.close(), webhook?.close()]);
-        await saveRecording(extender, config.record?.file);
+        await save(false);
         await thread.close();
         await transport.close();
       } finally {
@@ -53,7 +59,7 @@ export async function runExtender(version: string, options: ExtenderOptions): Pr
   };
   process.on('SIGTERM', () => end(0, 'SIGTERM'));
   process.on('SIGINT', () => end(0, 'SIGINT'));
-  process.on('SIGUSR2', () => void saveRecording(extender, config.record?.file, true));
+  process.on('SIGUSR2', () => void save(true));
   // Only a programming error comes here: what requests and the network do is caught where it happens. The books may be wrong
   // then, and they are rebuilt from the cluster by the next process; so drain what was promised, and end.
   const fault = (error: unknown): void => {
@@ -65,7 +71,7 @@ export async function runExtender(version: string, options: ExtenderOptions): Pr
 }
 
 /** `asked`: somebody waits for it, so that it also says why nothing is written. Never rejects. */
-async function saveRecording({ recorder }: Extender, file: string | undefined, asked = false): Promise<void> {
+async function saveRecording({ recorder }: Extender, file: string | undefined, asked: boolean): Promise<void> {
   const say = (text: string): void => void process.stderr.write(`muster extender: ${text}\n`);
   if (recorder === null || file === undefined) {
     if (asked) say('no recording is written: the configuration has no record.file');

@@ -1,12 +1,14 @@
 /** A burst on the embedded cluster, recorded by a running extender and replayed by the command as a user calls it. */
 import { execFile } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { gunzipSync, gzipSync, zstdCompressSync } from 'node:zlib';
+import { gunzipSync, gzipSync, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { startExtenderProcess } from '../../test/kit/extender-process.ts';
 import { readConfig } from '../extender/config.ts';
+import type { Header } from '../extender/record/format.ts';
 import { startExtender } from '../extender/start.ts';
 import { nodeClock, nodeRng } from '../kube/node-adapter.ts';
 import { connect } from '../kube/undici-adapter.ts';
@@ -22,6 +24,7 @@ const PODS = 120;
 const folder = mkdtempSync(join(tmpdir(), 'muster-replay-'));
 /** the recording as lines */
 let lines: string[] = [];
+let cluster: DemoCluster | undefined;
 
 type Ended = { status: number; stdout: string; stderr: string };
 
@@ -94,52 +97,52 @@ async function recordedExtender(apiServer: string): Promise<RunningExtender> {
   await extender.whenSynced;
   return {
     url: extender.url,
+    kill: () => false,
     close: async () => {
       await extender.close();
       await thread.close();
       await transport.close();
     },
-  } as RunningExtender;
+  };
 }
 
 beforeAll(async () => {
   let url = '';
-  const cluster = await DemoCluster.start({
+  cluster = await DemoCluster.start({
     nodes: mixedNodes(6),
-    async startExtender({ apiServer }) {
+    folder,
+    startExtender: async ({ apiServer }) => {
       const extender = await recordedExtender(apiServer);
       url = extender.url;
       return extender;
     },
-    folder,
-    onExtender() {},
-    onError() {},
+    onExtender: () => {},
+    onError: () => {},
   });
-  try {
-    await cluster.create('/api/v1/namespaces', { metadata: { name: 'team' } });
-    // some are refused at admission, as a user would see it
-    await Promise.allSettled(
-      Array.from({ length: PODS }, (_, at) => cluster.create('/api/v1/namespaces/team/pods', pod(at))),
-    );
-    await vi.waitFor(
-      async () => {
-        const explained = await fetch(`${url}/explain?pod=team/p${PODS - 2}&output=json`);
-        const { node } = (await explained.json()) as { node: string | null };
-        expect(node).not.toBeNull();
-      },
-      { timeout: 20_000, interval: 200 },
-    );
-    const response = await fetch(`${url}/debug/recording`);
-    expect(response.headers.get('content-type')).toBe('application/gzip');
-    const packed = Buffer.from(await response.arrayBuffer());
-    save('burst.ndjson.gz', packed);
-    lines = gunzipSync(packed).toString('utf8').trimEnd().split('\n');
-  } finally {
-    await cluster.stop();
-  }
+  await cluster.create('/api/v1/namespaces', { metadata: { name: 'team' } });
+  // some are refused at admission, as a user would see it
+  await Promise.allSettled(
+    Array.from({ length: PODS }, (_, at) => cluster!.create('/api/v1/namespaces/team/pods', pod(at))),
+  );
+  await vi.waitFor(
+    async () => {
+      const explained = await fetch(`${url}/explain?pod=team/p${PODS - 2}&output=json`);
+      const { node } = (await explained.json()) as { node: string | null };
+      expect(node).not.toBeNull();
+    },
+    { timeout: 20_000, interval: 200 },
+  );
+  const response = await fetch(`${url}/debug/recording`);
+  expect(response.headers.get('content-type')).toBe('application/gzip');
+  const packed = Buffer.from(await response.arrayBuffer());
+  save('burst.ndjson.gz', packed);
+  lines = gunzipSync(packed).toString('utf8').trimEnd().split('\n');
 }, 60_000);
 
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+afterAll(async () => {
+  await cluster?.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
 
 describe('muster replay', () => {
   it('of this build: the same to the last byte, compressed or not', async () => {
@@ -268,3 +271,32 @@ describe('muster replay', () => {
     20_000,
   );
 });
+
+describe('muster extender with record.file', () => {
+  it('writes it at SIGUSR2 and at the end, each time whole, for its owner only', async () => {
+    const file = join(folder, 'kept.ndjson.zst');
+    const extender = await startExtenderProcess(cluster!.url, {
+      kubeconfig: cluster!.kubeconfig,
+      record: { file },
+    });
+    let written = '';
+    try {
+      await vi.waitFor(async () => expect(await extender.deciding()).toBe(true), { timeout: 15_000, interval: 100 });
+      process.kill(extender.process.pid, 'SIGUSR2');
+      await vi.waitFor(() => expect(extender.process.tail()).toContain(`recording written to ${file}`), {
+        timeout: 10_000,
+        interval: 50,
+      });
+      expect(statSync(file).mode & 0o077).toBe(0);
+      written = zstdDecompressSync(readFileSync(file)).toString('utf8');
+    } finally {
+      await extender.stop();
+    }
+    expect((await replay(file)).stdout).toMatch(/: the same\n$/);
+    const atEnd = zstdDecompressSync(readFileSync(file)).toString('utf8');
+    expect(writtenAt(atEnd)).toBeGreaterThan(writtenAt(written));
+  }, 40_000);
+});
+
+const writtenAt = (recording: string): number =>
+  Date.parse((JSON.parse(recording.slice(0, recording.indexOf('\n'))) as Header).written);

@@ -45,10 +45,8 @@ function gangLines(pod: PodView): readonly GangLine[] {
 }
 
 /** `<namespace>/<gang>`, or null when no dialect names one. Native before label before annotation. */
-export const gangOf = (pod: PodLike): string | null => gangOfView(viewPod(pod));
-
-/** The same for a pod that was viewed already. */
-export function gangOfView(view: PodView): string | null {
+export function gangOf(pod: PodLike): string | null {
+  const view = viewPod(pod);
   const name = gangLines(view)[0]?.name ?? view.labels.get(KUEUE_GROUP) ?? '';
   return name === '' ? null : `${view.namespace}/${name}`;
 }

@@ -1,4 +1,6 @@
 /** Recorder and replay over books that live long: nodes come and go, pods arrive, are bound, end; the ring drops again and again. */
+import { gunzipSync } from 'node:zlib';
+import Fastify from 'fastify';
 import { describe, expect, it } from 'vitest';
 import { seededRng } from '../../../src/sim/seeded-rng.ts';
 import { ManualClock } from '../../../test/build/manual-clock.ts';
@@ -14,11 +16,13 @@ import type { PodFacts } from '../../core/placement/pod-facts.ts';
 import { NameLists } from '../codec/name-lists.ts';
 import { readConfig } from '../config.ts';
 import { filter } from '../verbs/filter.ts';
+import { preempt } from '../verbs/preempt.ts';
 import { prioritize } from '../verbs/prioritize.ts';
 import type { VerbContext, VerbReply } from '../verbs/verb.ts';
 import type { Header, Line } from './format.ts';
 import { Recorder } from './recorder.ts';
 import { Replay } from './replay.ts';
+import { addRecording } from './serve.ts';
 
 type Pod = {
   metadata: { uid: string; namespace: string; name: string; annotations: Record<string, string> };
@@ -69,7 +73,8 @@ class Life {
       else if (draw < 0.75) this.#again();
       else if (draw < 0.93) this.#end();
       else if (draw < 0.96) this.#addNode();
-      else if (draw < 0.98) this.#dropNode();
+      else if (draw < 0.97) this.#dropNode();
+      else if (draw < 0.98) this.#explain();
       else {
         this.#books.sweep();
         this.#books.toWake();
@@ -149,10 +154,9 @@ class Life {
   #try(pod: Pod): void {
     const { uid, namespace, name, annotations } = pod.metadata;
     const names = [...this.#nodes].sort(() => this.#rng.next() - 0.5);
-    const body = Buffer.from(JSON.stringify({ Pod: pod, Nodes: null, NodeNames: names }));
-    const answer = this.#ask(filter, body);
+    const answer = this.ask(filter, { Pod: pod, Nodes: null, NodeNames: names });
     const fits = answer.answer?.fits ?? [];
-    if (fits.length > 1) this.#ask(prioritize, Buffer.from(JSON.stringify({ Pod: pod, NodeNames: fits })));
+    if (fits.length > 1) this.ask(prioritize, { Pod: pod, NodeNames: fits });
     const node = fits[this.#rng.next() < 0.8 ? 0 : fits.length - 1];
     if (node === undefined || this.#rng.next() < 0.2) return;
     this.recorder.beginBind({ namespace, name });
@@ -178,10 +182,19 @@ class Life {
     this.#picture.upsertPod(this.#put<PodFacts>('pods', uid, bound));
   }
 
-  #ask(verb: typeof filter, body: Buffer): VerbReply {
-    const answer = verb(body, this.#context);
+  nodeNames(): readonly string[] {
+    return [...this.#nodes];
+  }
+
+  ask(verb: typeof filter, args: object): VerbReply {
+    const answer = verb(Buffer.from(JSON.stringify(args)), this.#context);
     this.recorder.answered(answer);
     return answer;
+  }
+
+  #explain(): void {
+    const pod = this.#pick(this.#waiting.values());
+    if (pod !== undefined) this.#books.explain(pod.metadata.namespace, pod.metadata.name);
   }
 
   #end(): void {
@@ -229,5 +242,75 @@ describe('a recording', () => {
     const text = before.join('\n');
     life.run(200);
     expect(before.join('\n')).toBe(text);
+  });
+});
+
+describe('requests of other kinds', () => {
+  const config = readConfig({ leadership: 'always', envGuard: false });
+  const pod = (uid: string, priority: number) => ({
+    metadata: { uid, namespace: 'team', name: uid, annotations: { 'muster.dev/gpu-fraction': '1' } },
+    spec: { priority, schedulerName: 'muster-scheduler', containers: [{ name: 'main', image: 'secret' }] },
+  });
+
+  it('whole nodes are not kept, only which were chosen; preempt and its victims replay', async () => {
+    const life = new Life(5, 'pack', 64);
+    const nodes = life.nodeNames();
+    const items = nodes.map((name) => ({ metadata: { name, annotations: { note: 'canary-nodes' } } }));
+    const answer = life.ask(filter, { Pod: pod('whole', 0), Nodes: { items } });
+    expect(answer.body.toString()).toContain('canary-nodes');
+    life.run(400);
+    life.ask(preempt, {
+      Pod: pod('high', 100),
+      NodeNameToMetaVictims: Object.fromEntries(nodes.slice(0, 20).map((name) => [name, { Pods: [] }])),
+    });
+    const lines = life.recorder.lines();
+    expect(lines.join('\n')).not.toContain('canary-nodes');
+    expect(lines.some((line) => line.includes('"chosen":"n'))).toBe(true);
+    expect(lines.filter((line) => line.includes('"preempt":'))).toHaveLength(1);
+    const { differences, decisions } = await replayed(lines);
+    expect(differences).toEqual([]);
+    expect(decisions).toBeGreaterThan(100);
+    const bent = lines.map((line) => line.replace(/"chosen":"n\d+/, '"chosen":"elsewhere'));
+    expect((await replayed(bent)).differences).toMatchObject([{ what: 'filter', pod: 'team/whole' }]);
+  });
+
+  it('a malformed one is no turn and leaves nothing of its text', () => {
+    const recorder = new Recorder({ clock: new ManualClock(), config, maxMib: 1, version: 'test' });
+    const books = recorder.books(
+      new Books(new Picture(), recorder.turnClock, {
+        nodePolicy: 'pack',
+        devicePolicy: 'pack',
+        holdMs: 1,
+        envGuard: false,
+      }),
+    );
+    const context: VerbContext = {
+      decider: books,
+      lists: new NameLists(books),
+      projectPod: recorder.projectPod(projectPod),
+      shortList: 1,
+      deciding: () => true,
+    };
+    recorder.answered(filter(Buffer.from('{"Pod":"canary-text"'), context));
+    recorder.answered(
+      filter(Buffer.from(JSON.stringify({ Pod: { canary: 'canary-text' }, NodeNames: ['n1'] })), context),
+    );
+    expect(recorder.lines()).toHaveLength(2);
+    expect(recorder.lines().join('')).not.toContain('canary');
+  });
+
+  it('is served to callers on this machine only', async () => {
+    const recorder = new Recorder({ clock: new ManualClock(), config, maxMib: 1, version: 'test' });
+    const app = Fastify();
+    addRecording(app, recorder);
+    const asked = (remoteAddress: string) => app.inject({ url: '/debug/recording', remoteAddress });
+    expect((await asked('10.1.2.3')).statusCode).toBe(404);
+    expect((await asked('2001:db8::1')).statusCode).toBe(404);
+    for (const address of ['127.0.0.1', '::1', '::ffff:127.0.0.1']) {
+      const { statusCode, rawPayload } = await asked(address);
+      expect(statusCode).toBe(200);
+      expect(gunzipSync(rawPayload).toString()).toMatch(/^\{"recording":"muster",[^\n]+\n\{"end":0\}\n$/);
+    }
+    await app.close();
   });
 });
