@@ -1,5 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { PlacerStand, type PlacerStandOptions } from '../../test/kit/placer-stand.ts';
+import type { Line } from '../extender/record/format.ts';
+import { Replay } from '../extender/record/replay.ts';
 
 const WAITS = { annotations: { 'muster.dev/wait': 'true' } };
 let stand: PlacerStand;
@@ -149,4 +151,55 @@ describe('killed at a write', () => {
       expect(pods.flatMap(({ spec }) => spec.schedulingGates ?? [])).toEqual([]);
     },
   );
+});
+
+/** Replays a life; the decisions compared, and that its books end as they were. */
+async function replayed(lines: readonly string[]): Promise<number> {
+  const [header, ...rest] = lines.map((line) => JSON.parse(line) as Line);
+  const { config } = header as unknown as { config: ConstructorParameters<typeof Replay>[0] };
+  const replay = new Replay(config, true);
+  for (const line of rest) if (!('end' in line)) expect(await replay.feed(line)).toBeNull();
+  return replay.decisions;
+}
+
+describe('sampling', () => {
+  const sampled = { nodes: Array.from({ length: 120 }, () => 1), percentageOfNodesToScore: 20 };
+
+  it('packs as if every node had been offered: what was not offered is nominated', async () => {
+    await start({ ...sampled, record: true });
+    for (let at = 0; at < 24; at++) {
+      await stand.create(`p${at}`, '0.25');
+      await stand.until(async () => (await stand.bound()).length === at + 1);
+    }
+    const pods = [...(await stand.pods()).values()];
+    expect(new Set(pods.map(({ spec }) => spec.nodeName)).size).toBe(6);
+    expect(pods.some(({ metadata }) => metadata.annotations?.['muster.dev/plan'] !== undefined)).toBe(true);
+    for (const recorder of stand.recorders) expect(await replayed(recorder.lines())).toBeGreaterThan(24);
+  }, 20_000);
+
+  it('never calls a pod unschedulable because the sample missed the one node with room', async () => {
+    await start({ ...sampled, settings: { nodePolicy: 'spread' } });
+    await stand.addNode('the-one', 2);
+    await stand.run(500);
+    await stand.create('pair', '2');
+    await stand.until(async () => (await stand.bound()).includes('pair'), 5_000);
+  });
+});
+
+describe('a recording of it', () => {
+  it('replays bit for bit, over a crash', async () => {
+    await start({ nodes: [2, 3], record: true });
+    stand.dies = (_, when, number) => number === 4 && when === 'after';
+    await stand.create('single', '1', WAITS);
+    await stand.gang('g', 4, '1');
+    await stand.until(() => stand.dead);
+    stand.dies = null;
+    stand.begin();
+    await stand.gang('h', 4, '1');
+    await stand.until(async () => (await stand.bound()).length === 5, 120_000);
+    await stand.run(5_000);
+    let decisions = 0;
+    for (const recorder of stand.recorders) decisions += await replayed(recorder.lines());
+    expect(decisions).toBeGreaterThan(5);
+  });
 });

@@ -6,6 +6,7 @@ import { mutatePod } from '../../src/admission/mutate.ts';
 import { SCHEDULER_NAME } from '../../src/core/names.ts';
 import { DEFAULT_DIALECT_OPTIONS } from '../../src/dialects/reading.ts';
 import { readConfig } from '../../src/extender/config.ts';
+import { Recorder } from '../../src/extender/record/recorder.ts';
 import { type ExtenderCore, makeExtender } from '../../src/extender/start.ts';
 import { answerVerb } from '../../src/extender/verbs/answer.ts';
 import type { Verb } from '../../src/extender/verbs/verb.ts';
@@ -28,6 +29,8 @@ export type PlacerStandOptions = {
   /** false: no kube-scheduler comes */
   readonly scheduler?: boolean;
   readonly percentageOfNodesToScore?: number;
+  /** every life of the extender is recorded */
+  readonly record?: boolean;
 };
 
 type PodObject = {
@@ -49,6 +52,8 @@ export class PlacerStand {
   answers: ((request: KubeRequest) => KubeResponse | null) | null = null;
   core!: ExtenderCore;
   readonly errors: unknown[] = [];
+  /** one per life */
+  readonly recorders: Recorder[] = [];
   readonly #options: PlacerStandOptions;
   readonly #admin: Transport;
   #process!: Process;
@@ -97,16 +102,25 @@ export class PlacerStand {
   begin(): void {
     const process = new Process('extender', this.time, new WallClock());
     this.#process = process;
-    this.core = makeExtender(
-      readConfig({
-        leadership: 'always',
-        logLevel: 'silent',
-        callDeadlineMs: 200,
-        ...this.#options.settings,
-        placer: { enabled: true, ...this.#options.placer },
-      }),
-      { transport: this.#transportOf(process), clock: process.clock, rng: seededRng(7), thread: null },
-    );
+    const config = readConfig({
+      leadership: 'always',
+      logLevel: 'silent',
+      callDeadlineMs: 200,
+      ...this.#options.settings,
+      placer: { enabled: true, ...this.#options.placer },
+    });
+    const record =
+      this.#options.record === true
+        ? new Recorder({ clock: process.clock, config, maxMib: 64, version: 'test' })
+        : undefined;
+    if (record !== undefined) this.recorders.push(record);
+    this.core = makeExtender(config, {
+      record,
+      transport: this.#transportOf(process),
+      clock: process.clock,
+      rng: seededRng(7),
+      thread: null,
+    });
     this.core.begin();
   }
 
