@@ -130,6 +130,66 @@ describe('a gang', () => {
   });
 });
 
+describe('a place that is not what it was', () => {
+  const class_ = { metadata: { name: 'high' }, value: 100 };
+
+  it('taken over by a pod of higher priority: its nomination is withdrawn, and it waits again', async () => {
+    await start({ nodes: [1], scheduler: false, placer: { exposeHead: 0 } });
+    await stand.call('POST', '/apis/scheduling.k8s.io/v1/priorityclasses', class_);
+    await stand.create('low', '1', WAITS);
+    await stand.until(async () => (await stand.pod('low')).status?.nominatedNodeName === 'n0');
+    await stand.create('urgent', '1', { ...WAITS, spec: { priorityClassName: 'high' } });
+    await stand.until(async () => (await stand.pod('urgent')).status?.nominatedNodeName === 'n0');
+    await stand.until(async () => (await stand.pod('low')).metadata.annotations?.['muster.dev/plan'] === undefined);
+    expect((await stand.pod('low')).status?.nominatedNodeName).toBeUndefined();
+  });
+
+  it('never asked for: it is withdrawn after its deadline', async () => {
+    await start({ nodes: [1], scheduler: false, settings: { holdSeconds: 5 } });
+    await stand.create('a', '1', WAITS);
+    await stand.until(async () => (await stand.pod('a')).metadata.annotations?.['muster.dev/plan'] !== undefined);
+    await stand.until(
+      async () => (await stand.pod('a')).metadata.annotations?.['muster.dev/plan'] === undefined,
+      10_000,
+    );
+    expect((await stand.pod('a')).status?.nominatedNodeName).toBeUndefined();
+    const before = stand.written.length;
+    await stand.run(60_000);
+    expect(stand.written.length).toBe(before);
+  });
+
+  it('made by evictions where only fragmentation was in the way', async () => {
+    await start({ nodes: [2], placer: { exposeHead: 0 } });
+    await stand.call('POST', '/apis/scheduling.k8s.io/v1/priorityclasses', class_);
+    for (const name of ['a', 'b']) await stand.create(name, '0.6', { spec: { terminationGracePeriodSeconds: 0 } });
+    await stand.until(async () => (await stand.bound()).length === 2);
+    await stand.create('big', '0.7', { ...WAITS, spec: { priorityClassName: 'high' } });
+    await stand.until(async () => (await stand.bound()).includes('big'));
+    expect((await stand.bound()).length).toBe(2);
+    expect(stand.written.filter((line) => line.endsWith('/eviction')).length).toBe(1);
+  });
+});
+
+describe('a backlog without gates', () => {
+  it('is nominated where cluster and backlog are large enough, the last in line first', async () => {
+    await start({
+      nodes: Array.from({ length: 10 }, () => 4),
+      scheduler: false,
+      placer: { minNodes: 10, minBacklog: 5 },
+    });
+    for (let at = 0; at < 4; at++) await stand.create(`p${at}`, '1');
+    await stand.run(2_000);
+    expect(stand.written).toEqual([]);
+    for (let at = 4; at < 8; at++) await stand.create(`p${at}`, '1');
+    await stand.run(1_000);
+    const order = stand.written
+      .filter((line) => line.startsWith('PATCH'))
+      .map((line) => line.slice('PATCH /p'.length, -'/status'.length));
+    expect(order.length).toBeGreaterThanOrEqual(5);
+    expect(order.slice(0, 5)).toEqual([...order.slice(0, 5)].sort().reverse());
+  });
+});
+
 describe('killed at a write', () => {
   const CASES = [1, 2, 3, 4, 5, 6, 7, 8].flatMap((count) =>
     (['before', 'after'] as const).map((when) => [when, count] as const),
