@@ -20,7 +20,7 @@ import { startReplicaSets } from './controllers/replica-sets.ts';
 import { startRoleAggregation } from './controllers/role-aggregation.ts';
 import { startServiceAccounts } from './controllers/service-accounts.ts';
 import { startStatefulSets } from './controllers/stateful-sets.ts';
-import { Kubelet } from './kubelet.ts';
+import { Kubelet } from './kubelet/kubelet.ts';
 import type { NodeObjects } from './nodes.ts';
 import type { ExtenderConfig } from './scheduler/extender.ts';
 import { Scheduler } from './scheduler/scheduler.ts';
@@ -67,6 +67,8 @@ const CONTROLLERS: Readonly<Record<string, StartController>> = {
 type Part = { start(): Promise<void>; stop(): Promise<void> };
 
 const TIMEOUT_MS = 10_000;
+/** containers heed SIGTERM, and the work of a Job is short: what their pods do not say otherwise */
+const LIFE = { heartbeats: true, stopMs: 1_000, jobRunMs: 3_000 } as const;
 
 export class Cluster {
   readonly api: Api;
@@ -92,7 +94,7 @@ export class Cluster {
         }
       }
       for (const spec of schedulers) await this.#run(new Scheduler({ ...(await shared('kube-scheduler')), ...spec }));
-      if (kubelet) await this.#run(new Kubelet({ ...(await shared('kubelet')), heartbeats: true }));
+      if (kubelet) await this.#run(new Kubelet({ ...(await shared('kubelet')), ...LIFE }));
     } catch (error) {
       await this.stop();
       throw error;

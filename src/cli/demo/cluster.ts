@@ -16,7 +16,7 @@ import type { JsonObject, KubeObject } from '../../sim/api/object.ts';
 import { applyPatchOf, JSON_PATCH } from '../../sim/api/patch.ts';
 import { type ApiServer, listen } from '../../sim/api/server.ts';
 import type { Admission } from '../../sim/api/writes.ts';
-import { Kubelet } from '../../sim/kubelet.ts';
+import { Kubelet } from '../../sim/kubelet/kubelet.ts';
 import { GPU_MODELS, type NodeObjects } from '../../sim/nodes.ts';
 import { Scheduler } from '../../sim/scheduler/scheduler.ts';
 import { Elector, LEASE } from '../../sim/world/elector.ts';

@@ -23,6 +23,10 @@ const TERMINATED = 143;
 
 export type PodWorkerPorts = {
   readonly clock: Clock;
+  /** from SIGTERM to the end where the pod says nothing; null: all the grace */
+  readonly stopMs: number | null;
+  /** how long a main container runs where the pod says nothing; null: for ever */
+  readonly runMs: number | null;
   /** false: the node's kubelet is down, nothing happens until `resume` */
   readonly isUp: () => boolean;
   /** writes the pod's status */
@@ -103,19 +107,21 @@ export class PodWorker {
     const graceMs = (numberAt(this.#pod.metadata, 'deletionGracePeriodSeconds') ?? 0) * 1000;
     const running = this.#containers.filter((one) => one.state.kind === 'running');
     this.cancel();
-    const needed = running.map((one) => Math.min(graceMs, stopMs(this.#pod, one.name) ?? graceMs));
+    const needed = running.map((one) => Math.min(graceMs, this.#stopMs(one) ?? graceMs));
     const starting = this.#phase === 'Pending' && this.#containers.length > 0 && running.length === 0;
-    const ms = starting
-      ? Math.min(graceMs, stopMs(this.#pod, this.#containers[0]!.name) ?? graceMs)
-      : Math.max(0, ...needed);
+    const ms = starting ? Math.min(graceMs, this.#stopMs(this.#containers[0]!) ?? graceMs) : Math.max(0, ...needed);
     this.#after(ms, () => {
       const now = this.#ports.clock.now();
       for (const one of running) {
-        const answered = (stopMs(this.#pod, one.name) ?? Number.POSITIVE_INFINITY) <= graceMs;
+        const answered = (this.#stopMs(one) ?? Number.POSITIVE_INFINITY) <= graceMs;
         this.#ended(one, answered ? TERMINATED : KILLED, now);
       }
       this.#ports.remove(this.#pod);
     });
+  }
+
+  #stopMs(one: Container): number | null {
+    return stopMs(this.#pod, one.name) ?? this.#ports.stopMs;
   }
 
   cancel(): void {
@@ -201,7 +207,7 @@ export class PodWorker {
   }
 
   #untilEnd(one: Container, ranMs: number): void {
-    const ms = runMs(this.#pod, one.name, one.init);
+    const ms = runMs(this.#pod, one.name, one.init) ?? (one.sidecar ? null : this.#ports.runMs);
     if (ms === null) return;
     this.#after(Math.max(0, ms - ranMs), () => {
       const code = exitCode(this.#pod, one.name, one.init, one.restarts);
