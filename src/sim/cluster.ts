@@ -93,12 +93,19 @@ export class Cluster {
           this.#stops.push(() => controller.stop());
         }
       }
-      for (const spec of schedulers) await this.#run(new Scheduler({ ...(await shared('kube-scheduler')), ...spec }));
+      for (const spec of schedulers) await this.startScheduler(spec);
       if (kubelet) await this.#run(new Kubelet({ ...(await shared('kubelet')), ...LIFE }));
     } catch (error) {
       await this.stop();
       throw error;
     }
+  }
+
+  /** One more kube-scheduler: for extenders that need the API before they can be asked. */
+  async startScheduler(spec: SchedulerSpec): Promise<void> {
+    const { clock, rng, onError } = this.#options;
+    const transport = await this.#connect('kube-scheduler');
+    await this.#run(new Scheduler({ transport, clock, rng, onError, ...spec }));
   }
 
   /** In the opposite order of starting. */
