@@ -20,6 +20,7 @@ import { startReplicaSets } from './controllers/replica-sets.ts';
 import { startRoleAggregation } from './controllers/role-aggregation.ts';
 import { startServiceAccounts } from './controllers/service-accounts.ts';
 import { startStatefulSets } from './controllers/stateful-sets.ts';
+import { EventLog } from './event-log.ts';
 import { Kubelet } from './kubelet/kubelet.ts';
 import type { NodeObjects } from './nodes.ts';
 import type { ExtenderConfig } from './scheduler/extender.ts';
@@ -41,6 +42,8 @@ export type ClusterOptions = {
   readonly kubelet?: boolean;
   /** false: nothing of kube-controller-manager runs */
   readonly controllers?: boolean;
+  /** false: kubelets and controllers write no Events; the scheduler always does */
+  readonly events?: boolean;
   readonly api?: Omit<ApiOptions, 'clock' | 'newUid'>;
   /** a connection of a part to the API; default: without sockets */
   readonly connect?: (api: Api, part: string) => Promise<Transport>;
@@ -83,9 +86,15 @@ export class Cluster {
 
   /** Creates the nodes that are not there, then starts all parts. When one does not start, what had started is stopped. */
   async start(): Promise<void> {
-    const { clock, rng, onError, schedulers, kubelet = true, controllers = true } = this.#options;
+    const { clock, rng, onError, schedulers, kubelet = true, controllers = true, events = true } = this.#options;
     try {
-      const shared = async (part: string) => ({ transport: await this.#connect(part), clock, rng, onError });
+      const shared = async (part: string) => {
+        const transport = await this.#connect(part);
+        if (!events) return { transport, clock, rng, onError };
+        const log = new EventLog({ transport, clock, component: part });
+        this.#stops.push(() => log.drain());
+        return { transport, clock, rng, onError, tell: log.tell };
+      };
       await this.#createNodes(await this.#connect('nodes'));
       if (controllers) {
         for (const [part, start] of Object.entries(CONTROLLERS)) {

@@ -13,6 +13,7 @@ import type { Clock, Rng, Timer, Transport } from '../../kube/ports.ts';
 import { Reflector } from '../../kube/reflector.ts';
 import { isObject, type KubeObject, textAt } from '../api/object.ts';
 import { type ContainerView, viewContainers } from '../container-view.ts';
+import type { TellEvent } from '../event-log.ts';
 import { Heartbeats } from './heartbeats.ts';
 import { PersistentCalls } from './persistent-calls.ts';
 import { PodWorker } from './pod-worker.ts';
@@ -34,6 +35,8 @@ export type KubeletOptions = {
   readonly refuses?: (pod: KubeObject) => { reason: string; message: string } | null;
   /** what the containers of a pod see, told once per pod before it runs or fails */
   readonly onStart?: (pod: KubeObject, containers: readonly ContainerView[]) => void;
+  /** writes Events; default: nobody is told */
+  readonly tell?: TellEvent;
   /** calls that the API server will never take */
   readonly onError?: (error: Error) => void;
 };
@@ -202,6 +205,14 @@ export class Kubelet {
       stopMs: this.#options.stopMs ?? null,
       runMs: isOfJob(pod) ? (this.#options.jobRunMs ?? null) : null,
       isUp: () => !this.#stopped && !this.#down.has(node),
+      tell: (type, reason, message, container) =>
+        this.#options.tell?.(
+          worker.pod,
+          type,
+          reason,
+          message,
+          container === null ? undefined : `spec.containers{${container}}`,
+        ),
       report: (object, status) => this.#patch(object, status),
       remove: (object) => this.#remove(object),
       onEnd: (phase) => {
