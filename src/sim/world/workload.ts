@@ -1,7 +1,7 @@
 /** The pods of a world: small, many, of every kind, so that devices are always short; and what users do to them. */
 import { GPU_COUNT, GPU_FRACTION, GPU_MEMORY, REQUEST, SCHEDULER_NAME } from '../../core/names.ts';
 import type { JsonObject, KubeObject } from '../api/object.ts';
-import { RUN_SECONDS, STOP_SECONDS } from '../kubelet.ts';
+import { RUN_SECONDS, STOP_SECONDS } from '../kubelet/settings.ts';
 import type { Chance } from './chance.ts';
 import { WANTS, type Wants } from './oracle/gpus.ts';
 
