@@ -26,6 +26,7 @@ import type {
   PreemptCandidate,
   Refusal,
 } from './decider.ts';
+import { DryDecisions } from './dry.ts';
 import { explainPod } from './explaining.ts';
 import type { Hold, HoldCause } from './holds.ts';
 import { Offered } from './offered.ts';
@@ -75,6 +76,7 @@ export class Books implements Decider {
   #forecast: Forecast;
   #started = false;
   readonly #shapes = new LRUCache<string, ShapeIndex>({ maxSize: SHAPES_BYTES });
+  readonly #dry: DryDecisions;
   /** candidate at which preempt begins: where it stopped when it could not look at all of them */
   #preemptFrom = 0;
   /** monotonic ms of the last filter */
@@ -93,6 +95,7 @@ export class Books implements Decider {
     this.#forecast = new Forecast(picture.nodes, typical);
     this.#clock = clock;
     this.#config = config;
+    this.#dry = new DryDecisions(picture, config);
   }
 
   nodesVersion(): number {
@@ -127,6 +130,10 @@ export class Books implements Decider {
     this.#settleAwaiting();
     const awaiting = this.picture.holds.get(pod.uid) ?? null;
     return this.#decide(pod, pod.ask.request, offered, shortList, awaiting);
+  }
+
+  dry(pod: PodFacts, offeredNodes: OfferedNodes, shortList: number): FilterAnswer {
+    return this.#dry.decide(pod, this.#current(offeredNodes), shortList, this.#guarded(pod), this.#forecast);
   }
 
   prioritize(pod: PodFacts, offeredNodes: OfferedNodes): readonly { node: string; score: number }[] {

@@ -67,6 +67,8 @@ export interface Decider {
   resolveBytes(list: Uint8Array): OfferedNodes | null;
   /** Confirms the pod's hold or makes a tentative one on the best offered node. Idempotent per uid. */
   filter(pod: PodFacts, offered: OfferedNodes, shortList: number): FilterAnswer;
+  /** What filter would answer a pod that has no hold; nothing of it stays. For measurements. */
+  dry(pod: PodFacts, offered: OfferedNodes, shortList: number): FilterAnswer;
   /** 0…10 per offered node: the winner of the last filter 10, the others less. */
   prioritize(pod: PodFacts, offered: OfferedNodes): readonly { node: string; score: number }[];
   /**

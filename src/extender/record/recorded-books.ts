@@ -1,4 +1,4 @@
-/** The books, each call of which is a turn of the recording. What only looks (names, explain) passes unseen. */
+/** The books, each call of which is a turn of the recording. What only looks (names, explain, dry) passes unseen. */
 import type { Books } from '../../cluster/books.ts';
 import type {
   BindPlan,
@@ -37,6 +37,10 @@ export class RecordedBooks implements Decider {
 
   explain(namespace: string, name: string): { pod: PodFacts; rows: readonly ExplainRow[]; hold: string | null } | null {
     return this.#books.explain(namespace, name);
+  }
+
+  dry(pod: PodFacts, offered: OfferedNodes, shortList: number): FilterAnswer {
+    return this.#books.dry(pod, offered, shortList);
   }
 
   filter(pod: PodFacts, offered: OfferedNodes, shortList: number): FilterAnswer {
