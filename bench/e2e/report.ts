@@ -1,5 +1,5 @@
 /** Rows of the end-to-end bench: median and spread of each mode, its ratios to the others of the same turns, CPU per pod. */
-import { COMMIT, MACHINE, median } from '../row.ts';
+import { COMMIT, MACHINE } from '../row.ts';
 import type { Drained } from './drain.ts';
 import type { Mode } from './modes.ts';
 import { BASELINES, TARGETS } from './targets.ts';
@@ -79,6 +79,13 @@ export function rowAsText({ name, value, unit, runs, ratio, target, met }: Row):
     target === undefined ? '' : `${target}: ${met ? 'met' : 'MISSED'}`,
   ];
   return cells.join('  ').trimEnd();
+}
+
+/** Of two it is their mean: runs are few. */
+function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const half = sorted.length / 2;
+  return ((sorted[Math.ceil(half) - 1] ?? Number.NaN) + (sorted[Math.floor(half)] ?? Number.NaN)) / 2;
 }
 
 const round = (value: number): number => (Math.abs(value) >= 100 ? Math.round(value) : Number(value.toPrecision(3)));

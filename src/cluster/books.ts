@@ -151,9 +151,9 @@ export class Books implements Decider {
    * by it, in the eyes of the node policy, is half as good.
    */
   #withoutGpus(pod: PodFacts, offered: Offered): readonly { node: string; score: number }[] {
-    const scores = offered.names.map((node) => ({
-      node,
-      score: this.picture.nodes.get(node)?.facts?.managed ? 0 : 10,
+    const scores = Array.from(offered.slots, (slot, at) => ({
+      node: offered.nameAt(at),
+      score: this.picture.nodes.at(slot)?.facts?.managed ? 0 : 10,
     }));
     if (pod.ask.kind !== 'none' || scores.some(({ score }) => score > 0)) return scores;
     const best = this.#best(this.#index(pod, null), pod, offered, 1)[0]?.name;
