@@ -87,7 +87,8 @@ export class Stand {
     const names = offered ?? this.names();
     const answer = this.books.filter(pod, this.books.resolve(names), 1);
     const hold = this.picture.holds.get(pod.uid);
-    if (answer.fits.length > 0 && hold !== undefined) return { node: hold.node, claim: hold.claim };
+    if (answer.fits.length > 0 && hold !== undefined)
+      return { node: hold.node, claim: hold.claim ?? { containers: [] } };
     if (answer.all && names[0] !== undefined) return { node: names[0], claim: { containers: [] } };
     return new Map(answer.refused.map(({ node, code }) => [node, code]));
   }

@@ -120,10 +120,12 @@ function podOf(row: Row, request: GpuRequest | null): PodFacts {
     schedulerName: 'muster-scheduler',
     nodeName: null,
     terminal: false,
+    succeeded: false,
     terminating: false,
     graceSeconds: 0,
     disrupted: false,
     gated: false,
+    gates: [],
     priority: 0,
     neverPreempts: false,
     nominatedNode: null,
@@ -137,5 +139,8 @@ function podOf(row: Row, request: GpuRequest | null): PodFacts {
     usesGpu: request !== null,
     ownerUid: '',
     gang: null,
+    gangSaid: null,
+    plan: null,
+    unplacedReason: null,
   };
 }

@@ -71,7 +71,7 @@ describe('filter', () => {
     filter(pod('p1', memory(5_000)), ['b']);
     const edited = filter(pod('p1', memory(50_000)));
     expect(edited.fits).toEqual(['a']);
-    expect(picture.holds.get('uid-p1')!.claim.containers[0]!.devices[0]!.mib).toBe(50_000);
+    expect(picture.holds.get('uid-p1')!.claim!.containers[0]!.devices[0]!.mib).toBe(50_000);
   });
 
   it('answers the best eight when the short list asks for them, and keeps the first', () => {

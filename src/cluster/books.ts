@@ -7,13 +7,12 @@ import { gpuMilliOf } from '../core/gpu/gpu-milli.ts';
 import type { DevicePolicy, GpuRequest, NodePolicy } from '../core/gpu/request.ts';
 import { claimStands } from '../core/gpu/stands.ts';
 import { GPU_MILLI } from '../core/names.ts';
-import { Forecast } from '../core/placement/forecast.ts';
-import { judge, placeOn, reasonOf } from '../core/placement/judge.ts';
+import { compileConstraints } from '../core/placement/constraints.ts';
+import { judge, reasonOf } from '../core/placement/judge.ts';
 import type { NodeInfo } from '../core/placement/node-info.ts';
 import type { PodFacts } from '../core/placement/pod-facts.ts';
 import type { Typical } from '../core/placement/policies/typical.ts';
-import { shapeKey, shapeOf } from '../core/placement/shape.ts';
-import { ShapeIndex } from '../core/placement/shape-index.ts';
+import type { ShapeIndex } from '../core/placement/shape-index.ts';
 import type { ReasonCode } from '../core/reasons.ts';
 import type { Clock } from '../kube/ports.ts';
 import type {
@@ -21,6 +20,7 @@ import type {
   Decider,
   ExplainRow,
   FilterAnswer,
+  GangAtBind,
   OfferedNodes,
   PreemptAnswer,
   PreemptCandidate,
@@ -32,7 +32,9 @@ import type { Hold, HoldCause } from './holds.ts';
 import { Offered } from './offered.ts';
 import { passThrough } from './pass-through.ts';
 import type { Picture } from './picture.ts';
+import { Planning } from './planning.ts';
 import { correctVictims, reservedClaim } from './preemption.ts';
+import { Shapes } from './shapes.ts';
 import { podsToWake, WAKE_VISITS } from './waking.ts';
 
 export type BooksConfig = {
@@ -52,10 +54,6 @@ export type BooksMemory = {
   readonly strangers: readonly PodFacts[];
 };
 
-/** Memory for shapes, bytes. Policies that look at CPU have many: hundreds on a real trace of a thousand nodes. */
-const SHAPES_BYTES = 32 * 2 ** 20;
-/** What a shape keeps per node: score, ranking (up to twice that with the slack of both). */
-const SHAPE_BYTES_PER_NODE = 24;
 /** Pods without GPUs are not held; their last filter is remembered for bind, this many of them. */
 const SEEN_PODS = 10_000;
 /**
@@ -63,6 +61,8 @@ const SEEN_PODS = 10_000;
  * they are ending it goes on by itself, whatever their grace period.
  */
 const AWAIT_MS = 30_000;
+/** How often a gang is planned anew within one filter call, because kube-scheduler refuses what was planned. */
+const REPLANS = 3;
 /** Refused pods that the informer does not know are counted as waiting for so long, ms. */
 const STRANGER_MS = 60_000;
 /** A landed Binding that the informer does not show for so long is read back, ms. */
@@ -72,10 +72,11 @@ export class Books implements Decider {
   readonly picture: Picture;
   readonly #clock: Clock;
   readonly #config: BooksConfig;
-  readonly #typical: Typical | null;
-  #forecast: Forecast;
+  readonly #shapes: Shapes;
+  readonly #planning: Planning;
+  /** hears of waiting pods, refused before, that have a place now: kube-scheduler does not know and must be told */
+  onPlanned: ((pods: readonly PodFacts[]) => void) | null = null;
   #started = false;
-  readonly #shapes = new LRUCache<string, ShapeIndex>({ maxSize: SHAPES_BYTES });
   readonly #dry: DryDecisions;
   /** candidate at which preempt begins: where it stopped when it could not look at all of them */
   #preemptFrom = 0;
@@ -91,8 +92,8 @@ export class Books implements Decider {
   /** `typical`: what is typically asked, for those who know it beforehand; otherwise it is learnt from what arrives. */
   constructor(picture: Picture, clock: Clock, config: BooksConfig, typical: Typical | null = null) {
     this.picture = picture;
-    this.#typical = typical;
-    this.#forecast = new Forecast(picture.nodes, typical);
+    this.#shapes = new Shapes(picture.nodes, config, typical);
+    this.#planning = new Planning(picture, this.#shapes, clock, { planMs: config.holdMs });
     this.#clock = clock;
     this.#config = config;
     this.#dry = new DryDecisions(picture, config);
@@ -113,27 +114,65 @@ export class Books implements Decider {
   filter(pod: PodFacts, offeredNodes: OfferedNodes, shortList: number): FilterAnswer {
     const offered = this.#current(offeredNodes);
     this.#askedAt = this.#clock.monotonic();
-    if (!this.#seen.has(pod.uid)) this.#forecast.arrived(pod);
+    if (!this.#seen.has(pod.uid)) this.#shapes.forecast.arrived(pod);
     this.#seen.set(pod.uid, pod);
     const bound = this.picture.pod(pod.uid)?.nodeName ?? null;
     if (bound !== null) return answer(offered.includes(bound) ? [bound] : [], []);
     const guarded = this.#guarded(pod);
-    if (guarded !== null || pod.ask.kind !== 'request') return passThrough(pod, offered, this.picture.nodes, guarded);
+    if (guarded !== null || pod.ask.kind === 'invalid') return passThrough(pod, offered, this.picture.nodes, guarded);
 
     const hold = this.picture.holds.get(pod.uid);
     if (hold !== undefined && hold.cause !== 'awaiting') {
       const confirmed = this.#confirm(hold, pod, offered);
       if (confirmed !== null) return confirmed;
       if (hold.state !== 'open') return answer([], refuseAll(offered, 'bind-pending'));
-      this.picture.dropHold(pod.uid);
+      this.#giveUp(hold, offered);
     }
+    const gang = this.#planning.gangOf(pod);
+    const asMember = gang === null ? null : this.#asMember(gang, pod, offered);
+    if (asMember !== null) return asMember;
+    if (pod.ask.kind !== 'request') return passThrough(pod, offered, this.picture.nodes, guarded);
     this.#settleAwaiting();
     const awaiting = this.picture.holds.get(pod.uid) ?? null;
     return this.#decide(pod, pod.ask.request, offered, shortList, awaiting);
   }
 
   dry(pod: PodFacts, offeredNodes: OfferedNodes, shortList: number): FilterAnswer {
-    return this.#dry.decide(pod, this.#current(offeredNodes), shortList, this.#guarded(pod), this.#forecast);
+    return this.#dry.decide(pod, this.#current(offeredNodes), shortList, this.#guarded(pod), this.#shapes.forecast);
+  }
+
+  /** The hold cannot be confirmed: it ends, a gang's whole plan with it. A planned node that is not offered was refused in-tree. */
+  #giveUp(hold: Hold, offered: Offered): void {
+    const node = this.picture.nodes.get(hold.node);
+    if (hold.cause === 'planned' && node !== undefined && !offered.has(node.slot))
+      this.#planning.bar(hold.pod.uid, hold.node);
+    if (hold.gang === null) this.picture.dropHold(hold.pod.uid);
+    else this.picture.dropPlan(hold.gang);
+  }
+
+  /**
+   * A gang starts whole: the first member that is asked for has all of them planned, the others find their holds. null: the gang
+   * has started, this one stands for itself.
+   */
+  #asMember(gang: string, pod: PodFacts, offered: Offered): FilterAnswer | null {
+    for (let attempt = 0; attempt < REPLANS; attempt++) {
+      const outcome = this.#planning.planGang(gang);
+      if (outcome.kind === 'started') return null;
+      if (outcome.kind === 'refused') return this.#refuseAs(outcome.code, pod, offered);
+      this.onPlanned?.(outcome.refused.filter(({ uid }) => uid !== pod.uid));
+      const hold = this.picture.holds.get(pod.uid);
+      // there are more members than must start together, and this one is not among them
+      if (hold === undefined) return null;
+      const confirmed = this.#confirm(hold, pod, offered);
+      if (confirmed !== null) return confirmed;
+      this.#giveUp(hold, offered);
+    }
+    return this.#refuseAs('gang-dropped', pod, offered);
+  }
+
+  #refuseAs(code: ReasonCode, pod: PodFacts, offered: Offered): FilterAnswer {
+    this.picture.setWaiting(pod.uid, false, this.#clock.monotonic());
+    return answer([], refuseAll(offered, code));
   }
 
   prioritize(pod: PodFacts, offeredNodes: OfferedNodes): readonly { node: string; score: number }[] {
@@ -156,7 +195,7 @@ export class Books implements Decider {
       score: this.picture.nodes.at(slot)?.facts?.managed ? 0 : 10,
     }));
     if (pod.ask.kind !== 'none' || scores.some(({ score }) => score > 0)) return scores;
-    const best = this.#best(this.#index(pod, null), pod, offered, 1)[0]?.name;
+    const best = this.#best(this.#shapes.indexOf(pod, null), pod, offered, 1)[0]?.name;
     return scores.map(({ node }) => ({ node, score: node === best ? 5 : 0 }));
   }
 
@@ -171,7 +210,7 @@ export class Books implements Decider {
     const settled = held?.victims.some((uid) => this.picture.pod(uid)?.nodeName === held.node) ?? false;
     const where = settled ? candidates.filter(({ node }) => node === held?.node) : candidates;
     this.#settleAwaiting();
-    const { shape } = this.#index(pod, pod.ask.request);
+    const { shape } = this.#shapes.indexOf(pod, pod.ask.request);
     const { best, next } = correctVictims(this.picture, pod, shape, where, this.#preemptFrom);
     this.#preemptFrom = next;
     if (best === null) return [];
@@ -209,7 +248,8 @@ export class Books implements Decider {
     if (pod === undefined) return { kind: 'refuse', code: 'pod-unknown' };
     const node = this.picture.nodes.get(nodeName);
     if (node?.facts == null) return { kind: 'refuse', code: 'node-unknown' };
-    if (pod.ask.kind !== 'request' || this.#guarded(pod) !== null) {
+    const planned = hold?.cause === 'planned' && hold.claim === null;
+    if (!planned && (pod.ask.kind !== 'request' || this.#guarded(pod) !== null)) {
       const [refusal] = passThrough(pod, this.resolve([nodeName]), this.picture.nodes, this.#guarded(pod)).refused;
       return refusal === undefined ? { kind: 'bind', claim: null } : { kind: 'refuse', code: refusal.code };
     }
@@ -217,7 +257,29 @@ export class Books implements Decider {
       this.picture.holds.move(hold, 'binding', this.#clock.monotonic());
       return { kind: 'bind', claim: hold.claim };
     }
+    if (pod.ask.kind !== 'request') return { kind: 'refuse', code: 'gang-dropped' };
     return this.#moveAndBind(pod, pod.ask.request, node);
+  }
+
+  gangAtBind(uid: string): GangAtBind | null {
+    const pod = this.picture.pod(uid) ?? this.picture.holds.get(uid)?.pod;
+    const gang = pod === undefined ? null : this.#planning.gangOf(pod);
+    return gang === null ? null : this.#planning.atBind(gang);
+  }
+
+  awaitAtBind(uid: string, untilMs: number): boolean {
+    const hold = this.picture.holds.get(uid);
+    if (hold === undefined || hold.state !== 'open' || hold.cause === 'awaiting') return false;
+    if (this.#stands(hold, this.picture.pod(uid) ?? hold.pod) !== null) return false;
+    // a plan lives as a whole: those that are still on their way must not end it meanwhile
+    const until = this.#clock.monotonic() + untilMs;
+    for (const one of hold.gang === null ? [hold] : this.picture.holds.ofGang(hold.gang))
+      if (one.deadline !== null) one.deadline = Math.max(one.deadline, until);
+    return true;
+  }
+
+  dropPlan(gang: string): void {
+    this.picture.dropPlan(gang);
   }
 
   bindLanded(uid: string): void {
@@ -246,7 +308,8 @@ export class Books implements Decider {
     const now = this.#clock.monotonic();
     for (const hold of this.picture.holds.expired(now)) {
       if (this.#awaitsStill(hold)) hold.deadline = now + AWAIT_MS;
-      else this.picture.dropHold(hold.pod.uid);
+      else if (hold.gang === null) this.picture.dropHold(hold.pod.uid);
+      else this.picture.dropPlan(hold.gang);
     }
     this.picture.forgetStrangers(now - STRANGER_MS);
   }
@@ -264,18 +327,18 @@ export class Books implements Decider {
   }
 
   #fitsSomewhere(pod: PodFacts): boolean {
-    if (
-      pod.ask.kind !== 'request' ||
-      pod.nodeName !== null ||
-      pod.terminating ||
-      pod.gated ||
-      this.#guarded(pod) !== null
-    )
-      return false;
+    if (pod.nodeName !== null || pod.terminating || pod.gated || this.#guarded(pod) !== null) return false;
+    const gang = this.#planning.gangOf(pod);
+    if (gang !== null) {
+      const outcome = this.#planning.planGang(gang);
+      if (outcome.kind === 'planned') this.onPlanned?.(outcome.refused);
+      if (outcome.kind !== 'started') return false;
+    }
+    if (pod.ask.kind !== 'request') return false;
     // its own reservation does not stand in its way
     const awaiting = this.picture.holds.get(pod.uid);
     if (awaiting !== undefined) this.picture.dropHold(pod.uid);
-    const index = this.#index(pod, pod.ask.request);
+    const index = this.#shapes.indexOf(pod, pod.ask.request);
     let fits = false;
     let visits = 0;
     index.ranking.walk((slot) => {
@@ -302,7 +365,7 @@ export class Books implements Decider {
       if (node?.facts == null || hold.victims.length === 0) continue;
       if (hold.settledAt === this.picture.nodes.loads.stamp(node.slot)) continue;
       if (pod.ask.kind === 'request') {
-        const found = reservedClaim(this.picture, pod, this.#index(pod, pod.ask.request).shape, node);
+        const found = reservedClaim(this.picture, pod, this.#shapes.indexOf(pod, pod.ask.request).shape, node);
         const spared = hold.victims.some((uid) => {
           const victim = this.picture.pod(uid);
           return victim?.nodeName === hold.node && !victim.terminating;
@@ -322,7 +385,7 @@ export class Books implements Decider {
    * there is room on that node, now or once those that are ending there are gone. The first time, what runs already teaches what is typical here.
    */
   restoreAwaiting(): void {
-    if (!this.#started) for (const pod of this.picture.pods()) if (!pod.terminal) this.#forecast.known(pod);
+    if (!this.#started) for (const pod of this.picture.pods()) if (!pod.terminal) this.#shapes.forecast.known(pod);
     this.#started = true;
     const nominated = [...this.picture.pods()].filter(
       (pod) => pod.nodeName === null && pod.nominatedNode !== null && !pod.terminating && !pod.terminal,
@@ -332,7 +395,7 @@ export class Books implements Decider {
       if (pod.ask.kind !== 'request' || this.picture.holds.get(pod.uid) !== undefined) continue;
       const node = this.picture.nodes.get(pod.nominatedNode!);
       if (node?.facts == null) continue;
-      const reserved = reservedClaim(this.picture, pod, this.#index(pod, pod.ask.request).shape, node);
+      const reserved = reservedClaim(this.picture, pod, this.#shapes.indexOf(pod, pod.ask.request).shape, node);
       if (reserved === null) continue;
       this.#hold(pod, pod.nominatedNode!, reserved.claim, 'awaiting', {
         victims: reserved.victims,
@@ -352,12 +415,12 @@ export class Books implements Decider {
     this.#started = started;
     this.#askedAt = askedAt;
     this.#preemptFrom = 0;
-    this.#shapes.clear();
+    this.#shapes.beginAnew();
+    this.#planning.beginAnew();
     this.#seen.clear();
     for (const pod of strangers) this.#seen.set(pod.uid, pod);
     for (const hold of this.picture.holds.awaiting()) delete hold.settledAt;
-    this.#forecast = new Forecast(this.picture.nodes, this.#typical);
-    if (started) for (const pod of this.picture.pods()) if (!pod.terminal) this.#forecast.known(pod);
+    if (started) for (const pod of this.picture.pods()) if (!pod.terminal) this.#shapes.forecast.known(pod);
   }
 
   explain(namespace: string, name: string): { pod: PodFacts; rows: readonly ExplainRow[]; hold: string | null } | null {
@@ -365,7 +428,7 @@ export class Books implements Decider {
     if (pod === undefined) return null;
     return explainPod(this.picture, pod, {
       guarded: this.#guarded(pod),
-      indexOf: (request) => this.#index(pod, request),
+      indexOf: (request) => this.#shapes.indexOf(pod, request),
       stands: (hold) => this.#stands(hold, pod),
     });
   }
@@ -386,18 +449,6 @@ export class Books implements Decider {
       : this.resolve(offered.names);
   }
 
-  #index(pod: PodFacts, request: GpuRequest | null): ShapeIndex {
-    const key = shapeKey(pod, request, this.#config);
-    let index = this.#shapes.get(key);
-    if (index === undefined) {
-      index = new ShapeIndex(shapeOf(pod, request, this.#config, key), this.picture.nodes, this.#forecast);
-      const size = Math.min(SHAPES_BYTES, 1024 + SHAPE_BYTES_PER_NODE * this.picture.nodes.slots);
-      this.#shapes.set(key, index, { size });
-    }
-    index.refresh();
-    return index;
-  }
-
   #decide(
     pod: PodFacts,
     request: GpuRequest,
@@ -409,14 +460,14 @@ export class Books implements Decider {
       const here = this.#takeAwaited(awaiting, pod, request, offered);
       if (here !== null) return here;
     }
-    const index = this.#index(pod, request);
+    const index = this.#shapes.indexOf(pod, request);
     let fits = this.#best(index, pod, offered, Math.max(1, shortList));
     if (fits.length === 0 && index.incomplete) {
       index.compare(offered.slots);
       fits = this.#best(index, pod, offered, Math.max(1, shortList));
     }
     if (fits.length > 0) {
-      const claim = this.#claimOn(index, fits[0]!);
+      const claim = this.#shapes.claimOn(index, fits[0]!);
       if (claim !== null) {
         const names = fits.map((node) => node.name);
         this.#hold(pod, names[0]!, claim, 'tentative', { ranked: names });
@@ -454,8 +505,7 @@ export class Books implements Decider {
     const refused: Refusal[] = [];
     let byShapeAlone = awaiting === null && !index.incomplete;
     // in node-name order, whatever the order of the offer: the answer may be given again for the same set of names
-    for (const slot of this.picture.nodes.ordered) {
-      if (!offered.has(slot)) continue;
+    for (const slot of offered.ordered()) {
       const node = this.picture.nodes.at(slot)!;
       const shapeCode = index.reason(slot);
       if (shapeCode === null) byShapeAlone = false;
@@ -476,9 +526,9 @@ export class Books implements Decider {
     const node = this.picture.nodes.get(awaiting.node);
     if (node === undefined || !offered.has(node.slot)) return null;
     this.picture.dropHold(pod.uid);
-    const index = this.#index(pod, request);
-    if (this.#fitCode(index, pod, node) === null) {
-      const claim = this.#claimOn(index, node);
+    const index = this.#shapes.indexOf(pod, request);
+    if (this.#shapes.fitCode(index, pod, node) === null) {
+      const claim = this.#shapes.claimOn(index, node);
       if (claim !== null) {
         this.#hold(pod, node.name, claim, 'tentative', { ranked: [node.name] });
         return answer([node.name], []);
@@ -493,28 +543,18 @@ export class Books implements Decider {
     this.#settleAwaiting();
     const before = this.picture.holds.get(pod.uid);
     this.picture.dropHold(pod.uid);
-    const index = this.#index(pod, request);
-    const code = this.#fitCode(index, pod, node);
+    const index = this.#shapes.indexOf(pod, request);
+    const code = this.#shapes.fitCode(index, pod, node);
     if (code !== null) {
       // a bind that is refused ends a promise, not what victims are dying for
       if (before?.cause === 'awaiting') this.picture.putHold(before);
       return { kind: 'refuse', code };
     }
-    const claim = this.#claimOn(index, node);
+    const claim = this.#shapes.claimOn(index, node);
     if (claim === null) return { kind: 'refuse', code: 'gpu-full' };
     const hold = this.#hold(pod, node.name, claim, 'tentative', { ranked: [node.name] });
     this.picture.holds.move(hold, 'binding', this.#clock.monotonic());
     return { kind: 'bind', claim };
-  }
-
-  #fitCode(index: ShapeIndex, pod: PodFacts, node: NodeInfo): ReasonCode | null {
-    index.compare([node.slot]);
-    return index.reason(node.slot) ?? node.lacks(pod.needs);
-  }
-
-  #claimOn({ shape }: ShapeIndex, node: NodeInfo) {
-    const placed = placeOn(shape, node, this.#forecast.outlook);
-    return placed.fits ? placed.claim : null;
   }
 
   #hold(
@@ -530,6 +570,7 @@ export class Books implements Decider {
       node,
       claim,
       cause,
+      gang: null,
       ranked: more.ranked ?? [node],
       victims: more.victims ?? [],
       state: 'open',
@@ -546,11 +587,15 @@ export class Books implements Decider {
     if (node === undefined || !offered.has(node.slot) || this.#stands(hold, pod) !== null) return null;
     if (hold.state === 'open') hold.deadline = this.#clock.monotonic() + this.#config.holdMs;
     // the next-best ones were not held: others may have taken their room since
-    const index = pod.ask.kind === 'request' && hold.ranked.length > 1 ? this.#index(pod, pod.ask.request) : null;
+    const index =
+      pod.ask.kind === 'request' && hold.ranked.length > 1 ? this.#shapes.indexOf(pod, pod.ask.request) : null;
     const stillFits = (name: string): boolean => {
       const other = this.picture.nodes.get(name);
       return (
-        index !== null && other !== undefined && offered.has(other.slot) && this.#fitCode(index, pod, other) === null
+        index !== null &&
+        other !== undefined &&
+        offered.has(other.slot) &&
+        this.#shapes.fitCode(index, pod, other) === null
       );
     };
     return answer(
@@ -563,11 +608,15 @@ export class Books implements Decider {
   #stands(hold: Hold, pod: PodFacts): ReasonCode | null {
     const node = this.picture.nodes.get(hold.node);
     if (node?.facts == null) return 'node-unknown';
+    if (hold.claim === null) return compileConstraints(pod.constraints).admits(node.facts);
     // the request was edited since: what was held is not what is asked
     if (pod.ask.kind !== 'request' || hold.pod.ask.kind !== 'request') return 'request-invalid';
-    const key = shapeKey(pod, pod.ask.request, this.#config);
-    if (pod !== hold.pod && key !== shapeKey(hold.pod, hold.pod.ask.request, this.#config)) return 'request-invalid';
-    const code = reasonOf(judge(this.#index(pod, pod.ask.request).shape, node, { work: 0 }));
+    if (
+      pod !== hold.pod &&
+      this.#shapes.keyOf(pod, pod.ask.request) !== this.#shapes.keyOf(hold.pod, hold.pod.ask.request)
+    )
+      return 'request-invalid';
+    const code = reasonOf(judge(this.#shapes.indexOf(pod, pod.ask.request).shape, node, { work: 0 }));
     // full is no objection: it is full because of this hold
     if (code !== null && !code.startsWith('gpu-')) return code;
     if (node.useUnknown) return 'gpu-unknown-use';

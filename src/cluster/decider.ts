@@ -38,6 +38,14 @@ export type BindPlan =
   /** constant text per code */
   | { readonly kind: 'refuse'; readonly code: ReasonCode | 'pod-unknown' | 'pod-terminating' | 'bind-in-flight' };
 
+/** A gang one of whose members is at bind. */
+export type GangAtBind = {
+  readonly gang: string;
+  readonly minMember: number;
+  /** members that must be at bind together before any of them may be bound: those bound, or being bound, are not among them */
+  readonly missing: number;
+};
+
 /** A candidate of the preempt verb. victims null: kube-scheduler named none (1.38) and we search ourselves. */
 export type PreemptCandidate = {
   readonly node: string;
@@ -76,6 +84,12 @@ export interface Decider {
    * place: kube-scheduler's candidates as they are, without the nodes where the pod may not be.
    */
   preempt(pod: PodFacts, candidates: readonly PreemptCandidate[]): readonly PreemptAnswer[];
+  /** null: the pod starts by itself. O(members). */
+  gangAtBind(uid: string): GangAtBind | null;
+  /** The pod waits at bind for the others of its gang: its gang's plan stays for `ms` more. False: it has none any more, or none that stands. */
+  awaitAtBind(uid: string, ms: number): boolean;
+  /** The gang did not come together: what is open of its plan ends. */
+  dropPlan(gang: string): void;
   /** Re-checks and marks the hold as being bound, so that nothing takes it over until one of the three calls below. */
   beginBind(ref: { uid: string; namespace: string; name: string }, node: string): BindPlan;
   /** The API server answered: bound. The hold becomes a claim when the informer shows it. */

@@ -9,7 +9,7 @@
  *
  *   open     ── filter for the same uid ──►  open (confirmed, or replaced by one elsewhere)
  *   open     ── bind starts ─────────────►  binding
- *   open     ── deadline, pod gone ──────►  (ends)
+ *   open     ── deadline, pod gone ──────►  (ends; at its deadline a gang's whole plan ends, as far as it is open)
  *   binding  ── API server: bound ───────►  landed
  *   binding  ── API server: refused ─────►  (ends)
  *   binding  ── no answer ───────────────►  unknown: the write may have happened
@@ -31,10 +31,13 @@ export type HoldState = 'open' | 'binding' | 'unknown' | 'landed';
 export type Hold = {
   readonly pod: PodFacts;
   readonly node: string;
-  readonly claim: Claim;
+  /** null: a gang's member that wants no GPU; its place is kept all the same */
+  readonly claim: Claim | null;
   readonly cause: HoldCause;
   /** nodes in the order in which the last filter preferred them, `node` first */
   readonly ranked: readonly string[];
+  /** key of the gang whose plan it is part of: the open holds of a plan end together; null: it stands for itself */
+  readonly gang: string | null;
   /** uids whose end an `awaiting` hold waits for */
   readonly victims: readonly string[];
   state: HoldState;
@@ -52,6 +55,7 @@ export class Holds {
   readonly #byUid = new Map<string, Hold>();
   /** few or none, asked for at every decision */
   readonly #awaiting = new Set<Hold>();
+  readonly #byGang = new Map<string, Set<Hold>>();
 
   get(uid: string): Hold | undefined {
     return this.#byUid.get(uid);
@@ -66,15 +70,29 @@ export class Holds {
     return this.#awaiting.size === 0 ? NONE : [...this.#awaiting];
   }
 
+  /** Holds of one gang's plan, whatever their state. A copy. */
+  ofGang(gang: string): readonly Hold[] {
+    const holds = this.#byGang.get(gang);
+    return holds === undefined ? NONE : [...holds];
+  }
+
   set(hold: Hold): void {
     this.delete(hold.pod.uid);
     this.#byUid.set(hold.pod.uid, hold);
+    if (hold.gang !== null) {
+      const holds = this.#byGang.get(hold.gang);
+      if (holds === undefined) this.#byGang.set(hold.gang, new Set([hold]));
+      else holds.add(hold);
+    }
     if (hold.cause === 'awaiting') this.#awaiting.add(hold);
   }
 
   delete(uid: string): boolean {
     const hold = this.#byUid.get(uid);
-    if (hold !== undefined) this.#awaiting.delete(hold);
+    if (hold !== undefined) {
+      this.#awaiting.delete(hold);
+      if (hold.gang !== null) this.#leave(hold.gang, hold);
+    }
     return this.#byUid.delete(uid);
   }
 
@@ -92,6 +110,12 @@ export class Holds {
   /** Landed holds that the informer has not shown bound for `ms`: their pod must be read back. */
   overdue(now: number, ms: number): Hold[] {
     return [...this.#byUid.values()].filter((hold) => hold.state === 'landed' && now - hold.since >= ms);
+  }
+
+  #leave(gang: string, hold: Hold): void {
+    const holds = this.#byGang.get(gang);
+    holds?.delete(hold);
+    if (holds?.size === 0) this.#byGang.delete(gang);
   }
 
   countByCause(): Record<HoldCause, number> {

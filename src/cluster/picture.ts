@@ -9,6 +9,7 @@
 import type { Occupant } from '../core/placement/node-info.ts';
 import { NodeTable } from '../core/placement/node-table.ts';
 import type { PodFacts } from '../core/placement/pod-facts.ts';
+import { Gangs } from './gangs/gangs.ts';
 import { type Hold, Holds } from './holds.ts';
 import { PodInterner } from './project-interner.ts';
 import type { PdbObject } from './project-pdb.ts';
@@ -27,8 +28,11 @@ export type Refused = {
 export class Picture {
   readonly nodes = new NodeTable();
   readonly holds = new Holds();
+  readonly gangs = new Gangs();
   readonly #pods = new Map<string, PodFacts>();
   readonly #uidByName = new Map<string, string>();
+  /** resourceVersion of pods without a node, where whoever showed them said so */
+  readonly #states = new Map<string, string>();
   /** objects that crossed threads share nothing; tens of thousands of pods are made of a few hundred different parts */
   readonly #interner = new PodInterner();
   readonly #budgets = new Map<string, PdbObject>();
@@ -37,6 +41,11 @@ export class Picture {
 
   pod(uid: string): PodFacts | undefined {
     return this.#pods.get(uid);
+  }
+
+  /** The pod without a node, if what is known of it is just this state. */
+  podInState(uid: string, resourceVersion: string): PodFacts | undefined {
+    return this.#states.get(uid) === resourceVersion ? this.#pods.get(uid) : undefined;
   }
 
   podNamed(namespace: string, name: string): PodFacts | undefined {
@@ -52,7 +61,8 @@ export class Picture {
     return this.#budgets.values();
   }
 
-  upsertPod(seen: PodFacts): void {
+  /** `resourceVersion`: '' where it is not known */
+  upsertPod(seen: PodFacts, resourceVersion = ''): void {
     const pod = this.#interner.lean(seen);
     const before = this.#pods.get(pod.uid);
     const heldOn = this.holds.get(pod.uid);
@@ -61,7 +71,10 @@ export class Picture {
     const uidBefore = this.#uidByName.get(key);
     if (uidBefore !== undefined && uidBefore !== pod.uid) this.removePod(uidBefore);
     this.#pods.set(pod.uid, pod);
+    this.gangs.upsertPod(pod);
     this.#uidByName.set(key, pod.uid);
+    if (pod.nodeName === null && resourceVersion !== '') this.#states.set(pod.uid, resourceVersion);
+    else this.#states.delete(pod.uid);
     const counted = counts(pod);
     if (counted || pod.terminal) {
       this.#waiting.delete(pod.uid);
@@ -82,6 +95,8 @@ export class Picture {
     this.#waiting.delete(uid);
     if (pod === undefined) return;
     this.#pods.delete(uid);
+    this.#states.delete(uid);
+    this.gangs.removePod(uid);
     const key = `${pod.namespace}/${pod.name}`;
     if (this.#uidByName.get(key) === uid) this.#uidByName.delete(key);
     if (counts(pod)) this.nodes.remove(pod.nodeName!, uid);
@@ -118,6 +133,11 @@ export class Picture {
     this.nodes.remove(hold.node, uid);
   }
 
+  /** Ends what is open of a gang's plan; where a Binding is under way nothing is touched. */
+  dropPlan(gang: string): void {
+    for (const hold of this.holds.ofGang(gang)) if (hold.state === 'open') this.dropHold(hold.pod.uid);
+  }
+
   /** Remembers that a pod was refused. Pods refused longest ago come first in `refused`. */
   setWaiting(uid: string, onlyFragmentation: boolean, now: number): void {
     const before = this.#waiting.get(uid);
@@ -130,6 +150,10 @@ export class Picture {
   notWoken(uid: string): void {
     const refused = this.#waiting.get(uid);
     if (refused !== undefined) refused.told = false;
+  }
+
+  isRefused(uid: string): boolean {
+    return this.#waiting.has(uid);
   }
 
   /** As it was remembered elsewhere. */

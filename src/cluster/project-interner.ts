@@ -30,6 +30,7 @@ export class PodInterner {
       ask: this.#part('ask', pod.ask),
       ownerUid: this.#text(pod.ownerUid),
       gang: pod.gang === null ? null : this.#text(pod.gang),
+      gangSaid: pod.gangSaid === null ? null : this.#part('gang', pod.gangSaid),
     };
   }
 

@@ -1,20 +1,22 @@
 /** A Pod as the API server sends it → the facts that decisions read. Never throws, whatever the object is. */
 import { decodeClaim } from '../core/gpu/claim-json.ts';
-import { CLAIM } from '../core/names.ts';
+import { CLAIM, PLACED_CONDITION, PLAN } from '../core/names.ts';
 import { NO_CONSTRAINTS } from '../core/placement/constraints.ts';
+import { decodePlan } from '../core/placement/plan-json.ts';
 import type { GpuAsk, PodFacts } from '../core/placement/pod-facts.ts';
-import { readAsk } from '../dialects/ask.ts';
-import { isEnvSafe, usesGpu } from '../dialects/env-safe.ts';
-import { gangOf } from '../dialects/gang.ts';
-import type { PodLike } from '../dialects/pod-like.ts';
+import { readAskOf } from '../dialects/ask.ts';
+import { isViewEnvSafe, viewUsesGpu } from '../dialects/env-safe.ts';
+import { gangSaidOf } from '../dialects/gang-said.ts';
+import { type PodLike, viewPod } from '../dialects/pod-like.ts';
 import { DEFAULT_DIALECT_OPTIONS, type DialectOptions } from '../dialects/reading.ts';
-import { hasTrueCondition } from './project-conditions.ts';
+import { falseReason, hasTrueCondition } from './project-conditions.ts';
 import { constraintsOf } from './project-constraints.ts';
 import { needsOf } from './project-needs.ts';
 import { fieldsOf, integerOf, listOf, own, textOf, textsOf, timeOf } from './project-shapes.ts';
 
 /** Kubernetes' default of spec.terminationGracePeriodSeconds */
 const DEFAULT_GRACE_SECONDS = 30;
+const NO_GATES: readonly string[] = Object.freeze([]);
 const NO_ASK: GpuAsk = Object.freeze({ kind: 'none' });
 
 /**
@@ -35,11 +37,13 @@ export function projectPodAs(object: unknown, options: DialectOptions): PodFacts
   if (uid === '' || namespace === '' || name === '') return null;
   const spec = fieldsOf(own(object, 'spec'));
   const status = fieldsOf(own(object, 'status'));
-  // the dialects check every shape themselves
-  const pod = object as PodLike;
-  const ask = readAsk(pod, options);
+  // the dialects check every shape themselves; looked at once for all of them
+  const pod = viewPod(object as PodLike);
+  const ask = readAskOf(pod, options);
   const nodeName = textOf(own(spec, 'nodeName')) || null;
   const phase = own(status, 'phase');
+  const said = gangSaidOf(pod);
+  const gates = nodeName === null ? gatesOf(spec) : NO_GATES;
   return {
     uid,
     namespace,
@@ -47,11 +51,13 @@ export function projectPodAs(object: unknown, options: DialectOptions): PodFacts
     labels: textsOf(own(metadata, 'labels')),
     schedulerName: textOf(own(spec, 'schedulerName')) || 'default-scheduler',
     nodeName,
+    succeeded: phase === 'Succeeded',
     terminal: phase === 'Succeeded' || phase === 'Failed',
     terminating: textOf(own(metadata, 'deletionTimestamp')) !== '',
     graceSeconds: Math.max(0, integerOf(own(spec, 'terminationGracePeriodSeconds'), DEFAULT_GRACE_SECONDS)),
     disrupted: hasTrueCondition(status, 'DisruptionTarget'),
-    gated: listOf(own(spec, 'schedulingGates')).length > 0,
+    gated: gates.length > 0,
+    gates,
     priority: integerOf(own(spec, 'priority'), 0),
     neverPreempts: own(spec, 'preemptionPolicy') === 'Never',
     nominatedNode: textOf(own(status, 'nominatedNodeName')) || null,
@@ -62,10 +68,13 @@ export function projectPodAs(object: unknown, options: DialectOptions): PodFacts
     constraints: nodeName === null ? constraintsOf(spec) : NO_CONSTRAINTS,
     ask: ask.kind === 'none' ? NO_ASK : ask,
     claim: claimOf(own(metadata, 'annotations')),
-    envSafe: isEnvSafe(pod, ask),
-    usesGpu: usesGpu(pod, ask),
+    envSafe: isViewEnvSafe(pod, ask),
+    usesGpu: viewUsesGpu(pod, ask),
     ownerUid: ownerOf(metadata),
-    gang: gangOf(pod),
+    gang: said?.key ?? null,
+    gangSaid: said,
+    plan: nodeName === null ? planOf(own(metadata, 'annotations')) : null,
+    unplacedReason: nodeName === null ? falseReason(status, PLACED_CONDITION) : null,
   };
 }
 
@@ -74,6 +83,17 @@ function claimOf(annotations: unknown): PodFacts['claim'] {
   if (text === undefined) return null;
   const reading = decodeClaim(textOf(text));
   return reading.ok ? reading.claim : 'malformed';
+}
+
+function planOf(annotations: unknown): PodFacts['plan'] {
+  const text = own(annotations, PLAN);
+  if (text === undefined) return null;
+  return decodePlan(textOf(text)) ?? 'malformed';
+}
+
+function gatesOf(spec: unknown): readonly string[] {
+  const gates = listOf(own(spec, 'schedulingGates'));
+  return gates.length === 0 ? NO_GATES : gates.map((gate) => textOf(own(gate, 'name')));
 }
 
 /** The controlling owner, else the first one. */

@@ -25,6 +25,12 @@ export const REQUEST = `${GROUP}/request`;
 /** what the webhook took away (resources of other dialects), as JSON */
 export const ORIGINAL = `${GROUP}/original-resources`;
 export const POD_GROUP_LABEL = `${GROUP}/pod-group`;
+/** annotation: how many members start together, where no PodGroup object says it */
+export const MIN_MEMBER = `${GROUP}/min-member`;
+/** label: the sub-group of its PodGroup that a pod belongs to */
+export const SUB_GROUP_LABEL = `${GROUP}/sub-group`;
+/** condition type on pods: False with the one reason why nothing was found */
+export const PLACED_CONDITION = `${GROUP}/Placed`;
 
 // written by Muster only (the guard policy refuses everyone else)
 export const CLAIM = `${GROUP}/claim`;

@@ -25,6 +25,13 @@ export const REASONS = {
   'bind-pending': { text: 'an earlier Binding of the pod has no known outcome yet', resolvable: true },
   'victims-terminating': { text: 'waiting for preempted pods to end', resolvable: true },
   'request-invalid': { text: 'GPU request is invalid', resolvable: false },
+  // gangs, and what the placer decides ahead
+  'gang-incomplete': { text: 'waiting for the other members of the gang', resolvable: false },
+  'gang-no-room': { text: 'not all members of the gang fit at the same time', resolvable: false },
+  'gang-topology': { text: 'no topology domain has room for all members of the gang', resolvable: false },
+  'gang-dropped': { text: 'the plan of the gang was given up; waiting for a new one', resolvable: false },
+  'gang-invalid': { text: 'the gang is declared in a way that can never start', resolvable: false },
+  'placed-elsewhere': { text: 'a better node was not offered; the pod is nominated there', resolvable: false },
   // what kube-scheduler checks too; known here so that the best node of the whole cluster can be named
   'node-unknown': { text: 'node is not known to Muster yet', resolvable: true },
   'node-not-ready': { text: 'node is not ready', resolvable: false },

@@ -35,6 +35,8 @@ export const TEXTS = {
   'pod-terminating': 'pod is being deleted',
   'bind-in-flight': 'an earlier Binding of the pod has no known outcome yet',
   'bound-elsewhere': 'pod is bound to another node already',
+  'gang-dropped': 'the plan of the gang was given up while its members gathered; waiting for a new one',
+  'gang-timeout': 'the other members of the gang did not reach bind in time',
   'bind-not-found': 'pod is gone: the API server knows no such pod',
   'bind-conflict': 'the API server refused the Binding: the pod changed or is another one of that name',
   'bind-refused': 'the API server refused the Binding',

@@ -53,6 +53,8 @@ export type PictureOptions = {
   readonly onLease: (lease: LeaseFacts | null) => void;
   readonly mayWrite: () => boolean;
   readonly onProblem: (message: string, details: object) => void;
+  /** waiting pods that were refused and have a place since, by a plan of their gang */
+  readonly onPlanned: (pods: readonly PodFacts[]) => void;
   readonly record?: Recorder | undefined;
 };
 
@@ -67,6 +69,7 @@ export const makePicture: MakePicture = (options) => {
     holdMs: config.holdSeconds * 1000,
     envGuard: config.envGuard,
   });
+  made.onPlanned = options.onPlanned;
   const books = record?.books(made) ?? made;
   const project = config.aliyunUnit === 'MiB' ? projectPodAliyunMib : projectPod;
   const informers = new Informers(picture, {

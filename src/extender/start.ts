@@ -6,6 +6,8 @@
 import type { Server as SecureServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { FastifyInstance } from 'fastify';
+import type { PodFacts } from '../core/placement/pod-facts.ts';
+import { backoffMs } from '../kube/backoff.ts';
 import type { Clock, Rng, Timer, Transport } from '../kube/ports.ts';
 import type { DecodeThread } from '../kube/worker-decoder.ts';
 import { NameLists } from './codec/name-lists.ts';
@@ -25,6 +27,7 @@ import type { VerbContext } from './verbs/verb.ts';
 import { wake } from './waker.ts';
 
 const SWEEP_MS = 1_000;
+const TELL_ATTEMPTS = 4;
 /** beyond what a bind can take (its call, then a GET), something hangs */
 const STUCK_DEADLINES = 3;
 
@@ -148,8 +151,16 @@ export function makeExtender(config: ExtenderConfig, ports: ExtenderPorts): Exte
     onLease: (lease) => leadership.observe(lease),
     mayWrite: deciding,
     onProblem: (message, details) => log('warn', message, details),
+    onPlanned: (pods) => {
+      for (const pod of pods) void tellOfPlace(pod, 1);
+    },
     record,
   });
+  /** Nothing else will make kube-scheduler try it again while its place is kept. */
+  const tellOfPlace = async (pod: PodFacts, attempt: number): Promise<void> => {
+    if (!deciding() || (await wake(pod, { transport, clock })) || attempt === TELL_ATTEMPTS) return;
+    clock.after(backoffMs(attempt, null, rng), () => void tellOfPlace(pod, attempt + 1));
+  };
   const binderOptions: BinderOptions = {
     decider: parts.decider,
     transport,
@@ -165,6 +176,10 @@ export function makeExtender(config: ExtenderConfig, ports: ExtenderPorts): Exte
     decider: parts.decider,
     lists: new NameLists(parts.decider),
     projectPod: parts.projectPod,
+    // a recording holds every pod that was asked about, so it reads them all
+    ...(record === undefined && {
+      knownPod: (uid: string, resourceVersion: string) => parts.picture.podInState(uid, resourceVersion),
+    }),
     shortList: config.shortList,
     deciding,
     onAnswer: record?.answered,

@@ -110,7 +110,7 @@ export class Cluster {
   }
 
   async #connect(part: string): Promise<Transport> {
-    const transport = await (this.#options.connect?.(this.api, part) ?? inProcess(this.api));
+    const transport = await (this.#options.connect?.(this.api, part) ?? inProcess(this.api, part));
     this.#stops.push(() => transport.close());
     return transport;
   }

@@ -59,10 +59,12 @@ export function pod(name: string, gpu: ShareNeed | GpuRequest | null, over: Part
     schedulerName: 'muster-scheduler',
     nodeName: null,
     terminal: false,
+    succeeded: false,
     terminating: false,
     graceSeconds: 0,
     disrupted: false,
     gated: false,
+    gates: [],
     priority: 0,
     neverPreempts: false,
     nominatedNode: null,
@@ -76,6 +78,9 @@ export function pod(name: string, gpu: ShareNeed | GpuRequest | null, over: Part
     usesGpu: asked !== null,
     ownerUid: '',
     gang: null,
+    gangSaid: null,
+    plan: null,
+    unplacedReason: null,
     ...over,
   };
 }

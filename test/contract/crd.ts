@@ -266,6 +266,17 @@ export function crdContract(connect: () => Promise<ServerAddress>): void {
       await until('the routes are gone', async () => (await wire.call('GET', path)).status === 404);
     });
 
+    it('its row names the versions that are served, and the one that is stored', async () => {
+      const { name } = await define([
+        olderVersion(),
+        mainVersion(),
+        { ...olderVersion(), name: 'v1alpha1', served: false },
+      ]);
+      const table = await wire.must('GET', `${CRDS}/${name}`, { accept: TABLE });
+      const cells = arrayAt(arrayAt(table, 'rows')[0], 'cells');
+      expect(cells.slice(0, 3)).toEqual([name, 'Namespaced', 'v1(storage),v1beta1']);
+    });
+
     it('objects of a definition of the cluster have no namespace', async () => {
       const { path, name } = await define([mainVersion()], 'Cluster');
       const made = await wire.must('POST', path, { body: { ...(await typed(name)), ...gizmo('one', {}) } });

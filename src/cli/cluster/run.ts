@@ -9,7 +9,7 @@ import { connect } from '../../kube/undici-adapter.ts';
 import { WebhookCaller } from '../../kube/webhook-adapter.ts';
 import type { User } from '../../sim/api/access/user.ts';
 import type { ServiceResolver } from '../../sim/api/admission/webhooks.ts';
-import { type JsonObject, numberAt, objectAt, storeKey, textAt } from '../../sim/api/object.ts';
+import { arrayAt, type JsonObject, objectAt, storeKey, textAt } from '../../sim/api/object.ts';
 import { resourceId } from '../../sim/api/resources.ts';
 import { type ApiServer, listen } from '../../sim/api/server.ts';
 import type { Store } from '../../sim/api/store.ts';
@@ -57,6 +57,7 @@ export async function runCluster(
       kubelet: options.kubelet,
       controllers: options.controllers,
       api: {
+        managedFields: 'always',
         access: {
           authorization,
           tokens: new Map([[kept.token, admin]]),
@@ -198,10 +199,11 @@ function introduction(
   authorization: 'off' | 'rbac',
 ): string[] {
   const nodes = store.table(resourceId('v1', 'nodes'));
-  const gpus = nodes
-    .keys()
-    .map((key) => nodes.get(key)!.object)
-    .reduce((sum, node) => sum + gpusOf(node), 0);
+  const slices = store.table(resourceId('resource.k8s.io/v1', 'resourceslices'));
+  const gpus = [
+    ...nodes.keys().map((key) => gpusOf(nodes.get(key)!.object)),
+    ...slices.keys().map((key) => arrayAt(slices.get(key)!.object.spec, 'devices').length),
+  ].reduce((sum, count) => sum + count, 0);
   const pods = store.table(resourceId('v1', 'pods')).size;
   const parts = [
     options.controllers ? 'controllers' : null,
@@ -221,14 +223,14 @@ function introduction(
   ];
 }
 
-/** Devices as any of the three sources describes them on the node itself. */
+/** Devices as the node itself tells them; those that a driver tells are in ResourceSlices. */
 function gpusOf(node: JsonObject): number {
   const metadata = objectAt(node, 'metadata');
   const devices = textAt(objectAt(metadata, 'annotations'), NODE_DEVICES);
-  if (devices !== '') {
-    const list: unknown = JSON.parse(devices);
-    return Array.isArray(list) ? list.length : 0;
+  if (devices === '') return Number(textAt(objectAt(metadata, 'labels'), 'nvidia.com/gpu.count')) || 0;
+  try {
+    return arrayAt({ list: JSON.parse(devices) as unknown }, 'list').length;
+  } catch {
+    return 0;
   }
-  const labelled = Number(textAt(objectAt(metadata, 'labels'), 'nvidia.com/gpu.count'));
-  return labelled || (numberAt(objectAt(node, 'status'), 'gpus') ?? 0);
 }

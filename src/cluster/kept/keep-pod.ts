@@ -2,7 +2,7 @@
  * The part of a Pod that `projectPod` reads. Of variables only the one that decides which devices a container sees is kept, and
  * of its value only what it amounts to; of mounts and CDI annotations only that they name devices.
  */
-import { DEVICE_MOUNTS, ENV_NONE, ENV_VISIBLE, ENV_VOID, GROUP } from '../../core/names.ts';
+import { DEVICE_MOUNTS, ENV_NONE, ENV_VISIBLE, ENV_VOID, GROUP, PLACED_CONDITION } from '../../core/names.ts';
 import { listOf, own, textOf } from '../project-shapes.ts';
 import { each, type Plain, plain, put, texts, values } from './keep-shapes.ts';
 
@@ -22,6 +22,7 @@ const PREFIXES = [
   'pod-group.scheduling.sigs.k8s.io/',
   'kueue.x-k8s.io/',
   'aliyun.com/',
+  'kai.scheduler/',
 ];
 const KEYS: ReadonlySet<string> = new Set([
   'gpu-fraction',
@@ -33,7 +34,7 @@ const KEYS: ReadonlySet<string> = new Set([
 const SHOWN = ['', ENV_VOID, ENV_NONE];
 /** stands for a value that names devices */
 const SOME_DEVICE = 'devices';
-const CONDITIONS: ReadonlySet<unknown> = new Set(['DisruptionTarget', 'PodResizePending']);
+const CONDITIONS: ReadonlySet<unknown> = new Set(['DisruptionTarget', 'PodResizePending', PLACED_CONDITION]);
 
 const isOurs = (key: string): boolean => KEYS.has(key) || PREFIXES.some((prefix) => key.startsWith(prefix));
 

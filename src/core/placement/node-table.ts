@@ -15,6 +15,8 @@ export class NodeTable {
   readonly loads = new Journal();
   /** bound pods that left their node so far */
   departed = 0;
+  /** grows whenever something may have got room: while it stands still, what fitted nowhere still fits nowhere */
+  freed = 0;
   #version = 0;
   #ranks = new Int32Array(0);
   #ordered = new Int32Array(0);
@@ -75,6 +77,7 @@ export class NodeTable {
     if (facts === null && !this.#byName.has(name)) return;
     const node = this.#ensure(name);
     const before = node.facts?.allocatable;
+    this.freed++;
     if (node.setFacts(facts)) this.#changed(node);
     else if (before?.[CPU] !== facts?.allocatable[CPU]) this.loads.changed(node.slot);
     this.#dropIfVacant(node);
@@ -91,10 +94,22 @@ export class NodeTable {
     const occupant = node?.remove(uid);
     if (node === undefined || occupant === undefined) return undefined;
     if (occupant.kind === 'bound') this.departed++;
+    this.freed++;
+    this.#emptied(node, occupant);
+    return occupant;
+  }
+
+  /** Takes back an `add` that was only tried: nobody got room by it. */
+  undo(name: string, uid: string): void {
+    const node = this.#byName.get(name);
+    const occupant = node?.remove(uid);
+    if (node !== undefined && occupant !== undefined) this.#emptied(node, occupant);
+  }
+
+  #emptied(node: NodeInfo, occupant: Occupant): void {
     if (occupant.claim !== null || occupant.unclaimed) this.#changed(node);
     else this.loads.changed(node.slot);
     this.#dropIfVacant(node);
-    return occupant;
   }
 
   /** Who sits in which slot, null where a slot was vacated, and the vacated ones in the order in which they are used again last. */

@@ -1,5 +1,7 @@
 import type { Claim } from '../gpu/claim.ts';
 import type { GpuRequest } from '../gpu/request.ts';
+import type { GangSaid } from './gang/gang-facts.ts';
+import type { Plan } from './plan.ts';
 import type { Resources } from './resources.ts';
 
 export type Toleration = {
@@ -50,6 +52,8 @@ export type PodFacts = {
   readonly nodeName: string | null;
   /** phase Succeeded or Failed: holds nothing any more */
   readonly terminal: boolean;
+  /** of these, phase Succeeded */
+  readonly succeeded: boolean;
   /** deletionTimestamp is set; holds everything until the object is gone or terminal */
   readonly terminating: boolean;
   /** seconds its termination may take (spec.terminationGracePeriodSeconds) */
@@ -57,6 +61,8 @@ export type PodFacts = {
   /** condition DisruptionTarget is True: being evicted or preempted */
   readonly disrupted: boolean;
   readonly gated: boolean;
+  /** spec.schedulingGates by name, empty once bound */
+  readonly gates: readonly string[];
   readonly priority: number;
   /** spec.preemptionPolicy is Never */
   readonly neverPreempts: boolean;
@@ -79,4 +85,10 @@ export type PodFacts = {
   readonly ownerUid: string;
   /** `<namespace>/<gang>` when a dialect declares one, else null */
   readonly gang: string | null;
+  /** what it says about that gang; null exactly when `gang` is */
+  readonly gangSaid: GangSaid | null;
+  /** the plan that stands on the pod while it is unbound; null without one; 'malformed' if the annotation cannot be read */
+  readonly plan: Plan | null | 'malformed';
+  /** reason of the condition `muster.dev/Placed` while it is False; null without it */
+  readonly unplacedReason: string | null;
 };

@@ -86,6 +86,8 @@ export type Input =
   | (Turn & { readonly prioritize: unknown; readonly offered: OfferedNames; readonly answer?: Answer })
   | (Turn & { readonly preempt: unknown; readonly candidates: readonly Candidate[]; readonly answer?: Answer })
   | (Turn & { readonly bind: number; readonly pod: PodRef; readonly node: string; readonly plan: BindPlan })
+  | (Turn & { readonly awaitAtBind: string; readonly ms: number })
+  | (Turn & { readonly dropPlan: string })
   | (Turn & { readonly landed: string })
   | (Turn & { readonly refused: string })
   | (Turn & { readonly unknown: string })
@@ -93,6 +95,7 @@ export type Input =
   | (Turn & { readonly sweep: true })
   | (Turn & { readonly wake: readonly string[] })
   | (Turn & { readonly notWoken: string })
+  | (Turn & { readonly explain: { readonly namespace: string; readonly name: string } })
   | (Turn & { readonly restore: true });
 
 export type Candidate = {

@@ -73,7 +73,8 @@ class Life {
       else if (draw < 0.75) this.#again();
       else if (draw < 0.93) this.#end();
       else if (draw < 0.96) this.#addNode();
-      else if (draw < 0.98) this.#dropNode();
+      else if (draw < 0.97) this.#dropNode();
+      else if (draw < 0.98) this.#explain();
       else {
         this.#books.sweep();
         this.#books.toWake();
@@ -189,6 +190,11 @@ class Life {
     const answer = verb(Buffer.from(JSON.stringify(args)), this.#context);
     this.recorder.answered(answer);
     return answer;
+  }
+
+  #explain(): void {
+    const pod = this.#pick(this.#waiting.values());
+    if (pod !== undefined) this.#books.explain(pod.metadata.namespace, pod.metadata.name);
   }
 
   #end(): void {

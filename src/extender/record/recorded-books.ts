@@ -1,10 +1,11 @@
-/** The books, each call of which is a turn of the recording. What only looks (names, explain, dry) passes unseen. */
+/** The books, each call of which is a turn of the recording. Names are resolved unseen, and dry decisions made. */
 import type { Books } from '../../cluster/books.ts';
 import type {
   BindPlan,
   Decider,
   ExplainRow,
   FilterAnswer,
+  GangAtBind,
   OfferedNodes,
   PreemptAnswer,
   PreemptCandidate,
@@ -35,7 +36,9 @@ export class RecordedBooks implements Decider {
     return this.#books.resolveBytes(list);
   }
 
+  /** Looks only; but rankings are brought up to date by it, and what policies with foresight answer next may show when. */
   explain(namespace: string, name: string): { pod: PodFacts; rows: readonly ExplainRow[]; hold: string | null } | null {
+    this.#recorder.write({ at: this.#recorder.turn(), explain: { namespace, name } });
     return this.#books.explain(namespace, name);
   }
 
@@ -63,11 +66,26 @@ export class RecordedBooks implements Decider {
     return this.#books.preempt(pod, candidates);
   }
 
+  /** Only looks. */
+  gangAtBind(uid: string): GangAtBind | null {
+    return this.#books.gangAtBind(uid);
+  }
+
+  awaitAtBind(uid: string, ms: number): boolean {
+    this.#recorder.write({ at: this.#recorder.turn(), awaitAtBind: uid, ms });
+    return this.#books.awaitAtBind(uid, ms);
+  }
+
+  dropPlan(gang: string): void {
+    this.#recorder.write({ at: this.#recorder.turn(), dropPlan: gang });
+    this.#books.dropPlan(gang);
+  }
+
   beginBind(ref: PodRef, node: string): BindPlan {
     const at = this.#recorder.turn();
     const plan = this.#books.beginBind(ref, node);
     const { uid, namespace, name } = ref;
-    this.#recorder.write({ at, bind: this.#recorder.bindUnderWay, pod: { uid, namespace, name }, node, plan });
+    this.#recorder.write({ at, bind: this.#recorder.bindUnderWay(ref), pod: { uid, namespace, name }, node, plan });
     return plan;
   }
 

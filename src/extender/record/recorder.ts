@@ -42,7 +42,6 @@ export class Recorder implements Told {
   #pod: unknown = null;
   #slotsOf = -1;
   #ids = 0;
-  #bind = 0;
   readonly #bindsOf = new Map<string, number>();
 
   constructor(options: RecorderOptions) {
@@ -85,14 +84,14 @@ export class Recorder implements Told {
 
   /** A bind was asked for: its number. Until `endBind` the calls about its pod are its calls. */
   beginBind({ namespace, name }: Pick<BindRequest, 'namespace' | 'name'>): number {
-    this.#bind = this.nextId();
-    this.#bindsOf.set(podPath(namespace, name), this.#bind);
-    return this.#bind;
+    const bind = this.nextId();
+    this.#bindsOf.set(podPath(namespace, name), bind);
+    return bind;
   }
 
-  /** The one whose plan is being made. */
-  get bindUnderWay(): number {
-    return this.#bind;
+  /** The bind under way of a pod, 0 without one. */
+  bindUnderWay({ namespace, name }: Pick<BindRequest, 'namespace' | 'name'>): number {
+    return this.#bindsOf.get(podPath(namespace, name)) ?? 0;
   }
 
   /** The bind that a call to this path belongs to. */

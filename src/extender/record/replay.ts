@@ -120,12 +120,15 @@ export class Replay {
     else if ('preempt' in line)
       return this.#verb('preempt', line.preempt, victims(line.preempt, line.candidates), line.answer);
     else if ('plan' in line) return this.#begin(line);
+    else if ('awaitAtBind' in line) this.#books.awaitAtBind(line.awaitAtBind, line.ms);
+    else if ('dropPlan' in line) this.#books.dropPlan(line.dropPlan);
     else if ('landed' in line) this.#books.bindLanded(line.landed);
     else if ('refused' in line) this.#books.bindRefused(line.refused);
     else if ('unknown' in line) this.#books.bindUnknown(line.unknown);
     else if ('readBack' in line) this.#books.bindReadBack(line.readBack, line.node);
     else if ('sweep' in line) this.#books.sweep();
     else if ('restore' in line) this.#books.restoreAwaiting();
+    else if ('explain' in line) this.#books.explain(line.explain.namespace, line.explain.name);
     else if ('notWoken' in line) this.#picture.notWoken(line.notWoken);
     else if ('wake' in line) return this.#wake(line.wake);
     else if ('call' in line) {

@@ -62,6 +62,8 @@ export async function replayBind(
   };
   const nothing = (): void => {};
   const decider = {
+    // whoever got as far as a plan had passed the barrier
+    gangAtBind: () => null,
     beginBind: () => bind.plan,
     bindLanded: nothing,
     bindRefused: nothing,

@@ -4,6 +4,7 @@
  *
  * States of one bind, from the call to the moment nothing depends on it any more:
  *
+ *   gathering  a gang's member waits at the barrier (barrier.ts) until enough of the gang are here. Nothing is marked yet.
  *   checking   `beginBind` re-checks and marks the hold. It may refuse, or say that the pod is bound already: to this node is
  *              success, to another an error. No API call was made.
  *   sending    the Binding is on its way; its deadline is `deadlineMs` after the call began, for all attempts together. Before
@@ -35,6 +36,7 @@ import { TransportError } from '../../kube/errors.ts';
 import type { Clock, KubeResponse, Rng, Timer, Transport } from '../../kube/ports.ts';
 import type { BindRequest } from '../codec/requests.ts';
 import { TEXTS } from '../errors.ts';
+import { GangBarrier } from './barrier.ts';
 
 export const BIND_OUTCOMES = ['landed', 'adopted', 'refused', 'unknown', 'not-sent'] as const;
 export type BindOutcome = (typeof BIND_OUTCOMES)[number];
@@ -64,12 +66,14 @@ type Seen =
 
 export class Binder {
   readonly #options: BinderOptions;
+  readonly #barrier: GangBarrier;
   readonly #inFlight = new Map<string, Attempt>();
   readonly #readingBack = new Map<string, Timer | null>();
   #closed = false;
 
   constructor(options: BinderOptions) {
     this.#options = options;
+    this.#barrier = new GangBarrier(options);
   }
 
   /** Never rejects on what the API server or the network does. */
@@ -80,11 +84,27 @@ export class Binder {
       return Promise.resolve(notSent(TEXTS['bind-in-flight']));
     }
     if (this.#closed || !this.#options.mayBind()) return Promise.resolve(notSent(TEXTS['not-deciding']));
+    const passed = this.#barrier.pass(request.uid);
+    if (passed === 'go') return this.#begin(request);
+    return passed.then((answer) =>
+      answer === 'go'
+        ? this.#begin(request)
+        : notSent(answer === 'closed' ? TEXTS['not-deciding'] : TEXTS[`gang-${answer}`]),
+    );
+  }
+
+  #begin(request: BindRequest): Promise<BindResult> {
+    if (!this.#options.mayBind()) return Promise.resolve(notSent(TEXTS['not-deciding']));
     const plan = this.#options.decider.beginBind(request, request.node);
     if (plan.kind !== 'bind') return Promise.resolve(withoutCall(plan, request.node));
     const result = this.#send(request, plan.claim).finally(() => this.#inFlight.delete(request.uid));
     this.#inFlight.set(request.uid, { node: request.node, since: this.#options.clock.monotonic(), result });
     return result;
+  }
+
+  /** Members that wait for the others of their gang. */
+  get gathering(): number {
+    return this.#barrier.waiting;
   }
 
   get inFlight(): number {
@@ -111,6 +131,7 @@ export class Binder {
   /** No new bind from now on; resolves when those in flight have their answers. Read-backs end. */
   async drain(): Promise<void> {
     this.#closed = true;
+    this.#barrier.close();
     await Promise.allSettled([...this.#inFlight.values()].map(({ result }) => result));
     for (const timer of this.#readingBack.values()) timer?.cancel();
     this.#readingBack.clear();

@@ -379,7 +379,7 @@ function methodNotAllowed(): ApiError {
 }
 
 function asker(route: Route, request: ApiRequest): Asked {
-  const agent = request.headers?.['user-agent'];
+  const agent = request.component ?? request.headers?.['user-agent'];
   return asked(route.query, typeof agent === 'string' ? agent : '');
 }
 

@@ -13,6 +13,8 @@ import { type ApiRequest, type ApiResponse, json } from './wire.ts';
 export const SERVED_VERSION = { major: '1', minor: '37', gitVersion: 'v1.37.2+muster.sim' };
 
 const VERBS = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'];
+/** in the order that the real server lists them for custom kinds */
+const CUSTOM_VERBS = ['delete', 'deletecollection', 'get', 'list', 'patch', 'create', 'update', 'watch'];
 const SUBRESOURCE_VERBS: Readonly<Record<string, readonly string[]>> = {
   status: ['get', 'patch', 'update'],
   ephemeralcontainers: ['get', 'patch', 'update'],
@@ -98,7 +100,10 @@ const CREATED_ONLY: ReadonlySet<Resource> = new Set([
   ),
 ]);
 
-const mainVerbs = (resource: Resource) => (CREATED_ONLY.has(resource) ? ['create'] : VERBS);
+function mainVerbs(resource: Resource): readonly string[] {
+  if (CREATED_ONLY.has(resource)) return ['create'];
+  return resource.rules?.schema ? CUSTOM_VERBS : VERBS;
+}
 
 /** Kubernetes' order of versions: v2, v1, v1beta2, v1beta1, v1alpha1, and what has no such name last. */
 export function byPreference(left: string, right: string): number {

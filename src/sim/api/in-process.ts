@@ -5,12 +5,13 @@ import type { KubeRequest, KubeResponse, KubeStream, Transport } from '../../kub
 import type { Api } from './api.ts';
 import type { ApiRequest, ApiResponse, Streamed } from './wire.ts';
 
-function toApiRequest(request: KubeRequest): ApiRequest {
+function toApiRequest(request: KubeRequest, component: string): ApiRequest {
   const { body } = request;
   return {
     method: request.method,
     path: request.path,
     contentType: request.contentType ?? 'application/json',
+    component,
     body: body === undefined ? null : Buffer.isBuffer(body) ? body : Buffer.from(JSON.stringify(body)),
   };
 }
@@ -67,12 +68,13 @@ async function whole(answer: ApiResponse): Promise<Buffer> {
   return Buffer.concat(pieces);
 }
 
-export function inProcess(api: Api): Transport {
+/** @param component who calls, as a User-Agent would say it */
+export function inProcess(api: Api, component = 'in-process'): Transport {
   const streams = new Set<{ stop(): void }>();
   let closed = false;
   const call = (request: KubeRequest) => {
     if (closed) throw new TransportError('aborted', 'the transport is closed');
-    return api.handle(toApiRequest(request));
+    return api.handle(toApiRequest(request, component));
   };
   return {
     async request(request): Promise<KubeResponse> {

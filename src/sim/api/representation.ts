@@ -66,8 +66,19 @@ export function representation(
   return new Rows(resource, include, now);
 }
 
-/** Objects of a custom resource are stored in the version they were written in. */
+const wholeForms = new WeakMap<Resource, Representation>();
+
 function wholeObjects(resource: Resource): Representation {
+  let form = wholeForms.get(resource);
+  if (form === undefined) {
+    form = wholeForm(resource);
+    wholeForms.set(resource, form);
+  }
+  return form;
+}
+
+/** Objects of a custom resource are stored in the version they were written in. */
+function wholeForm(resource: Resource): Representation {
   const apiVersion = groupVersion(resource);
   const whole =
     resource.rules === null

@@ -158,6 +158,7 @@ export const RESOURCES: readonly Resource[] = [
   row('node.k8s.io/v1', 'runtimeclasses', 'RuntimeClass', 'cluster'),
   row('resource.k8s.io/v1', 'resourceslices', 'ResourceSlice', 'cluster'),
   row('resource.k8s.io/v1', 'deviceclasses', 'DeviceClass', 'cluster'),
+  row('resource.k8s.io/v1', 'devicetaintrules', 'DeviceTaintRule', 'cluster', { status: true }),
   row('resource.k8s.io/v1', 'resourceclaims', 'ResourceClaim', 'namespaced', { status: true }),
   row('storage.k8s.io/v1', 'storageclasses', 'StorageClass', 'cluster', { shortNames: ['sc'] }),
   row('storage.k8s.io/v1', 'csinodes', 'CSINode', 'cluster'),

@@ -25,6 +25,8 @@ export type ApiRequest = {
   readonly clientCertificate?: ClientCertificate | null;
   /** who calls, where that is known already: nobody is asked then */
   readonly user?: User;
+  /** what calls, without a wire that says it as User-Agent */
+  readonly component?: string;
 };
 
 /** Takes the pieces of a streamed answer. */

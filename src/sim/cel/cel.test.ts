@@ -49,6 +49,7 @@ describe('expressions over JSON', () => {
     ['"a-b-c".findAll("[a-z]")', ['a', 'b', 'c']],
     ['"%s has %d of %s".format([self.s, self.n, self.list])', 'abc has 3 of [3, 1, 2]'],
     ['self.s.charAt(1) + self.s.replace("a", "z")', 'bzbc'],
+    ['"ab1".find("[[:digit:]]+") + "ä-".find("\\\\pL")', '1ä'],
     ['dyn(self.n) == 3', true],
     ['duration("90m") > duration("1h")', true],
     ['timestamp("2026-01-01T00:00:00Z") < timestamp("2026-01-02T00:00:00Z")', true],

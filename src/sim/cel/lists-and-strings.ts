@@ -3,11 +3,30 @@ import { type Environment, evaluate } from '@marcbachmann/cel-js';
 
 type Ordered = bigint | number | string | Date;
 
-/** RE2 writes flags as `(?i)`; JavaScript as an argument. Throws for what is no regular expression. */
+const POSIX: Readonly<Record<string, string>> = {
+  alnum: '0-9A-Za-z',
+  alpha: 'A-Za-z',
+  blank: '\\t ',
+  digit: '0-9',
+  lower: 'a-z',
+  punct: '!-\\/:-@\\[-`{-~',
+  space: '\\s',
+  upper: 'A-Z',
+  word: '\\w',
+  xdigit: '0-9A-Fa-f',
+};
+
+/** A pattern of RE2, where it is written otherwise than in JavaScript. Throws SyntaxError for what is no regular expression. */
 export function regex(pattern: string, flags = ''): RegExp {
   const inline = /^\(\?([ims]+)\)/.exec(pattern);
-  const source = inline ? pattern.slice(inline[0].length) : pattern;
-  return new RegExp(source.replaceAll('\\z', '$').replaceAll('\\A', '^'), flags + (inline?.[1] ?? ''));
+  const source = (inline ? pattern.slice(inline[0].length) : pattern)
+    .replaceAll('\\z', '$')
+    .replaceAll('\\A', '^')
+    .replaceAll('(?P<', '(?<')
+    .replaceAll(/\[:(\w+):\]/g, (whole, name: string) => POSIX[name] ?? whole)
+    .replaceAll(/\\([pP])([A-Z])(?![a-z{])/g, '\\$1{$2}');
+  const unicode = /\\[pP]\{/.test(source) ? 'u' : '';
+  return new RegExp(source, flags + unicode + (inline?.[1] ?? ''));
 }
 
 function equal(a: unknown, b: unknown): boolean {

@@ -14,10 +14,20 @@ export function markReady<T extends object>(value: T): T {
   return value;
 }
 
+/** A value that is CEL already, where it is not a list or map: a number that is a double, however whole. */
+export class Translated {
+  readonly value: unknown;
+
+  constructor(value: unknown) {
+    this.value = value;
+  }
+}
+
 /** A JSON value as CEL sees it. Objects of classes (quantities, authorizers, optionals) pass unchanged. */
 export function toCel(value: unknown): unknown {
   if (typeof value === 'number') return Number.isInteger(value) ? BigInt(value) : value;
   if (typeof value !== 'object' || value === null || ready.has(value)) return value;
+  if (value instanceof Translated) return value.value;
   const known = translated.get(value);
   if (known !== undefined) return known;
   if (Array.isArray(value)) {

@@ -15,7 +15,7 @@ import {
 } from '../api/object.ts';
 import { Calls } from './calls.ts';
 import type { StartController } from './controller.ts';
-import { controllerOf, keyOf, Mirror } from './mirror.ts';
+import { controllerOf, keyOf, Mirror, slimPod } from './mirror.ts';
 import { moves } from './rolling.ts';
 import { WorkQueue } from './work-queue.ts';
 import { create, merge, remove } from './workload-calls.ts';
@@ -48,13 +48,18 @@ export const startDeployments: StartController = async (options) => {
     if (owner?.kind === 'Deployment') queue.add(`${set.metadata.namespace}/${owner.name}`);
   });
   // Recreate waits for pods that are gone, not for a ReplicaSet that says so
-  const pods = new Mirror(options, '/api/v1/pods', (pod, gone) => {
-    const owner = gone ? controllerOf(pod) : null;
-    if (owner?.kind !== 'ReplicaSet') return;
-    const above = sets.get(`${pod.metadata.namespace}/${owner.name}`);
-    const deployment = above && controllerOf(above);
-    if (deployment) queue.add(`${pod.metadata.namespace}/${deployment.name}`);
-  });
+  const pods = new Mirror(
+    options,
+    '/api/v1/pods',
+    (pod, gone) => {
+      const owner = gone ? controllerOf(pod) : null;
+      if (owner?.kind !== 'ReplicaSet') return;
+      const above = sets.get(`${pod.metadata.namespace}/${owner.name}`);
+      const deployment = above && controllerOf(above);
+      if (deployment) queue.add(`${pod.metadata.namespace}/${deployment.name}`);
+    },
+    slimPod,
+  );
 
   async function reconcile(key: string): Promise<void> {
     const deployment = deployments.get(key);

@@ -19,7 +19,7 @@ import type { StartController } from './controller.ts';
 import { formatIndexes } from './index-list.ts';
 import { conditionIs, deadlineIn, endOfJob, type JobEnd } from './job-end.ts';
 import { INDEX, indexOf, isIndexed, type JobState, JobTally } from './job-pods.ts';
-import { controllerOf, keyOf, Mirror } from './mirror.ts';
+import { controllerOf, keyOf, Mirror, podsOf } from './mirror.ts';
 import { WorkQueue } from './work-queue.ts';
 import { merge, remove } from './workload-calls.ts';
 import { byDispensability, createPod, deletePod, podFromTemplate } from './workload-pods.ts';
@@ -37,14 +37,19 @@ export const startJobs: StartController = async (options) => {
     if (gone) tallies.delete(job.metadata.uid);
     else queue.add(keyOf(job));
   });
-  const pods = new Mirror(options, '/api/v1/pods', (pod, gone) => {
-    const owner = controllerOf(pod);
-    if (owner?.kind !== 'Job') return;
-    const key = `${pod.metadata.namespace}/${owner.name}`;
-    const job = jobs.get(key);
-    if (gone && job?.metadata.uid === owner.uid) tallies.get(owner.uid)?.vanished(job, pod);
-    queue.add(key);
-  });
+  const pods = new Mirror(
+    options,
+    '/api/v1/pods',
+    (pod, gone) => {
+      const owner = controllerOf(pod);
+      if (owner?.kind !== 'Job') return;
+      const key = `${pod.metadata.namespace}/${owner.name}`;
+      const job = jobs.get(key);
+      if (gone && job?.metadata.uid === owner.uid) tallies.get(owner.uid)?.vanished(job, pod);
+      queue.add(key);
+    },
+    podsOf('Job'),
+  );
 
   async function reconcile(key: string): Promise<void> {
     const job = jobs.get(key);

@@ -16,13 +16,56 @@ export function controllerOf(object: KubeObject): { kind: string; name: string; 
   return object.metadata.ownerReferences?.find((one) => one.controller === true) ?? null;
 }
 
+/** What is kept of an object; null: it is none of ours. */
+export type Keep = (object: KubeObject) => KubeObject | null;
+
+const NOT_OURS: KubeObject = {
+  apiVersion: '',
+  kind: '',
+  metadata: { name: '', uid: '', resourceVersion: '', creationTimestamp: '' },
+};
+const whole: Keep = (object) => object;
+
+/** Pods of one kind of owner: a cluster's pods are many, and every controller has a mirror of its own. */
+export function podsOf(ownerKind: string): Keep {
+  return (pod) => (controllerOf(pod)?.kind === ownerKind ? pod : null);
+}
+
+/** What says where a pod is, whether it goes, and what it bears. */
+export function slimPod({ apiVersion, kind, metadata, spec, status }: KubeObject): KubeObject {
+  const { name, namespace, uid, resourceVersion, creationTimestamp, deletionTimestamp, ownerReferences } = metadata;
+  return {
+    apiVersion,
+    kind,
+    metadata: {
+      name,
+      uid,
+      resourceVersion,
+      creationTimestamp,
+      ...(namespace === undefined ? {} : { namespace }),
+      ...(deletionTimestamp === undefined ? {} : { deletionTimestamp }),
+      ...(ownerReferences === undefined ? {} : { ownerReferences }),
+    },
+    spec: { nodeName: spec?.nodeName, tolerations: spec?.tolerations },
+    status: { phase: status?.phase },
+  };
+}
+
 export class Mirror {
   readonly #objects = new Map<string, KubeObject>();
   readonly #owned = new Map<string, Map<string, KubeObject>>();
   readonly #reflector: Reflector<KubeObject>;
   readonly #changed: (object: KubeObject, gone: boolean) => void;
 
-  constructor(options: ControllerOptions, path: string, changed: (object: KubeObject, gone: boolean) => void) {
+  readonly #keep: Keep;
+
+  constructor(
+    options: ControllerOptions,
+    path: string,
+    changed: (object: KubeObject, gone: boolean) => void,
+    keep: Keep = whole,
+  ) {
+    this.#keep = keep;
     this.#changed = changed;
     const { transport, clock, rng, onError } = options;
     this.#reflector = new Reflector<KubeObject>({
@@ -30,9 +73,12 @@ export class Mirror {
       clock,
       rng,
       path,
-      decoder: inlineDecoder((object) => (isObject(object) ? (object as KubeObject) : null)),
+      // decided where it is decoded, so that what is not kept is garbage at once
+      decoder: inlineDecoder((object) => (isObject(object) ? (keep(object as KubeObject) ?? NOT_OURS) : null)),
       sink: {
-        upsert: (item) => this.put(item.object),
+        upsert: ({ object }) => {
+          if (object !== NOT_OURS) this.put(object);
+        },
         remove: ({ namespace, name, uid }) => {
           const known = this.#objects.get(`${namespace}/${name}`);
           if (known?.metadata.uid === uid) this.drop(known);
@@ -65,7 +111,9 @@ export class Mirror {
   }
 
   /** An older version than the known one is ignored. */
-  put(object: KubeObject): void {
+  put(given: KubeObject): void {
+    const object = this.#keep(given);
+    if (object === null) return;
     const key = keyOf(object);
     const known = this.#objects.get(key);
     if (known && known.metadata.uid === object.metadata.uid) {

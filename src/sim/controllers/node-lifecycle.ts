@@ -5,7 +5,7 @@
 import { arrayAt, isObject, type JsonObject, type KubeObject, numberAt, textAt, timestamp } from '../api/object.ts';
 import { Calls } from './calls.ts';
 import type { StartController } from './controller.ts';
-import { keyOf, Mirror } from './mirror.ts';
+import { keyOf, Mirror, slimPod } from './mirror.ts';
 import { WorkQueue } from './work-queue.ts';
 import { merge, remove, strategic } from './workload-calls.ts';
 import { isFinished, podsPath } from './workload-pods.ts';
@@ -45,10 +45,15 @@ export const startNodeLifecycle: StartController = async (options) => {
       queue.add(`/${name}`);
     },
   );
-  const pods = new Mirror(options, '/api/v1/pods', (pod, gone) => {
-    const node = textAt(pod.spec, 'nodeName');
-    if (!gone && node !== '' && isTainted(nodes.get(`/${node}`))) queue.add(`/${node}`);
-  });
+  const pods = new Mirror(
+    options,
+    '/api/v1/pods',
+    (pod, gone) => {
+      const node = textAt(pod.spec, 'nodeName');
+      if (!gone && node !== '' && isTainted(nodes.get(`/${node}`))) queue.add(`/${node}`);
+    },
+    slimPod,
+  );
 
   async function reconcile(key: string): Promise<void> {
     const node = nodes.get(key);

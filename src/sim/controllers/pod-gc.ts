@@ -5,7 +5,7 @@
 import { type KubeObject, textAt, timestamp } from '../api/object.ts';
 import { Calls } from './calls.ts';
 import type { StartController } from './controller.ts';
-import { keyOf, Mirror } from './mirror.ts';
+import { keyOf, Mirror, slimPod } from './mirror.ts';
 import { WorkQueue } from './work-queue.ts';
 import { remove, strategic } from './workload-calls.ts';
 import { isFinished, podsPath } from './workload-pods.ts';
@@ -25,9 +25,14 @@ export const startPodGc: StartController = async (options) => {
     }
     for (const pod of pods.all()) if (textAt(pod.spec, 'nodeName') === node.metadata.name) queue.add(keyOf(pod));
   });
-  const pods = new Mirror(options, '/api/v1/pods', (pod, gone) => {
-    if (!gone) queue.add(keyOf(pod));
-  });
+  const pods = new Mirror(
+    options,
+    '/api/v1/pods',
+    (pod, gone) => {
+      if (!gone) queue.add(keyOf(pod));
+    },
+    slimPod,
+  );
 
   async function reconcile(key: string): Promise<void> {
     const pod = pods.get(key);

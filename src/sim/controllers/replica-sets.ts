@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { isObject, type KubeObject, numberAt, objectAt } from '../api/object.ts';
 import { Calls } from './calls.ts';
 import type { StartController } from './controller.ts';
-import { controllerOf, keyOf, Mirror } from './mirror.ts';
+import { controllerOf, keyOf, Mirror, podsOf } from './mirror.ts';
 import { WorkQueue } from './work-queue.ts';
 import { merge } from './workload-calls.ts';
 import {
@@ -24,10 +24,15 @@ export const startReplicaSets: StartController = async (options) => {
   const calls = new Calls(options.transport);
   const queue = new WorkQueue({ ...options, work: reconcile });
   const sets = new Mirror(options, '/apis/apps/v1/replicasets', (set) => queue.add(keyOf(set)));
-  const pods = new Mirror(options, '/api/v1/pods', (pod) => {
-    const owner = controllerOf(pod);
-    if (owner?.kind === 'ReplicaSet') queue.add(`${pod.metadata.namespace}/${owner.name}`);
-  });
+  const pods = new Mirror(
+    options,
+    '/api/v1/pods',
+    (pod) => {
+      const owner = controllerOf(pod);
+      if (owner?.kind === 'ReplicaSet') queue.add(`${pod.metadata.namespace}/${owner.name}`);
+    },
+    podsOf('ReplicaSet'),
+  );
 
   async function reconcile(key: string): Promise<void> {
     const set = sets.get(key);

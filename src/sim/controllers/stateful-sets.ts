@@ -6,7 +6,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { arrayAt, isObject, type JsonObject, type KubeObject, numberAt, objectAt, textAt } from '../api/object.ts';
 import { absentWhenGone, CallError, Calls } from './calls.ts';
 import type { StartController } from './controller.ts';
-import { controllerOf, keyOf, Mirror } from './mirror.ts';
+import { controllerOf, keyOf, Mirror, podsOf } from './mirror.ts';
 import { WorkQueue } from './work-queue.ts';
 import { create, merge } from './workload-calls.ts';
 import {
@@ -33,10 +33,15 @@ export const startStatefulSets: StartController = async (options) => {
   const calls = new Calls(options.transport);
   const queue = new WorkQueue({ ...options, work: reconcile });
   const sets = new Mirror(options, '/apis/apps/v1/statefulsets', (set) => queue.add(keyOf(set)));
-  const pods = new Mirror(options, '/api/v1/pods', (pod) => {
-    const owner = controllerOf(pod);
-    if (owner?.kind === 'StatefulSet') queue.add(`${pod.metadata.namespace}/${owner.name}`);
-  });
+  const pods = new Mirror(
+    options,
+    '/api/v1/pods',
+    (pod) => {
+      const owner = controllerOf(pod);
+      if (owner?.kind === 'StatefulSet') queue.add(`${pod.metadata.namespace}/${owner.name}`);
+    },
+    podsOf('StatefulSet'),
+  );
   /** revision → template, for the pods that are to stay with the old one */
   const revisions = new Mirror(options, '/apis/apps/v1/controllerrevisions', () => {});
 

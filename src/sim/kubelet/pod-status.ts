@@ -35,9 +35,14 @@ function hash(text: string): number {
   return sum;
 }
 
+/** 64 hexadecimal digits, as identities of containers and images have them. */
 function hex(text: string): string {
   let digits = '';
-  for (let part = 0; part < 8; part += 1) digits += hash(`${part}/${text}`).toString(16).padStart(8, '0');
+  let word = hash(text);
+  for (let part = 0; part < 8; part += 1) {
+    word = (Math.imul(word ^ (word >>> 15), 0x2c1b3c6d) + part) >>> 0;
+    digits += word.toString(16).padStart(8, '0');
+  }
   return digits;
 }
 

@@ -2,7 +2,6 @@
  * Known bugs, each switched on from outside: the same code with one thing wrong. They prove that the world can fail. What finds
  * which is in docs/simulation.md.
  */
-import type { Books } from '../../cluster/books.ts';
 import { CLAIM } from '../../core/names.ts';
 import type { ExtenderConfig } from '../../extender/config.ts';
 import type { MakePicture, PictureParts } from '../../extender/picture.ts';
@@ -127,22 +126,6 @@ export const BUGS: Readonly<Record<string, Bug>> = {
           return answers;
         },
       }),
-  },
-  'awaiting-not-moved': {
-    what: 'what is kept for a preemptor stays on the devices of its victims, whatever else comes free on its node',
-    breaks: ['awaited-given-away'],
-    picture(parts) {
-      parts.picture.holds.awaiting = () => [];
-      return parts;
-    },
-  },
-  'nomination-forgotten': {
-    what: 'after a crash or takeover nothing is kept for a pod that kube-scheduler has nominated',
-    breaks: ['awaited-given-away'],
-    picture(parts) {
-      (parts.decider as Books).restoreAwaiting = () => {};
-      return parts;
-    },
   },
   'guard-ignored': {
     what: 'a pod that was made while no webhook answered is let onto managed nodes',

@@ -2,7 +2,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type JsonObject, objectAt, textAt } from '../../../src/sim/api/object.ts';
 import { condition } from '../client.ts';
-import { GROUPS, node, type Plane, PODS, pod, type Script, Stand } from './plane.ts';
+import { eventually, GROUPS, node, type Plane, PODS, pod, type Script, Stand } from './plane.ts';
 
 const names = (body: JsonObject): string[] => (Array.isArray(body.NodeNames) ? body.NodeNames.map(String) : []);
 const passAll = (body: JsonObject): JsonObject => ({ NodeNames: names(body), FailedNodes: {} });
@@ -40,8 +40,12 @@ export function podGroupContract(open: () => Promise<Plane>): void {
     });
     return name;
   };
-  const said = async (s: Stand, name: string): Promise<JsonObject> =>
-    condition((await s.client.get(`${GROUPS}/${name}`)).body, 'PodGroupInitiallyScheduled');
+  /** What the group says once it says this; written after its pods are told. */
+  const said = (s: Stand, name: string, status: 'True' | 'False'): Promise<JsonObject> =>
+    eventually(`${name} says ${status}`, async () => {
+      const found = condition((await s.client.get(`${GROUPS}/${name}`)).body, 'PodGroupInitiallyScheduled');
+      return found.status === status ? found : null;
+    });
   const small = (name: string, of: string): JsonObject => pod(name, { group: of, cpu: '100m' });
 
   describe('a native pod group', () => {
@@ -68,7 +72,7 @@ export function podGroupContract(open: () => Promise<Plane>): void {
         'bind',
       ]);
       expect(objectAt(objectAt(s.calls[0]!.body, 'Pod'), 'spec').schedulingGroup).toEqual({ podGroupName: name });
-      expect(await said(s, name)).toMatchObject({ status: 'True', reason: 'Scheduled', message: '' });
+      expect(await said(s, name, 'True')).toMatchObject({ status: 'True', reason: 'Scheduled', message: '' });
     });
 
     it('of which a member is refused is bound by nobody; the extender hears nothing of what was undone', async () => {
@@ -87,12 +91,12 @@ export function podGroupContract(open: () => Promise<Plane>): void {
           message: `pod group is unschedulable, ${count}`,
         });
       expect(await s.refused('b3')).toMatchObject({ message: '0/2 nodes are available: 2 full.' });
-      expect(await said(s, name)).toMatchObject({ status: 'False', reason: 'Unschedulable', message: count });
+      expect(await said(s, name, 'False')).toMatchObject({ status: 'False', reason: 'Unschedulable', message: count });
       expect(s.called('bind')).toHaveLength(0);
       refused = false;
       await s.client.strategic('/api/v1/nodes/n1', { metadata: { annotations: { wake: String(serial) } } });
       for (const one of ['b1', 'b2', 'b3']) await s.bound(one);
-      expect(await said(s, name)).toMatchObject({ status: 'True' });
+      expect(await said(s, name, 'True')).toMatchObject({ status: 'True' });
     });
 
     it('stops at the member with which it became hopeless', async () => {
@@ -113,7 +117,7 @@ export function podGroupContract(open: () => Promise<Plane>): void {
       const message = 'failed to schedule other pod from a pod group: not synced';
       expect(await s.refused('d1')).toMatchObject({ reason: 'SchedulerError', message });
       expect(await s.refused('d2')).toMatchObject({ reason: 'SchedulerError', message: 'not synced' });
-      expect(await said(s, name)).toMatchObject({ status: 'False', reason: 'SchedulerError', message });
+      expect(await said(s, name, 'False')).toMatchObject({ status: 'False', reason: 'SchedulerError', message });
       await s.asked('filter', 'd1', 2);
       expect(s.called('bind')).toHaveLength(0);
     });

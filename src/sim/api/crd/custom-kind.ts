@@ -203,8 +203,19 @@ export function scaled(object: KubeObject, replicas: number, paths: ScalePaths):
   return set(object, paths.spec.split('.').slice(1)) as KubeObject;
 }
 
+function isPath(path: string): boolean {
+  try {
+    jsonPath(path);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** Faults of a path that must be like `.spec.replicas`. */
 export function simplePathFaults(path: string, field: string, mayBeAbsent: boolean): StatusCause[] {
   if (path === '') return mayBeAbsent ? [] : [required(field)];
-  return path.startsWith('.') ? [] : [invalidValue(field, path, 'must be a simple json path starting with .')];
+  return path.startsWith('.') && isPath(path)
+    ? []
+    : [invalidValue(field, path, 'must be a simple json path starting with .')];
 }

@@ -5,6 +5,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { type CelProgram, compileCel, compileMessage } from '../../cel/cel.ts';
 import { CelError } from '../../cel/errors.ts';
+import { Translated } from '../../cel/value.ts';
 import type { StatusCause } from '../errors.ts';
 import { goJson, required } from '../faults.ts';
 import { arrayAt, isObject, textAt } from '../object.ts';
@@ -149,11 +150,11 @@ export function ruleFaults(tree: RuleTree | null, value: unknown, old: unknown, 
   if (tree === null || value === undefined || value === null) return [];
   const faults: StatusCause[] = [];
   const unchanged = old !== undefined && isDeepStrictEqual(value, old);
-  const self = tree.rules.length > 0 ? celValue(value, tree.schema) : null;
+  const self = tree.rules.length > 0 ? new Translated(celValue(value, tree.schema)) : null;
   for (const rule of tree.rules) {
     if (rule.transition && old === undefined && !rule.optionalOld) continue;
     if (!rule.transition && unchanged) continue;
-    const values = { self, oldSelf: old === undefined ? undefined : celValue(old, tree.schema) };
+    const values = { self, oldSelf: old === undefined ? undefined : new Translated(celValue(old, tree.schema)) };
     try {
       if (rule.program.run(values) !== true) faults.push(failed(rule, value, values, path));
     } catch (error) {

@@ -480,13 +480,18 @@ const COLUMNS: Readonly<Record<string, readonly Column[]>> = {
 
 const PLAIN: readonly Column[] = [NAME, CREATED_AT];
 
+/** The served ones, with a mark at the one that is stored. */
+function servedVersions(definition: KubeObject): string {
+  return arrayAt(definition.spec, 'versions')
+    .filter((version) => isObject(version) && version.served === true)
+    .map((version) => `${textAt(version, 'name')}${isObject(version) && version.storage === true ? '(storage)' : ''}`)
+    .sort()
+    .join(',');
+}
+
 export const definitionColumns: readonly Column[] = [
   text('Scope', specText('scope')),
-  text('Versions', (one) =>
-    arrayAt(one.spec, 'versions')
-      .map((version) => textAt(version, 'name'))
-      .join(','),
-  ),
+  text('Versions', servedVersions),
   CREATED_AT,
   wide(text('Group', specText('group'))),
   wide(text('Kind', (one) => textAt(objectAt(one.spec, 'names'), 'kind'))),

@@ -1,0 +1,291 @@
+import fc from 'fast-check';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { bound, fraction, need, node, pod, request, whole } from '../../test/build/facts.ts';
+import { ManualClock } from '../../test/build/manual-clock.ts';
+import type { GangSaid } from '../core/placement/gang/gang-facts.ts';
+import type { PodFacts } from '../core/placement/pod-facts.ts';
+import { Books, type BooksConfig } from './books.ts';
+import { Picture } from './picture.ts';
+
+const CONFIG: BooksConfig = { nodePolicy: 'pack', devicePolicy: 'pack', holdMs: 60_000, envGuard: true };
+
+let clock: ManualClock;
+let books: Books;
+let picture: Picture;
+let told: string[];
+
+beforeEach(() => {
+  clock = new ManualClock();
+  picture = new Picture();
+  books = new Books(picture, clock, CONFIG);
+  told = [];
+  books.onPlanned = (pods) => told.push(...pods.map(({ name }) => name));
+});
+
+const said = (gang: string, minMember: number, over: Partial<GangSaid> = {}): GangSaid => ({
+  key: `team/${gang}`,
+  dialect: 'muster',
+  minMember,
+  total: null,
+  subGroup: null,
+  waitSeconds: null,
+  strict: true,
+  together: [],
+  problem: null,
+  ...over,
+});
+
+/** Members `<gang>-0` … of one gang, known to the picture. */
+function arrive(
+  gang: string,
+  count: number,
+  gpu: Parameters<typeof pod>[1],
+  over: Partial<GangSaid> = {},
+  min = count,
+): PodFacts[] {
+  const members = Array.from({ length: count }, (_, at) =>
+    pod(`${gang}-${at}`, gpu, { gang: `team/${gang}`, gangSaid: said(gang, min, over), createdMs: at + 1 }),
+  );
+  for (const member of members) picture.upsertPod(member);
+  return members;
+}
+
+const addNodes = (count: number, devices: number): void => {
+  for (let at = 0; at < count; at++) picture.nodes.setFacts(`n${at}`, node(`n${at}`, devices));
+};
+const names = (): string[] => [...picture.nodes.values()].map((each) => each.name).sort();
+const filter = (each: PodFacts, offered = names()) => books.filter(each, books.resolve(offered), 1);
+const codes = (each: PodFacts, offered = names()) => [
+  ...new Set(filter(each, offered).refused.map(({ code }) => code)),
+];
+const planned = (): number => picture.holds.countByCause().planned;
+const used = (): number =>
+  [...picture.nodes.values()].reduce((sum, each) => sum + each.ledger.usedMilli.reduce((a, b) => a + b, 0), 0);
+
+/** The whole bind of a pod that has a hold. False: refused. */
+function bind(each: PodFacts): boolean {
+  const { node: where } = picture.holds.get(each.uid)!;
+  const plan = books.beginBind(each, where);
+  if (plan.kind !== 'bind') return false;
+  books.bindLanded(each.uid);
+  picture.upsertPod(bound(each, where, plan.claim));
+  return true;
+}
+
+describe('a gang', () => {
+  it('is planned whole when its first member is asked for; the others find their places', () => {
+    addNodes(2, 2);
+    const [first, ...others] = arrive('g', 4, whole);
+    expect(filter(first!).fits).toEqual(['n0']);
+    expect(planned()).toBe(4);
+    expect(others.map((each) => filter(each).fits)).toEqual([['n0'], ['n1'], ['n1']]);
+    expect(used()).toBe(4000);
+  });
+
+  it('holds nothing when not all of it fits, so that two cannot block each other', () => {
+    addNodes(1, 4);
+    const a = arrive('a', 3, whole);
+    const b = arrive('b', 3, whole);
+    expect(filter(a[0]!).fits).toEqual(['n0']);
+    for (const each of b) expect(codes(each)).toEqual(['gang-no-room']);
+    expect(planned()).toBe(3);
+  });
+
+  it('waits for its members without taking anything', () => {
+    addNodes(1, 8);
+    const [only] = arrive('g', 1, whole, {}, 2);
+    expect(codes(only!)).toEqual(['gang-incomplete']);
+    expect(used()).toBe(0);
+  });
+
+  it('that can never start is refused with a reason of its own', () => {
+    addNodes(1, 8);
+    const members = [...arrive('g', 1, whole, {}, 2), ...arrive('h', 1, whole, { key: 'team/g' }, 3)];
+    expect(codes(members[0]!)).toEqual(['gang-invalid']);
+  });
+
+  it('tells members that were refused before that they have a place now', () => {
+    addNodes(1, 2);
+    const [early] = arrive('g', 1, whole, {}, 2);
+    filter(early!);
+    const [, late] = arrive('g', 2, whole);
+    expect(filter(late!).fits).toEqual(['n0']);
+    expect(told).toEqual(['g-0']);
+  });
+
+  it('is planned by the waker when room comes free and nobody asks', () => {
+    addNodes(1, 2);
+    const other = pod('other', whole);
+    picture.upsertPod(
+      bound(other, 'n0', {
+        containers: [
+          {
+            name: 'main',
+            slot: 'c0',
+            sidecar: false,
+            devices: [{ uuid: 'GPU-n0-0', index: 0, mib: 80_000, milli: 1000 }],
+          },
+        ],
+      }),
+    );
+    const members = arrive('g', 2, whole);
+    for (const each of members) expect(codes(each)).toEqual(['gang-no-room']);
+    picture.removePod(other.uid);
+    clock.advance(10_000);
+    books.toWake();
+    expect(told.sort()).toEqual(['g-0', 'g-1']);
+    expect(members.map((each) => filter(each).fits)).toEqual([['n0'], ['n0']]);
+  });
+
+  it('is planned anew without a node that kube-scheduler refused for one of them', () => {
+    addNodes(2, 2);
+    const [first, second] = arrive('g', 2, whole);
+    expect(filter(first!, ['n1']).fits).toEqual(['n1']);
+    expect(picture.holds.get(second!.uid)).toMatchObject({ cause: 'planned' });
+    expect(planned()).toBe(2);
+  });
+
+  it('is given up whole when it has no place without that node', () => {
+    addNodes(1, 2);
+    picture.nodes.setFacts('small', node('small', 1));
+    const [first, second] = arrive('g', 2, request([need(whole, 2)]));
+    picture.nodes.setFacts('n1', node('n1', 2));
+    filter(first!);
+    expect(codes(first!, ['small'])).toEqual(['gang-no-room']);
+    expect(planned()).toBe(0);
+    expect(picture.holds.get(second!.uid)).toBeUndefined();
+  });
+
+  it('plans only who is missing, beside those that run', () => {
+    addNodes(2, 2);
+    const members = arrive('g', 3, whole);
+    for (const each of members) filter(each);
+    bind(members[0]!);
+    bind(members[1]!);
+    bind(members[2]!);
+    picture.removePod(members[2]!.uid);
+    const again = pod('g-new', whole, { gang: 'team/g', gangSaid: said('g', 3) });
+    picture.upsertPod(again);
+    expect(filter(again).fits).toHaveLength(1);
+    expect(planned()).toBe(1);
+  });
+
+  it('lets members above the minimum follow one by one', () => {
+    addNodes(1, 3);
+    const members = arrive('g', 4, whole, {}, 2);
+    for (const each of members.slice(0, 2)) {
+      filter(each);
+      bind(each);
+    }
+    expect(filter(members[2]!).fits).toEqual(['n0']);
+    expect(picture.holds.get(members[2]!.uid)?.cause).toBe('tentative');
+    expect(codes(members[3]!)).toEqual(['gpu-full']);
+  });
+
+  it('loses its whole plan at the deadline, but nothing that is on its way', () => {
+    addNodes(1, 3);
+    const members = arrive('g', 3, whole);
+    filter(members[0]!);
+    books.beginBind(members[0]!, 'n0');
+    clock.advance(CONFIG.holdMs + 1);
+    books.sweep();
+    expect([...picture.holds.values()].map(({ pod: { name }, state }) => [name, state])).toEqual([['g-0', 'binding']]);
+  });
+
+  it('keeps the plan of the others when one member is deleted', () => {
+    addNodes(1, 3);
+    const members = arrive('g', 3, whole);
+    filter(members[0]!);
+    picture.removePod(members[1]!.uid);
+    expect(planned()).toBe(2);
+  });
+
+  it('has a place for a member without GPUs too, and binds it there without a claim', () => {
+    addNodes(1, 1);
+    const [worker] = arrive('g', 1, whole, {}, 2);
+    const launcher = pod('launcher', null, { gang: 'team/g', gangSaid: said('g', 2), createdMs: 9 });
+    picture.upsertPod(launcher);
+    expect(filter(launcher).fits).toEqual(['n0']);
+    expect(filter(worker!).fits).toEqual(['n0']);
+    expect(books.beginBind(launcher, 'n0')).toEqual({ kind: 'bind', claim: null });
+  });
+
+  it('starts together with the gangs that it names', () => {
+    addNodes(1, 3);
+    const a = arrive('a', 2, whole, { together: ['team/b'] });
+    expect(codes(a[0]!)).toEqual(['gang-incomplete']);
+    const b = arrive('b', 2, whole, { together: ['team/a'] });
+    expect(codes(b[0]!)).toEqual(['gang-no-room']);
+    picture.nodes.setFacts('n1', node('n1', 1));
+    expect(filter(b[1]!).fits).toHaveLength(1);
+    expect(planned()).toBe(4);
+  });
+
+  it.each([
+    ['a native group', { dialect: 'native' as const, minMember: null }],
+    ['a group that is not strict', { strict: false }],
+  ])('of kube-scheduler’s or of its own way (%s) is decided member by member', (_, over) => {
+    addNodes(1, 1);
+    const members = arrive('g', 2, whole, over);
+    expect(members.map((each) => filter(each).fits)).toEqual([['n0'], []]);
+  });
+});
+
+it('asks for the missing ones at bind: all of the minimum, then nobody', () => {
+  addNodes(1, 3);
+  const members = arrive('g', 3, whole);
+  for (const each of members) filter(each);
+  expect(books.gangAtBind(members[0]!.uid)).toEqual({ gang: 'team/g', minMember: 3, missing: 3 });
+  books.beginBind(members[0]!, 'n0');
+  expect(books.gangAtBind(members[1]!.uid)).toMatchObject({ missing: 2 });
+  bind(members[1]!);
+  bind(members[2]!);
+  books.bindLanded(members[0]!.uid);
+  expect(books.gangAtBind(members[0]!.uid)).toMatchObject({ missing: 0 });
+});
+
+it('has a whole plan or none of a gang, whatever comes and goes, and the books hold exactly that', () => {
+  type Step = { kind: 'filter' | 'bind' | 'delete' | 'sweep' | 'shrink' | 'grow'; at: number };
+  const step: fc.Arbitrary<Step> = fc.record({
+    kind: fc.constantFrom('filter', 'filter', 'filter', 'bind', 'delete', 'sweep', 'shrink', 'grow'),
+    at: fc.nat(8),
+  });
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 40 }), fc.integer({ min: 1, max: 3 }), (steps, devices) => {
+      picture = new Picture();
+      books = new Books(picture, clock, CONFIG);
+      addNodes(2, devices);
+      const members = [
+        ...arrive('a', 3, fraction(600)),
+        ...arrive('b', 3, whole),
+        ...arrive('c', 3, fraction(300), {}, 2),
+      ];
+      for (const { kind, at } of steps) {
+        const each = members[at]!;
+        const known = picture.pod(each.uid);
+        if (kind === 'filter' && known?.nodeName === null) filter(each);
+        if (kind === 'bind' && known !== undefined && picture.holds.get(each.uid)?.state === 'open') bind(each);
+        if (kind === 'delete') picture.removePod(each.uid);
+        if (kind === 'sweep') {
+          clock.advance(CONFIG.holdMs + 1);
+          books.sweep();
+        }
+        if (kind === 'shrink') picture.nodes.setFacts('n1', null);
+        if (kind === 'grow') picture.nodes.setFacts('n1', node('n1', devices));
+        for (const each of picture.nodes.values())
+          for (let position = 0; position < each.ledger.devices.length; position++)
+            expect(each.ledger.usedMilli[position]).toBeLessThanOrEqual(1000);
+        for (const gang of ['a', 'b', 'c']) {
+          const standing = picture.gangs.get(`team/${gang}`);
+          const holds = picture.holds.ofGang(`team/${gang}`);
+          if (standing === undefined || holds.length === 0) continue;
+          // whoever is planned is planned with enough others to start, unless members left since
+          const running = [...standing.members.values()].filter(({ nodeName }) => nodeName !== null).length;
+          const min = gang === 'c' ? 2 : 3;
+          expect(holds.length + running >= min || standing.members.size < 3).toBe(true);
+        }
+      }
+    }),
+    { numRuns: 300 },
+  );
+});

@@ -1,0 +1,208 @@
+/**
+ * Plans: places kept ahead of filter, for a whole gang at once or for a single pod. Whoever asks (filter for an ungated member, the
+ * placer for those behind its gate) gets `planned` holds, all in one step, or the one reason why not.
+ *
+ * A gang's plan lives and ends as a whole as long as it is open (holds.ts). Nodes that kube-scheduler's own filters refused for a pod
+ * are remembered and not planned for it again for a while: what it knows of volumes or spreading is not known here.
+ */
+import { LRUCache } from 'lru-cache';
+import type { GangGroup, GangVerdict } from '../core/placement/gang/gang-request.ts';
+import { planGang } from '../core/placement/gang/plan-gang.ts';
+import type { Board } from '../core/placement/gang/trial.ts';
+import type { NodeInfo } from '../core/placement/node-info.ts';
+import type { PodFacts } from '../core/placement/pod-facts.ts';
+import type { ReasonCode } from '../core/reasons.ts';
+import type { Clock } from '../kube/ports.ts';
+import type { GangAtBind } from './decider.ts';
+import { type GangStanding, groupToPlan, standingOf } from './gangs/standing.ts';
+import type { Hold } from './holds.ts';
+import type { Picture } from './picture.ts';
+import type { Shapes } from './shapes.ts';
+
+export type PlanOutcome =
+  /** holds were made for these pods, none of them had one before */
+  | {
+      readonly kind: 'planned';
+      readonly holds: readonly Hold[] /** of these pods, those that filter had refused before */;
+      readonly refused: readonly PodFacts[];
+    }
+  /** its minimum runs or is on its way: further members stand for themselves */
+  | { readonly kind: 'started' }
+  /** `fits` of `needed` members would have a place; `domain`: where that is closest. `detail` for people */
+  | {
+      readonly kind: 'refused';
+      readonly code: ReasonCode;
+      readonly detail: string;
+      readonly fits: number;
+      readonly needed: number;
+      readonly domain: string | null;
+    };
+
+export type PlanningConfig = {
+  /** how long a plan waits for its pods' binds, ms */
+  readonly planMs: number;
+};
+
+/** Pods whose refused nodes are remembered, and for how long, ms. */
+const BARRED_PODS = 10_000;
+const BARRED_MS = 300_000;
+/** Gangs whose last refusal is remembered. */
+const HOPELESS_GANGS = 10_000;
+
+export class Planning {
+  readonly #picture: Picture;
+  readonly #shapes: Shapes;
+  readonly #clock: Clock;
+  readonly #config: PlanningConfig;
+  /** pod uid → nodes, each with the monotonic ms until which it is barred */
+  /** what was found of a gang last, and the state of things that it was found at */
+  readonly #hopeless = new LRUCache<string, { version: number; freed: number; outcome: PlanOutcome }>({
+    max: HOPELESS_GANGS,
+  });
+  readonly #barred = new LRUCache<string, Map<string, number>>({ max: BARRED_PODS });
+
+  constructor(picture: Picture, shapes: Shapes, clock: Clock, config: PlanningConfig) {
+    this.#picture = picture;
+    this.#shapes = shapes;
+    this.#clock = clock;
+    this.#config = config;
+  }
+
+  /** Forgets what was refused and why. */
+  beginAnew(): void {
+    this.#hopeless.clear();
+    this.#barred.clear();
+  }
+
+  /** The gang that has a say in when this pod starts: not a native one, whose cycle and barrier are kube-scheduler's own. */
+  gangOf(pod: PodFacts): string | null {
+    const { gangSaid } = pod;
+    return gangSaid === null || gangSaid.dialect === 'native' || !gangSaid.strict ? null : gangSaid.key;
+  }
+
+  standing(gang: string): GangStanding | null {
+    const known = this.#picture.gangs.get(gang);
+    return known === undefined ? null : standingOf(known);
+  }
+
+  /** kube-scheduler's own filters refused this node for the pod. */
+  bar(uid: string, node: string): void {
+    const nodes = this.#barred.get(uid) ?? new Map<string, number>();
+    nodes.set(node, this.#clock.monotonic() + BARRED_MS);
+    this.#barred.set(uid, nodes);
+  }
+
+  isBarred(uid: string, node: string): boolean {
+    const until = this.#barred.get(uid)?.get(node);
+    return until !== undefined && until > this.#clock.monotonic();
+  }
+
+  /** Plans what is missing of a gang's minimum (and of those that must start together with it). Holds all of it or nothing. */
+  planGang(gang: string): PlanOutcome {
+    const version = this.#picture.gangs.get(gang)?.version ?? 0;
+    const { freed } = this.#picture.nodes;
+    const last = this.#hopeless.get(gang);
+    // its members ask one after the other, again and again: nothing that could help has happened since
+    if (last !== undefined && last.version === version && last.freed === freed) return last.outcome;
+    const outcome = this.#plan(gang);
+    if (outcome.kind === 'refused' && this.#together(gang).length === 1)
+      this.#hopeless.set(gang, { version, freed, outcome });
+    return outcome;
+  }
+
+  #plan(gang: string): PlanOutcome {
+    const together = this.#together(gang);
+    const groups: GangGroup[] = [];
+    for (const key of together) {
+      const standing = this.standing(key);
+      if (standing === null) return refused('gang-incomplete', `gang ${key} has no members yet`);
+      if (standing.code !== null) return refused(standing.code, standing.detail);
+      const group = groupToPlan(standing, (uid) => this.#placeOf(uid));
+      if (group !== null) groups.push(group);
+    }
+    if (groups.length === 0) return { kind: 'started' };
+    const verdict = planGang(this.#board, groups.length === 1 ? groups[0]! : allOf(gang, groups));
+    if (verdict.kind === 'refused') return { ...refused(verdict.code, detailOf(verdict)), ...verdict, kind: 'refused' };
+    const holds = verdict.placed.map(({ pod, node, claim }): Hold => {
+      const now = this.#clock.monotonic();
+      return {
+        pod,
+        node,
+        claim,
+        cause: 'planned',
+        gang: pod.gangSaid?.key ?? gang,
+        ranked: [node],
+        victims: [],
+        state: 'open',
+        deadline: now + this.#config.planMs,
+        since: now,
+      };
+    });
+    const waited = holds.flatMap(({ pod }) => (this.#picture.isRefused(pod.uid) ? [pod] : []));
+    for (const hold of holds) this.#picture.putHold(hold);
+    return { kind: 'planned', holds, refused: waited };
+  }
+
+  /** The same question for people: changes nothing, and counts how many would fit. null: the gang is not known. */
+  explainGang(gang: string): { standing: GangStanding; verdict: GangVerdict | null } | null {
+    const standing = this.standing(gang);
+    if (standing === null) return null;
+    const group = standing.code === null ? groupToPlan(standing, (uid) => this.#placeOf(uid)) : null;
+    return { standing, verdict: group === null ? null : planGang(this.#board, group, { count: true }) };
+  }
+
+  /** How many members must still reach bind before any of them is bound; those that wait there are not counted yet. */
+  atBind(gang: string): GangAtBind | null {
+    const standing = this.standing(gang);
+    if (standing === null || standing.minMember === 0) return null;
+    const settled = new Set(standing.settled.map(({ uid }) => uid));
+    for (const { pod, state } of this.#picture.holds.ofGang(gang)) if (state !== 'open') settled.add(pod.uid);
+    const { minMember } = standing;
+    return { gang, minMember, missing: Math.max(0, minMember - settled.size) };
+  }
+
+  /** Keys of the gangs that must start together with this one, itself first. */
+  #together(gang: string): readonly string[] {
+    const keys = new Set([gang]);
+    for (const key of keys) for (const other of this.standing(key)?.together ?? []) keys.add(other);
+    return [...keys];
+  }
+
+  #placeOf(uid: string): string | null {
+    const hold = this.#picture.holds.get(uid);
+    return hold === undefined || hold.cause === 'awaiting' ? null : hold.node;
+  }
+
+  get #board(): Board {
+    return {
+      table: this.#picture.nodes,
+      indexOf: (pod, packed) => {
+        const { ask } = pod;
+        if (ask.kind !== 'request') throw new TypeError('a pod without a request has no shape');
+        return packed ? this.#shapes.packedIndexOf(pod, ask.request) : this.#shapes.indexOf(pod, ask.request);
+      },
+      allows: (pod: PodFacts, node: NodeInfo) => !this.isBarred(pod.uid, node.name),
+      outlook: () => this.#shapes.forecast.outlook,
+    };
+  }
+}
+
+function allOf(name: string, children: readonly GangGroup[]): GangGroup {
+  return {
+    name,
+    needed: 0,
+    members: [],
+    settled: [],
+    neededGroups: children.length,
+    children,
+    topology: { required: null, preferred: null, levels: [] },
+  };
+}
+
+function refused(code: ReasonCode, detail: string): PlanOutcome & { kind: 'refused' } {
+  return { kind: 'refused', code, detail, fits: 0, needed: 0, domain: null };
+}
+
+function detailOf({ needed, gaveUp }: GangVerdict & { kind: 'refused' }): string {
+  return gaveUp ? `no place for all ${needed} was found in the time given` : `no place for all ${needed}`;
+}

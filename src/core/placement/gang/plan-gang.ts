@@ -1,0 +1,213 @@
+/**
+ * The decision for a whole gang. Domains of the required level are tried tightest first; in each of them the members are placed one by
+ * one on the best node left, in more than one order, until enough are placed; then the children, each within its own domains. The first
+ * try that places all that must be placed is the plan. A gang for which the sum of what is free does not do is refused without trying.
+ *
+ * Greedy placement is exact for members of one shape and needs. Where shapes are mixed a fit may be missed; big ones first and
+ * moving whoever failed to the front find most of them (orders.ts), and the policy `pack` is tried after the pods' own.
+ */
+import type { PodFacts } from '../pod-facts.ts';
+import { type Domain, domainsOf, freeMilliOf, type Where } from './domains.ts';
+import { type GangGroup, type GangVerdict, neededOf } from './gang-request.ts';
+import { ordersOf } from './orders.ts';
+import { type Board, Trial } from './trial.ts';
+
+/** Nodes looked at before the planner gives up: some tens of milliseconds. */
+export const GANG_BUDGET = 1_500_000;
+
+export type PlanOptions = {
+  /** nodes to look at */
+  readonly budget?: number;
+  /** for people: count how many members fit although it is known that not all do */
+  readonly count?: boolean;
+};
+
+type Search = {
+  readonly board: Board;
+  readonly trial: Trial;
+  readonly budget: number;
+  readonly count: boolean;
+  /** the best try so far */
+  fits: number;
+  domain: string | null;
+  topologyMissed: boolean;
+  gaveUp: boolean;
+};
+
+/** The table is left as it was found. */
+export function planGang(board: Board, gang: GangGroup, options: PlanOptions = {}): GangVerdict {
+  const trial = new Trial(board);
+  const search: Search = {
+    board,
+    trial,
+    budget: options.budget ?? GANG_BUDGET,
+    count: options.count ?? false,
+    fits: 0,
+    domain: null,
+    topologyMissed: false,
+    gaveUp: false,
+  };
+  const planned = placeGroup(search, gang, null);
+  const placed = [...trial.placed];
+  trial.rollback(0);
+  if (planned) return { kind: 'planned', placed };
+  return {
+    kind: 'refused',
+    code: search.topologyMissed ? 'gang-topology' : 'gang-no-room',
+    fits: search.fits,
+    needed: neededOf(gang),
+    domain: search.domain,
+    gaveUp: search.gaveUp,
+  };
+}
+
+/** Places what the group and its children need within `where`, or nothing. */
+function placeGroup(search: Search, group: GangGroup, where: Where): boolean {
+  const { required, levels } = group.topology;
+  if (required === null) return placeNear(search, group, where);
+  const domains = domainsOf(search.board.table, required, levels, where).filter((domain) =>
+    holds(search, domain, group.settled),
+  );
+  if (domains.length === 0) search.topologyMissed = true;
+  const asked = leastMilli(group);
+  let tried = false;
+  for (const domain of domains) {
+    if (spent(search)) return false;
+    if (domain.freeMilli < asked && !search.count) continue;
+    tried = true;
+    if (placeNear(search, group, domain)) return true;
+  }
+  // it would fit, only not into one domain: that is another reason
+  if (!tried || roomIn(search, where) >= asked) search.topologyMissed = true;
+  return false;
+}
+
+/** Tries one domain of the preferred level after the other, then several of them, then anywhere in `where`. */
+function placeNear(search: Search, group: GangGroup, where: Where): boolean {
+  if (roomIn(search, where) < leastMilli(group) && !search.count) return note(search, where);
+  const { preferred, levels } = group.topology;
+  if (preferred !== null) {
+    const domains = domainsOf(search.board.table, preferred, levels, where);
+    const asked = leastMilli(group);
+    for (const domain of domains) {
+      if (spent(search)) return false;
+      if (domain.freeMilli >= asked && holds(search, domain, group.settled) && placeAll(search, group, [domain]))
+        return true;
+    }
+    // as few as it takes: where the gang is already, then those with most room
+    const near = (domain: Domain): number =>
+      group.settled.length > 0 && holdsAny(search, domain, group.settled) ? 1 : 0;
+    const widest = domains.toSorted(
+      (a, b) => near(b) - near(a) || b.freeMilli - a.freeMilli || (a.name < b.name ? -1 : 1),
+    );
+    if (widest.length > 1 && placeAll(search, group, [...widest, where])) return true;
+    if (widest.length > 1) return false;
+  }
+  return placeAll(search, group, [where]);
+}
+
+/** Everything of the group, in each order, by each policy. `wheres`: each member goes to the first of them that has room. */
+function placeAll(search: Search, group: GangGroup, wheres: readonly Where[]): boolean {
+  for (const packed of [false, true]) {
+    const orders = ordersOf(group.members, group.needed);
+    let next = orders.next();
+    let tried = 0;
+    for (; !next.done; tried++) {
+      if (spent(search)) return false;
+      const from = search.trial.checkpoint();
+      const failed = placeMembers(search, group, next.value, wheres, packed);
+      if (failed === 'none' && placeChildren(search, group, wheres)) return true;
+      note(search, wheres[0] ?? null);
+      search.trial.rollback(from);
+      if (failed === 'none') break;
+      next = orders.next(failed);
+    }
+    // members all alike: what the first try did not place, no other will
+    if (group.needed === 0 || (tried === 1 && group.children.length === 0)) return false;
+  }
+  return false;
+}
+
+/** `none`: enough were placed; else the first member that found no room (null: there are too few members). */
+function placeMembers(
+  { trial, count }: Search,
+  { needed }: GangGroup,
+  order: readonly PodFacts[],
+  wheres: readonly Where[],
+  packed: boolean,
+): 'none' | PodFacts | null {
+  let placed = 0;
+  let failed: PodFacts | null = null;
+  for (let at = 0; placed < needed && at < order.length; at++) {
+    if (!count && placed + order.length - at < needed) return failed;
+    const pod = order[at]!;
+    if (wheres.some((where) => trial.place(pod, where, packed))) placed++;
+    else failed ??= pod;
+  }
+  return placed >= needed ? 'none' : failed;
+}
+
+/** As many children as are needed, in their order; one that finds no place may be left out if enough others do. */
+function placeChildren(search: Search, group: GangGroup, wheres: readonly Where[]): boolean {
+  let placed = 0;
+  for (const child of group.children) {
+    if (placed >= group.neededGroups) break;
+    const from = search.trial.checkpoint();
+    if (wheres.some((where) => placeGroup(search, child, where))) placed++;
+    else search.trial.rollback(from);
+  }
+  return placed >= group.neededGroups;
+}
+
+/** Remembers the try that came furthest. Returns false, for whoever gives up here. */
+function note(search: Search, where: Where): false {
+  const fits = search.trial.placed.length;
+  if (fits > search.fits || search.domain === null) {
+    search.fits = Math.max(search.fits, fits);
+    search.domain = where?.name ?? search.domain;
+  }
+  return false;
+}
+
+function spent(search: Search): boolean {
+  search.gaveUp ||= search.trial.looks >= search.budget;
+  return search.gaveUp;
+}
+
+function holds({ board }: Search, domain: Domain, settled: readonly string[]): boolean {
+  return settled.every((name) => isIn(board, domain, name));
+}
+
+function holdsAny({ board }: Search, domain: Domain, settled: readonly string[]): boolean {
+  return settled.some((name) => isIn(board, domain, name));
+}
+
+function isIn(board: Board, domain: Domain, name: string): boolean {
+  const node = board.table.get(name);
+  return node !== undefined && domain.has[node.slot] === 1;
+}
+
+function roomIn({ board }: Search, where: Where): number {
+  if (where !== null) return where.freeMilli;
+  let free = 0;
+  for (const slot of board.table.ordered) free += freeMilliOf(board.table, slot);
+  return free;
+}
+
+/** The least thousandths of GPUs that the group could do with: its smallest members. A share of memory alone takes none. */
+function leastMilli(group: GangGroup): number {
+  const own = group.members.map(milliOf).sort((a, b) => a - b);
+  const children = group.children.map(leastMilli).sort((a, b) => a - b);
+  const sum = (list: readonly number[], count: number): number =>
+    list.slice(0, count).reduce((total, milli) => total + milli, 0);
+  return sum(own, group.needed) + sum(children, group.neededGroups);
+}
+
+/** App containers run at the same time: a lower bound of the pod's peak. */
+function milliOf(pod: PodFacts): number {
+  if (pod.ask.kind !== 'request') return 0;
+  return pod.ask.request.containers.reduce(
+    (sum, { role, count, share }) => (role === 'app' ? sum + count * share.milli : sum),
+    0,
+  );
+}

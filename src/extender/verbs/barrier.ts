@@ -1,0 +1,121 @@
+/**
+ * The gang barrier in bind: nobody of a gang is bound before enough of it to start have reached bind. It decides nothing and scarcity is
+ * never fought here: every member that comes has its place. It only keeps kube-scheduler's binds, which come one by one, together.
+ *
+ * A member that waits ends in one of these ways:
+ *
+ *   enough came        → all of them are let go at once
+ *   its hold is gone   (pod deleted, its node gone, the plan dropped) → refused; the others wait on without it
+ *   time is up         → all are refused and what is open of the plan ends: 10 s + minMember ÷ 50 s, at most 50 s
+ *   leadership lost, shutting down → all are refused at once
+ *
+ * Nothing is marked in the books before the barrier opens: a member that waits has sent nothing.
+ */
+import type { Decider, GangAtBind } from '../../cluster/decider.ts';
+import type { Clock, Timer } from '../../kube/ports.ts';
+
+export type BarrierOptions = {
+  readonly decider: Pick<Decider, 'gangAtBind' | 'awaitAtBind' | 'dropPlan'>;
+  readonly clock: Clock;
+  /** false: leadership was lost, nobody may be let go */
+  readonly mayBind: () => boolean;
+};
+
+/** `go`: bind now. The others say why not. */
+export type BarrierAnswer = 'go' | 'dropped' | 'timeout' | 'closed';
+
+type Waiting = { readonly uid: string; readonly answer: (answer: BarrierAnswer) => void };
+type Gathering = { readonly deadline: number; readonly waiting: Map<string, Waiting>; timer: Timer | null };
+
+/** How often those who wait are looked at: deletions and lost leadership tell nobody here, ms. */
+const LOOK_MS = 200;
+const LEAST_MS = 10_000;
+const MEMBERS_PER_SECOND = 50;
+const MOST_MS = 50_000;
+
+export class GangBarrier {
+  readonly #options: BarrierOptions;
+  readonly #gatherings = new Map<string, Gathering>();
+  #closed = false;
+
+  constructor(options: BarrierOptions) {
+    this.#options = options;
+  }
+
+  /** Pods that wait now. */
+  get waiting(): number {
+    let pods = 0;
+    for (const { waiting } of this.#gatherings.values()) pods += waiting.size;
+    return pods;
+  }
+
+  /** Resolves when the pod may be bound, or may not. At once for a pod that starts by itself. */
+  pass(uid: string): 'go' | Promise<BarrierAnswer> {
+    const at = this.#options.decider.gangAtBind(uid);
+    if (at === null || at.missing === 0) return 'go';
+    if (this.#closed) return Promise.resolve('closed');
+    return this.#wait(uid, at);
+  }
+
+  /** Refuses everybody who waits, and whoever comes from now on. */
+  close(): void {
+    this.#closed = true;
+    for (const gang of [...this.#gatherings.keys()]) this.#end(gang, 'closed');
+  }
+
+  #wait(uid: string, { gang, minMember }: GangAtBind): Promise<BarrierAnswer> {
+    const { clock } = this.#options;
+    const patience = Math.min(MOST_MS, LEAST_MS + Math.ceil((1000 * minMember) / MEMBERS_PER_SECOND));
+    let gathering = this.#gatherings.get(gang);
+    if (gathering === undefined) {
+      gathering = { deadline: clock.monotonic() + patience, waiting: new Map(), timer: null };
+      this.#gatherings.set(gang, gathering);
+    }
+    const { promise, resolve } = Promise.withResolvers<BarrierAnswer>();
+    gathering.waiting.get(uid)?.answer('dropped');
+    gathering.waiting.set(uid, { uid, answer: resolve });
+    if (!this.#openIfEnough(gang, gathering) && gathering.timer === null) this.#lookLater(gang, gathering);
+    return promise;
+  }
+
+  /** Lets all go if enough are here and each of them still has its place. True: nobody waits any more. */
+  #openIfEnough(gang: string, gathering: Gathering): boolean {
+    const { decider, clock } = this.#options;
+    const left = gathering.deadline - clock.monotonic();
+    for (const { uid, answer } of [...gathering.waiting.values()]) {
+      if (decider.awaitAtBind(uid, left + LOOK_MS)) continue;
+      gathering.waiting.delete(uid);
+      answer('dropped');
+    }
+    const [first] = gathering.waiting.keys();
+    const at = first === undefined ? null : decider.gangAtBind(first);
+    if (at !== null && gathering.waiting.size < at.missing) return false;
+    this.#end(gang, 'go');
+    return true;
+  }
+
+  #lookLater(gang: string, gathering: Gathering): void {
+    gathering.timer = this.#options.clock.after(LOOK_MS, () => {
+      gathering.timer = null;
+      this.#look(gang, gathering);
+    });
+  }
+
+  #look(gang: string, gathering: Gathering): void {
+    const { clock, decider, mayBind } = this.#options;
+    const left = gathering.deadline - clock.monotonic();
+    if (!mayBind() || left <= 0) {
+      this.#end(gang, left <= 0 ? 'timeout' : 'closed');
+      decider.dropPlan(gang);
+      return;
+    }
+    if (!this.#openIfEnough(gang, gathering)) this.#lookLater(gang, gathering);
+  }
+
+  #end(gang: string, answer: BarrierAnswer): void {
+    const gathering = this.#gatherings.get(gang);
+    this.#gatherings.delete(gang);
+    gathering?.timer?.cancel();
+    for (const waiting of gathering?.waiting.values() ?? []) waiting.answer(answer);
+  }
+}
