@@ -187,16 +187,15 @@ export class Books implements Decider {
 
   /**
    * A pod without GPUs leaves the nodes that have them to others. Where only such nodes are offered, the one that loses least
-   * by it, in the eyes of the node policy, is half as good.
+   * by it, in the eyes of the node policy, is half as good. The others are left out: thousands of zeros cost more than the decision.
    */
   #withoutGpus(pod: PodFacts, offered: Offered): readonly { node: string; score: number }[] {
-    const scores = Array.from(offered.slots, (slot, at) => ({
-      node: offered.nameAt(at),
-      score: this.picture.nodes.at(slot)?.facts?.managed ? 0 : 10,
-    }));
-    if (pod.ask.kind !== 'none' || scores.some(({ score }) => score > 0)) return scores;
+    const others: { node: string; score: number }[] = [];
+    for (const [at, slot] of offered.slots.entries())
+      if (!this.picture.nodes.at(slot)?.facts?.managed) others.push({ node: offered.nameAt(at), score: 10 });
+    if (pod.ask.kind !== 'none' || others.length > 0) return others;
     const best = this.#best(this.#shapes.indexOf(pod, null), pod, offered, 1)[0]?.name;
-    return scores.map(({ node }) => ({ node, score: node === best ? 5 : 0 }));
+    return best === undefined ? [] : [{ node: best, score: 5 }];
   }
 
   preempt(pod: PodFacts, candidates: readonly PreemptCandidate[]): readonly PreemptAnswer[] {
