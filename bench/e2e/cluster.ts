@@ -24,13 +24,13 @@ const SHAPES: readonly ((name: string) => Pod)[] = [
   (name) => fraction(name, '0.1', OPTIONS),
   (name) => fraction(name, '1', OPTIONS),
   (name) => fraction(name, '0.25', OPTIONS),
-  (name) => pod(name, OPTIONS),
 ];
+const PLAIN = (name: string): Pod => pod(name, OPTIONS);
 
 export class Cluster {
   readonly plane: ControlPlane;
   readonly nodes: readonly string[];
-  /** as admitted, without a name of its own */
+  /** as admitted, without a name of its own; the last one wants no GPU */
   readonly #admitted: readonly Pod[];
 
   private constructor(plane: ControlPlane, nodes: readonly string[], admitted: readonly Pod[]) {
@@ -52,7 +52,7 @@ export class Cluster {
       await muster.ready(180_000);
       await waitForWebhook(plane.admin, muster);
       const admitted = await Promise.all(
-        SHAPES.map((shape) => plane.admin.expect<Pod>('POST', `${PODS}?dryRun=All`, shape('shape'))),
+        [...SHAPES, PLAIN].map((shape) => plane.admin.expect<Pod>('POST', `${PODS}?dryRun=All`, shape('shape'))),
       );
       await muster.stop();
       // Pods are made from what it answered, so that making them costs every run the same; the guard stays.
@@ -64,12 +64,14 @@ export class Cluster {
     }
   }
 
-  /** Pods that wait for a kube-scheduler. */
-  async fill(count: number, prefix: string): Promise<Pod[]> {
+  /** Pods that wait for a kube-scheduler, `plainPercent` of them without GPUs. */
+  async fill(count: number, prefix: string, plainPercent: number): Promise<Pod[]> {
     const names = Array.from({ length: count }, (_, at) => `${prefix}-${at}`);
-    return await inParallel(names, (name, at) =>
-      this.plane.admin.create(named(this.#admitted[at % this.#admitted.length]!, name)),
-    );
+    const shapes = this.#admitted.slice(0, -1);
+    return await inParallel(names, (name, at) => {
+      const plain = Math.floor(((at + 1) * plainPercent) / 100) > Math.floor((at * plainPercent) / 100);
+      return this.plane.admin.create(named(plain ? this.#admitted.at(-1)! : shapes[at % shapes.length]!, name));
+    });
   }
 
   /** Deletes all pods and waits until they are gone. */

@@ -24,18 +24,26 @@ export type Drained = {
   readonly peakMilli: number;
 };
 
+export type DrainOptions = {
+  readonly pods: number;
+  /** of them without GPUs */
+  readonly plainPercent: number;
+  /** part of every name of this run */
+  readonly run: string;
+  /** folder of CPU profiles of the extender */
+  readonly profileInto: string | null;
+};
+
 type Beside = { readonly url: string; readonly pid: number; readonly tail: () => string; stop(): Promise<unknown> };
 
 /** Throws when pods stay unbound, and when the witness saw a device given away twice or a pod without its claim. */
 export async function drain(
   cluster: Cluster,
   mode: Mode,
-  pods: number,
-  run: string,
-  profileInto: string | null,
+  { pods, plainPercent, run, profileInto }: DrainOptions,
 ): Promise<Drained> {
   const { plane } = cluster;
-  const made = await cluster.fill(pods, run);
+  const made = await cluster.fill(pods, run, plainPercent);
   const beside = await startBeside(cluster, mode, run, profileInto);
   const abort = new AbortController();
   try {

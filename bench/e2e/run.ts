@@ -1,5 +1,5 @@
 /**
- * `npm run bench:e2e -- [--nodes 1000,5000] [--pods 3000] [--runs 3] [--only stock,extender] [--minutes 29] [--json] [--profile]`:
+ * `npm run bench:e2e -- [--nodes 1000,5000] [--pods 3000] [--plain 0] [--runs 3] [--only stock,extender] [--minutes 29] [--json] [--profile]`:
  * pods per second of a real control plane, in turns: every mode once, then every mode again. Exit status 1 when a target was missed.
  */
 import { existsSync, mkdirSync } from 'node:fs';
@@ -15,6 +15,7 @@ import { rowAsJson, rowAsText, rowsOf, TABLE_HEAD } from './report.ts';
 const HELP = `npm run bench:e2e -- [options]
   --nodes 1000,5000   cluster sizes
   --pods 3000         pods that wait when kube-scheduler starts
+  --plain 0           per cent of them that want no GPU
   --runs 3            turns; in each every mode runs once
   --only a,b          of the modes (an unknown name lists them)
   --minutes 29        no turn begins that would end later; each size gets at least one
@@ -27,6 +28,7 @@ const { values } = parseArgs({
   options: {
     nodes: { type: 'string', default: '1000,5000' },
     pods: { type: 'string', default: '3000' },
+    plain: { type: 'string', default: '0' },
     runs: { type: 'string', default: '3' },
     only: { type: 'string' },
     minutes: { type: 'string', default: '29' },
@@ -41,6 +43,11 @@ else process.exitCode = await main();
 async function main(): Promise<number> {
   const sizes = values.nodes.split(',').map(Number);
   const [pods, turns, minutes] = [Number(values.pods), Number(values.runs), Number(values.minutes)];
+  const plainPercent = Number(values.plain);
+  if (!(plainPercent >= 0 && plainPercent <= 100)) {
+    process.stderr.write(`--plain takes a number from 0 to 100\n${HELP}`);
+    return 2;
+  }
   if ([...sizes, pods, turns].some((number) => !Number.isInteger(number) || number < 1) || !(minutes > 0)) {
     process.stderr.write(`--nodes, --pods, --runs and --minutes take numbers from 1 on\n${HELP}`);
     return 2;
@@ -59,15 +66,20 @@ async function main(): Promise<number> {
     return 2;
   }
   const modes = MODES.filter(({ name }) => wanted.includes(name));
-  return await measure(modes, sizes, { pods, turns, minutes });
+  return await measure(modes, sizes, { pods, plainPercent, turns, minutes });
 }
 
-type Extent = { readonly pods: number; readonly turns: number; readonly minutes: number };
+type Extent = {
+  readonly pods: number;
+  readonly plainPercent: number;
+  readonly turns: number;
+  readonly minutes: number;
+};
 
 async function measure(
   modes: readonly Mode[],
   sizes: readonly number[],
-  { pods, turns, minutes }: Extent,
+  { pods, plainPercent, turns, minutes }: Extent,
 ): Promise<number> {
   const begun = performance.now();
   const elapsed = (): number => (performance.now() - begun) / 60_000;
@@ -90,7 +102,12 @@ async function measure(
         }
         const turnBegan = elapsed();
         for (const mode of modes) {
-          const result = await drain(cluster, mode, pods, `r${turn}-${mode.name}`, profiles);
+          const result = await drain(cluster, mode, {
+            pods,
+            plainPercent,
+            run: `r${turn}-${mode.name}`,
+            profileInto: profiles,
+          });
           drained.set(mode.name, [...(drained.get(mode.name) ?? []), result]);
           say(`turn ${turn} of ${turns}, ${mode.name}: ${result.podsPerSecond.toFixed(1)} pods/s`);
         }
