@@ -37,6 +37,8 @@ const { values } = parseArgs({
     help: { type: 'boolean', default: false },
   },
 });
+// what was started ends with us (test/e2e/harness/process.ts), but only where we end by ourselves
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
 if (values.help) process.stdout.write(HELP);
 else process.exitCode = await main();
 
