@@ -70,6 +70,13 @@ describe('POST /debug/decide', () => {
     expect(await metrics()).toBe(before);
   });
 
+  it('takes as many names as filter does', async () => {
+    const names = Array.from({ length: 20_000 }, (_, at) => `node-${at}`);
+    const { NodeNames, ...rest } = JSON.parse(body('1')) as { NodeNames: string[] };
+    const dry = await post(extender, '/debug/decide', JSON.stringify({ ...rest, NodeNames: [...names, ...NodeNames] }));
+    expect(dry).toMatchObject({ status: 200, reply: { NodeNames: ['n1'] } });
+  });
+
   it('tells a body that is none', async () => {
     expect(await post(extender, '/debug/decide', '{"Pod":')).toMatchObject({
       status: 400,

@@ -13,13 +13,14 @@ import { requestFault, type VerbContext } from './verbs/verb.ts';
 
 const LOOPBACK = /^(?:::ffff:)?127\.|^::1$/;
 
-export type DryReply = { readonly status: number; readonly body: Buffer; readonly timing: string };
+type DryReply = { readonly status: number; readonly body: Buffer; readonly timing: string };
 
-export function addDry(app: FastifyInstance, context: VerbContext, clock: Clock): void {
+/** `bodyLimit`: bytes, as for the verbs. */
+export function addDry(app: FastifyInstance, context: VerbContext, clock: Clock, bodyLimit: number): void {
   void app.register(async (scope) => {
     scope.removeAllContentTypeParsers();
-    scope.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
-    scope.post('/debug/decide', async (request, reply) => {
+    scope.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit }, (_request, body, done) => done(null, body));
+    scope.post('/debug/decide', { bodyLimit }, async (request, reply) => {
       if (!LOOPBACK.test(request.socket.remoteAddress ?? '')) return await reply.code(404).send();
       const { status, body, timing } = dry(
         Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0),

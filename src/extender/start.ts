@@ -282,7 +282,7 @@ export async function startExtender(config: ExtenderConfig, options: StartOption
     ...(options.log !== undefined && { log: options.log }),
   });
   const server = app;
-  addDry(server, context, clock);
+  addDry(server, context, clock, config.listen.bodyLimitMib * 1024 * 1024);
   if (record !== undefined) addRecording(server, record);
   const health = config.health.enabled ? makeHealthServer(observe) : null;
   const forgetTls =

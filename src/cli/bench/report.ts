@@ -51,7 +51,7 @@ export function reportText(report: BenchReport): string {
   const head = ['half', '90 %', '99 %', 'longest'].map((each) => each.padStart(10)).join('');
   const reasons = report.refusals.map(({ reason, percent: part }) => `${part.toFixed(1).padStart(8)} %  ${reason}\n`);
   return [
-    `${report.calls} dry decisions in ${report.seconds} s by ${report.callers} at a time: ${Math.round(report.callsPerSecond)}/s; nothing was held or bound\n`,
+    `${report.calls} dry decisions in ${report.seconds.toFixed(2)} s by ${report.callers} at a time: ${Math.round(report.callsPerSecond)}/s; nothing was held or bound\n`,
     `${report.nodes} nodes offered each time, in another order; ${report.pods}\n\n`,
     `${'ms'.padEnd(22)}${head}\n`,
     line('call, seen from here', callMs),
