@@ -23,6 +23,8 @@ export type Mode = {
   readonly settings?: Record<string, unknown>;
   /** after the pods wait and before kube-scheduler starts, e.g. nominations */
   readonly prepare?: (waiting: Waiting) => Promise<void>;
+  /** `before` kube-scheduler starts: the clock runs from the first bound pod; `meanwhile`: from the first that is made */
+  readonly arrive: 'before' | 'meanwhile';
   /** false: run only where it is named */
   readonly usual: boolean;
 };
@@ -52,6 +54,7 @@ export const MODES: readonly Mode[] = [
     says: 'kube-scheduler alone, its default sampling of nodes',
     beside: 'nothing',
     scheduler: configured({}),
+    arrive: 'before',
     usual: true,
   },
   {
@@ -59,6 +62,7 @@ export const MODES: readonly Mode[] = [
     says: 'kube-scheduler alone, looking at all nodes',
     beside: 'nothing',
     scheduler: configured(ALL_NODES),
+    arrive: 'before',
     usual: true,
   },
   {
@@ -66,6 +70,7 @@ export const MODES: readonly Mode[] = [
     says: 'an extender that decides nothing: the first 8 names, one Binding; all nodes',
     beside: 'stub',
     scheduler: configured({ ...ALL_NODES, ...EXTENDED }),
+    arrive: 'before',
     usual: true,
   },
   {
@@ -73,6 +78,7 @@ export const MODES: readonly Mode[] = [
     says: 'Muster as shipped: decides on all nodes',
     beside: 'muster',
     scheduler: configured({ ...ALL_NODES, ...EXTENDED }),
+    arrive: 'before',
     usual: true,
   },
   {
@@ -80,6 +86,23 @@ export const MODES: readonly Mode[] = [
     says: "Muster behind kube-scheduler's default sampling",
     beside: 'muster',
     scheduler: configured(EXTENDED),
+    arrive: 'before',
     usual: true,
+  },
+  {
+    name: 'pipeline-stock',
+    says: 'kube-scheduler alone, its default sampling, pods made meanwhile',
+    beside: 'nothing',
+    scheduler: configured({}),
+    arrive: 'meanwhile',
+    usual: false,
+  },
+  {
+    name: 'pipeline-extender',
+    says: 'Muster as shipped, all nodes, pods made meanwhile',
+    beside: 'muster',
+    scheduler: configured({ ...ALL_NODES, ...EXTENDED }),
+    arrive: 'meanwhile',
+    usual: false,
   },
 ];
