@@ -42,7 +42,7 @@ function dry(bytes: Buffer, context: VerbContext, clock: Clock): DryReply {
   if (!context.deciding()) return failure(503, TEXTS['not-deciding']);
   try {
     const begun = clock.monotonic();
-    const { pod, list, items } = decodeNodes(bytes, context.lists, context.projectPod);
+    const { pod, list, items } = decodeNodes(bytes, context.lists, context.projectPod, context.knownPod);
     const read = clock.monotonic();
     const answer = context.decider.dry(pod, list.offered, context.shortList);
     const decided = clock.monotonic();

@@ -12,6 +12,7 @@ type Metadata = {
   name: string;
   namespace?: string;
   uid?: string;
+  resourceVersion?: string;
   annotations?: Record<string, string>;
   managedFields?: unknown;
   deletionTimestamp?: string;
@@ -24,7 +25,7 @@ export type Asked = {
   readonly origin: string;
 };
 
-/** The pod itself is asked about under a uid and a name of nobody. */
+/** What does not wait is asked about under the uid and the name of nobody. */
 const ASKED_AS = { uid: '00000000-0000-4000-8000-6d7573746572', name: 'muster-bench' };
 
 /** Names of all nodes. Throws UsageError where there is none, or where they may not be read. */
@@ -51,7 +52,7 @@ export async function askedPods(api: Transport, schedulerName: string, most: num
   const waiting = await pods(api, waitingOf);
   if (waiting.length > 0) {
     const taken = spread(waiting, most);
-    return { pods: taken.map(asNew), origin: `${count(taken.length, 'pod')} of ${waiting.length} that wait` };
+    return { pods: taken.map(asSent), origin: `${count(taken.length, 'pod')} of ${waiting.length} that wait` };
   }
   const running = await pods(api, of);
   if (running.length > 0) {
@@ -73,10 +74,16 @@ async function pods(api: Transport, query: string): Promise<AskedPod[]> {
   return (items as unknown as AskedPod[]).filter(({ metadata }) => metadata.deletionTimestamp === undefined);
 }
 
+/** As kube-scheduler sends it: the same state of the same pod, which the extender may know already. */
+function asSent({ metadata, spec, status = {} }: AskedPod): AskedPod {
+  const { managedFields: _fields, ...kept } = metadata;
+  return { metadata: kept, spec, status };
+}
+
 /** As it was before kube-scheduler and Muster placed it. */
 function asNew({ metadata, spec }: AskedPod): AskedPod {
   const { nodeName: _placed, ...asked } = spec;
-  const { managedFields: _fields, annotations = {}, ...rest } = metadata;
+  const { managedFields: _fields, resourceVersion: _state, annotations = {}, ...rest } = metadata;
   const kept = Object.entries(annotations).filter(
     ([key]) =>
       !(GUARDED_KEYS as readonly string[]).includes(key) && !GUARDED_PREFIXES.some((prefix) => key.startsWith(prefix)),
