@@ -54,12 +54,12 @@ export class Planning {
   readonly #shapes: Shapes;
   readonly #clock: Clock;
   readonly #config: PlanningConfig;
-  /** pod uid → nodes, each with the monotonic ms until which it is barred */
   /** what was found of a gang last, and the state of things that it was found at */
-  readonly #hopeless = new LRUCache<string, { version: number; freed: number; outcome: PlanOutcome }>({
-    max: HOPELESS_GANGS,
-  });
-  readonly #barred = new LRUCache<string, Map<string, number>>({ max: BARRED_PODS });
+  readonly #hopeless = new LRUCache<string, { version: number; freed: number; outcome: PlanOutcome }>(
+    growing(HOPELESS_GANGS),
+  );
+  /** pod uid → nodes, each with the monotonic ms until which it is barred */
+  readonly #barred = new LRUCache<string, Map<string, number>>(growing(BARRED_PODS));
 
   constructor(picture: Picture, shapes: Shapes, clock: Clock, config: PlanningConfig) {
     this.#picture = picture;
@@ -186,6 +186,12 @@ export class Planning {
     };
   }
 }
+
+/** An LRU of so many entries that takes its memory as it fills; with `max` it takes all of it at once. */
+const growing = (entries: number): { maxSize: number; sizeCalculation: () => number } => ({
+  maxSize: entries,
+  sizeCalculation: () => 1,
+});
 
 function allOf(name: string, children: readonly GangGroup[]): GangGroup {
   return {
