@@ -98,6 +98,34 @@ describe('a gang', () => {
     expect(used()).toBe(0);
   });
 
+  it('does not count a member that nobody prepared: the others would keep places and wait at bind for ever', () => {
+    addNodes(1, 8);
+    const [first, second] = arrive('g', 2, whole);
+    picture.upsertPod({ ...second!, envSafe: false });
+    expect(codes(first!)).toEqual(['gang-incomplete']);
+    expect(codes({ ...second!, envSafe: false })).toEqual(['pod-without-env']);
+    expect(used()).toBe(0);
+  });
+
+  it('starts with the members that can, when more came than must start together', () => {
+    addNodes(1, 8);
+    const [broken, ...others] = arrive('g', 3, whole, {}, 2);
+    picture.upsertPod({ ...broken!, ask: { kind: 'invalid', message: 'nonsense', mig: false } });
+    expect(others.map((each) => filter(each).fits)).toEqual([['n0'], ['n0']]);
+    expect([...picture.holds.ofGang('team/g')].map(({ pod }) => pod.name).sort()).toEqual(['g-1', 'g-2']);
+  });
+
+  it('is tried again on a node that kube-scheduler refused once that was long ago', () => {
+    addNodes(1, 2);
+    const [first, second] = arrive('g', 2, whole);
+    filter(first!);
+    // the node is not offered: an in-tree filter refused it
+    expect(codes(second!, [])).toEqual([]);
+    expect(codes(first!)).toEqual(['gang-no-room']);
+    clock.advance(300_001);
+    expect(filter(first!).fits).toEqual(['n0']);
+  });
+
   it('that can never start is refused with a reason of its own', () => {
     addNodes(1, 8);
     const members = [...arrive('g', 1, whole, {}, 2), ...arrive('h', 1, whole, { key: 'team/g' }, 3)];

@@ -91,7 +91,10 @@ export class Books implements Decider {
   constructor(picture: Picture, clock: Clock, config: BooksConfig, typical: Typical | null = null) {
     this.picture = picture;
     this.#shapes = new Shapes(picture.nodes, config, typical);
-    this.#planning = new Planning(picture, this.#shapes, clock, { planMs: config.holdMs });
+    this.#planning = new Planning(picture, this.#shapes, clock, {
+      planMs: config.holdMs,
+      mayCome: (pod) => pod.ask.kind !== 'invalid' && this.#guarded(pod) === null,
+    });
     this.#clock = clock;
     this.#config = config;
   }

@@ -41,13 +41,20 @@ export type PlanOutcome =
 export type PlanningConfig = {
   /** how long a plan waits for its pods' binds, ms */
   readonly planMs: number;
+  /** false: filter will refuse the pod everywhere (nobody prepared it, its request is invalid), so it counts for no gang */
+  readonly mayCome: (pod: PodFacts) => boolean;
 };
 
-/** Pods whose refused nodes are remembered, and for how long, ms. */
-const BARRED_PODS = 10_000;
-const BARRED_MS = 300_000;
 /** Gangs whose last refusal is remembered. */
 const HOPELESS_GANGS = 10_000;
+
+/** `until`: monotonic ms at which a barred node may help again */
+type Hopeless = {
+  readonly version: number;
+  readonly freed: number;
+  readonly until: number;
+  readonly outcome: PlanOutcome;
+};
 
 export class Planning {
   readonly #picture: Picture;
@@ -55,11 +62,7 @@ export class Planning {
   readonly #clock: Clock;
   readonly #config: PlanningConfig;
   /** what was found of a gang last, and the state of things that it was found at */
-  readonly #hopeless = new LRUCache<string, { version: number; freed: number; outcome: PlanOutcome }>(
-    growing(HOPELESS_GANGS),
-  );
-  /** pod uid → nodes, each with the monotonic ms until which it is barred */
-  readonly #barred = new LRUCache<string, Map<string, number>>(growing(BARRED_PODS));
+  readonly #hopeless = new LRUCache<string, Hopeless>({ maxSize: HOPELESS_GANGS, sizeCalculation: () => 1 });
 
   constructor(picture: Picture, shapes: Shapes, clock: Clock, config: PlanningConfig) {
     this.#picture = picture;
@@ -71,7 +74,7 @@ export class Planning {
   /** Forgets what was refused and why. */
   beginAnew(): void {
     this.#hopeless.clear();
-    this.#barred.clear();
+    this.#picture.barred.clear();
   }
 
   /** The gang that has a say in when this pod starts: not a native one, whose cycle and barrier are kube-scheduler's own. */
@@ -82,19 +85,16 @@ export class Planning {
 
   standing(gang: string): GangStanding | null {
     const known = this.#picture.gangs.get(gang);
-    return known === undefined ? null : standingOf(known);
+    return known === undefined ? null : standingOf(known, this.#config.mayCome);
   }
 
   /** kube-scheduler's own filters refused this node for the pod. */
   bar(uid: string, node: string): void {
-    const nodes = this.#barred.get(uid) ?? new Map<string, number>();
-    nodes.set(node, this.#clock.monotonic() + BARRED_MS);
-    this.#barred.set(uid, nodes);
+    this.#picture.barred.add(uid, node, this.#clock.monotonic());
   }
 
   isBarred(uid: string, node: string): boolean {
-    const until = this.#barred.get(uid)?.get(node);
-    return until !== undefined && until > this.#clock.monotonic();
+    return this.#picture.barred.has(uid, node, this.#clock.monotonic());
   }
 
   /** Plans what is missing of a gang's minimum (and of those that must start together with it). Holds all of it or nothing. */
@@ -103,10 +103,13 @@ export class Planning {
     const { freed } = this.#picture.nodes;
     const last = this.#hopeless.get(gang);
     // its members ask one after the other, again and again: nothing that could help has happened since
-    if (last !== undefined && last.version === version && last.freed === freed) return last.outcome;
+    const now = this.#clock.monotonic();
+    if (last !== undefined && last.version === version && last.freed === freed && now < last.until) return last.outcome;
     const outcome = this.#plan(gang);
-    if (outcome.kind === 'refused' && this.#together(gang).length === 1)
-      this.#hopeless.set(gang, { version, freed, outcome });
+    if (outcome.kind === 'refused' && this.#together(gang).length === 1) {
+      const until = this.#picture.barred.nextEnd(this.#picture.gangs.get(gang)?.members.keys() ?? [], now);
+      this.#hopeless.set(gang, { version, freed, until, outcome });
+    }
     return outcome;
   }
 
@@ -186,12 +189,6 @@ export class Planning {
     };
   }
 }
-
-/** An LRU of so many entries that takes its memory as it fills; with `max` it takes all of it at once. */
-const growing = (entries: number): { maxSize: number; sizeCalculation: () => number } => ({
-  maxSize: entries,
-  sizeCalculation: () => 1,
-});
 
 function allOf(name: string, children: readonly GangGroup[]): GangGroup {
   return {

@@ -75,6 +75,7 @@ export function audited(
 /** Facts last: a device that changed under a promise may hold more than it has. */
 function copyOf(picture: Picture): Picture {
   const copy = new Picture();
+  copy.barred.copyFrom(picture.barred);
   for (const { settledAt: _looked, ...hold } of picture.holds.values()) copy.putHold(hold);
   for (const pod of picture.pods()) copy.upsertPod(pod);
   for (const node of picture.nodes.values()) if (node.facts !== null) copy.nodes.setFacts(node.name, node.facts);
