@@ -72,6 +72,8 @@ function bind(each: PodFacts): boolean {
   return true;
 }
 
+const device = (index: number) => ({ uuid: `GPU-n0-${index}`, index, mib: 80_000, milli: 1000 });
+
 describe('a gang', () => {
   it('is planned whole when its first member is asked for; the others find their places', () => {
     addNodes(2, 2);
@@ -124,6 +126,30 @@ describe('a gang', () => {
     expect(codes(first!)).toEqual(['gang-no-room']);
     clock.advance(300_001);
     expect(filter(first!).fits).toEqual(['n0']);
+  });
+
+  it('leaves nothing in the books of what was awaited for its members before', () => {
+    addNodes(1, 2);
+    const low = pod('low', whole, { priority: 0 });
+    const claim = { containers: [{ name: 'main', slot: 'c0' as const, sidecar: false, devices: [device(0)] }] };
+    picture.upsertPod(bound(low, 'n0', claim));
+    const members = arrive('g', 3, whole, {}, 2).map((each) => ({ ...each, priority: 1 }));
+    for (const each of members) picture.upsertPod(each);
+    const [answer] = books.preempt(members[0]!, [{ node: 'n0', victims: [low.uid] }]);
+    expect(answer?.victims).toEqual([low.uid]);
+    books.explain('team', 'g-0');
+    picture.removePod(low.uid);
+    expect(filter(members[1]!).fits).toEqual(['n0']);
+    for (const each of members) picture.removePod(each.uid);
+    expect([...picture.nodes.get('n0')!.ledger.awaitedMilli, used()]).toEqual([0, 0, 0]);
+  });
+
+  it('has a say in when a member is bound that only filter has shown', () => {
+    addNodes(1, 8);
+    arrive('g', 2, whole, {}, 3);
+    const late = pod('g-9', null, { gang: 'team/g', gangSaid: said('g', 3) });
+    filter(late);
+    expect(books.gangAtBind(late.uid)).toEqual({ gang: 'team/g', minMember: 3, missing: 3 });
   });
 
   it('that can never start is refused with a reason of its own', () => {

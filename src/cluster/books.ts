@@ -258,7 +258,7 @@ export class Books implements Decider {
   }
 
   gangAtBind(uid: string): GangAtBind | null {
-    const pod = this.picture.pod(uid) ?? this.picture.holds.get(uid)?.pod;
+    const pod = this.picture.pod(uid) ?? this.picture.holds.get(uid)?.pod ?? this.#seen.get(uid);
     const gang = pod === undefined ? null : this.#planning.gangOf(pod);
     return gang === null ? null : this.#planning.atBind(gang);
   }

@@ -7,7 +7,7 @@
  */
 import { LRUCache } from 'lru-cache';
 import type { GangGroup, GangVerdict } from '../core/placement/gang/gang-request.ts';
-import { planGang } from '../core/placement/gang/plan-gang.ts';
+import { type PlanOptions, planGang } from '../core/placement/gang/plan-gang.ts';
 import type { Board } from '../core/placement/gang/trial.ts';
 import type { NodeInfo } from '../core/placement/node-info.ts';
 import type { PodFacts } from '../core/placement/pod-facts.ts';
@@ -108,7 +108,7 @@ export class Planning {
     const outcome = this.#plan(gang);
     if (outcome.kind === 'refused' && this.#together(gang).length === 1) {
       const until = this.#picture.barred.nextEnd(this.#picture.gangs.get(gang)?.members.keys() ?? [], now);
-      this.#hopeless.set(gang, { version, freed, until, outcome });
+      this.#hopeless.set(gang, { version, freed: this.#picture.nodes.freed, until, outcome });
     }
     return outcome;
   }
@@ -124,7 +124,7 @@ export class Planning {
       if (group !== null) groups.push(group);
     }
     if (groups.length === 0) return { kind: 'started' };
-    const verdict = planGang(this.#board, groups.length === 1 ? groups[0]! : allOf(gang, groups));
+    const verdict = this.#judge(groups.length === 1 ? groups[0]! : allOf(gang, groups));
     if (verdict.kind === 'refused') return { ...refused(verdict.code, detailOf(verdict)), ...verdict, kind: 'refused' };
     const holds = verdict.placed.map(({ pod, node, claim }): Hold => {
       const now = this.#clock.monotonic();
@@ -151,7 +151,16 @@ export class Planning {
     const standing = this.standing(gang);
     if (standing === null) return null;
     const group = standing.code === null ? groupToPlan(standing, (uid) => this.#placeOf(uid)) : null;
-    return { standing, verdict: group === null ? null : planGang(this.#board, group, { count: true }) };
+    return { standing, verdict: group === null ? null : this.#judge(group, { count: true }) };
+  }
+
+  /** The planner's word. What is awaited for its own members does not stand in their way, and a pod is in the books once. */
+  #judge(group: GangGroup, options: PlanOptions = {}): GangVerdict {
+    const awaiting = membersOf(group).flatMap(({ uid }) => this.#picture.holds.get(uid) ?? []);
+    for (const { pod } of awaiting) this.#picture.dropHold(pod.uid);
+    const verdict = planGang(this.#board, group, options);
+    for (const hold of awaiting) this.#picture.putHold(hold);
+    return verdict;
   }
 
   /** How many members must still reach bind before any of them is bound; those that wait there are not counted yet. */
@@ -201,6 +210,8 @@ function allOf(name: string, children: readonly GangGroup[]): GangGroup {
     topology: { required: null, preferred: null, levels: [] },
   };
 }
+
+const membersOf = ({ members, children }: GangGroup): PodFacts[] => [...members, ...children.flatMap(membersOf)];
 
 function refused(code: ReasonCode, detail: string): PlanOutcome & { kind: 'refused' } {
   return { kind: 'refused', code, detail, fits: 0, needed: 0, domain: null };
