@@ -42,7 +42,7 @@ export class Events {
     const { chance, time, rates } = this.#options.wiring;
     const nodes = chance.whole('nodes', 6, 8);
     for (let at = 0; at < nodes; at++) void this.#createNode(`n${at}`);
-    const pods = chance.whole('pods', 30, 36) - this.#planGangs();
+    const pods = chance.whole('pods', 30, 32) - this.#planGangs();
     for (let at = 0; at < pods; at++) {
       const burst = chance.whole('arrivals', 0, 9);
       const apart = chance.draw('arrivals') < 0.4 ? (span * 2) / 3 : 50;
