@@ -164,7 +164,8 @@ class World {
       },
       onPromise: (uid: string, node: string): void => this.#oracle.promised(uid, node),
       onFilter: (uid: string, fits: boolean): void => this.#oracle.filtered(uid, fits),
-      onBind: (uid: string): void => this.#oracle.bindTried(uid),
+      onArrived: (process: Process, uid: string): void => this.#oracle.arrived(process, uid),
+      onBind: (process: Process, uid: string): void => this.#oracle.bindTried(process, uid),
     };
     const pairs = (two ? ['a', 'b'] : ['a']).map(
       (name) => new Pair({ name, elects, wiring, bug, audit, record: options.record }),
