@@ -9,6 +9,7 @@
 import type { Occupant } from '../core/placement/node-info.ts';
 import { NodeTable } from '../core/placement/node-table.ts';
 import type { PodFacts } from '../core/placement/pod-facts.ts';
+import { Barred } from './barred.ts';
 import { Gangs } from './gangs/gangs.ts';
 import { type Hold, Holds } from './holds.ts';
 import { PodInterner } from './project-interner.ts';
@@ -31,6 +32,7 @@ export class Picture {
   readonly gangs = new Gangs();
   /** hears of every pod that came, changed, went or lost its hold */
   onPod: ((uid: string) => void) | null = null;
+  readonly barred = new Barred();
   readonly #pods = new Map<string, PodFacts>();
   readonly #uidByName = new Map<string, string>();
   /** resourceVersion of pods without a node, where whoever showed them said so */
