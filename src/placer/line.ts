@@ -61,7 +61,8 @@ export class Line {
     const gang = pod === undefined ? null : startsWith(pod);
     const key = pod === undefined || !this.#waits(pod) ? undefined : gang === null ? `pod ${uid}` : `gang ${gang}`;
     if (before !== undefined && before !== key) this.#leave(before, uid);
-    if (key === undefined || pod === undefined) return;
+    if (key === undefined || pod === undefined || (before === key && this.#places.get(key)!.pods.get(uid) === pod))
+      return;
     this.#keyByUid.set(uid, key);
     let place = this.#places.get(key);
     if (place === undefined) {

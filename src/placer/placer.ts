@@ -49,7 +49,7 @@ export type PlacerOptions = {
 
 /** What happens within so many ms is looked at together; a line of thousands more rarely, it costs more to look at. */
 const BATCH_MS = 5;
-const PODS_PER_MS = 100;
+const PODS_PER_MS = 40;
 const LOOK_MS = 1_000;
 const TIMEOUT_MS = 5_000;
 /** A reason that only changes back and forth is not worth a write each time, ms. */
@@ -225,8 +225,9 @@ export class Placer {
     if (code === 'gang-incomplete' && known.code !== code && said === null)
       known.reportAt = this.#options.clock.monotonic() + INCOMPLETE_MS;
     else if (known.code === 'gang-incomplete' && code !== known.code) known.reportAt = 0;
+    const news = known.code !== code || code === null;
     known.code = code;
-    this.#lanes.add(pod.uid);
+    if (news) this.#lanes.add(pod.uid);
   }
 
   /** The first ones in line that others may help, as many as there may be without a gate and without a place. Gates cannot be put back. */
