@@ -169,6 +169,7 @@ export function makeExtender(config: ExtenderConfig, ports: ExtenderPorts): Exte
         clock,
         rng,
         config: config.placer,
+        callDeadlineMs: config.callDeadlineMs,
         schedulerNames: schedulerNames(config),
         mayDecide: deciding,
         onProblem: (message, details) => log('warn', message, details),
@@ -278,6 +279,7 @@ export async function startExtender(config: ExtenderConfig, options: StartOption
     relists: parts.relists,
     bindsInFlight: () => binder.inFlight,
     readingBack: () => binder.readingBack,
+    placer: () => core.placer,
   });
   const observe: ObserveOptions = {
     synced: parts.synced,

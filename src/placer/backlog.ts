@@ -18,9 +18,13 @@ export type BacklogOptions = {
 
 /** Pods decided in one call. */
 const AT_ONCE = 256;
+/** After so many for which there is no room it is full. */
+const REFUSALS = 8;
 
 export class Backlog {
   readonly #options: BacklogOptions;
+  /** nothing was found then */
+  #full: { freed: number; version: number } | null = null;
 
   constructor(options: BacklogOptions) {
     this.#options = options;
@@ -29,18 +33,21 @@ export class Backlog {
   /** Holds places for at most `most`; their uids in the order in which they are to be made known. */
   plan(most: number): readonly string[] {
     const { picture, planner, line, config } = this.#options;
+    if (this.#full?.freed === picture.nodes.freed && this.#full.version === line.version) return [];
     if (most === 0 || line.size < config.minBacklog || picture.nodes.ordered.length < config.minNodes) return [];
     const waiting: PodFacts[] = [];
     for (const { pods } of line.places()) for (const pod of pods.values()) if (this.#isPlain(pod)) waiting.push(pod);
     if (waiting.length < config.minBacklog) return [];
     const planned: string[] = [];
+    let refused = 0;
     for (const { uid } of waiting) {
-      if (planned.length >= Math.min(most, AT_ONCE)) break;
+      if (planned.length >= Math.min(most, AT_ONCE) || refused >= REFUSALS) break;
       const outcome = planner.planPod(uid);
       if (outcome.kind === 'planned') planned.push(uid);
-      // it is full for this one: filter tells the others why
-      else if (outcome.kind === 'refused') break;
+      // filter tells it why
+      else if (outcome.kind === 'refused') refused++;
     }
+    this.#full = planned.length === 0 ? { freed: picture.nodes.freed, version: line.version } : null;
     return planned.reverse();
   }
 

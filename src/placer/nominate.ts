@@ -19,14 +19,13 @@ export type PatchOptions = {
 };
 
 export function patchFor(pod: PodFacts, write: Write, { timeoutMs, now, planMs }: PatchOptions): KubeRequest {
-  const { namespace, name, uid } = pod;
-  const path = `/api/v1/namespaces/${encodeURIComponent(namespace)}/pods/${encodeURIComponent(name)}`;
+  const { uid } = pod;
   if (write.kind === 'lift') {
     const schedulingGates = [{ $patch: 'delete', name: PLACEMENT_GATE }];
-    return strategicPatch({ path, timeoutMs }, { metadata: { uid }, spec: { schedulingGates } });
+    return strategicPatch(podTarget(pod, '', timeoutMs), { metadata: { uid }, spec: { schedulingGates } });
   }
   const status = (annotations: object, fields: object): KubeRequest =>
-    strategicPatch({ path: `${path}/status`, timeoutMs }, { metadata: { uid, ...annotations }, status: fields });
+    strategicPatch(podTarget(pod, '/status', timeoutMs), { metadata: { uid, ...annotations }, status: fields });
   if (write.kind === 'report') return status({}, { conditions: [reported(write.code, now)] });
   if (write.kind === 'withdraw')
     return status({ annotations: { [PLAN]: null } }, write.nominated ? { nominatedNodeName: null } : {});
@@ -38,9 +37,17 @@ export function patchFor(pod: PodFacts, write: Write, { timeoutMs, now, planMs }
 }
 
 /** It was said to be without a place, and has one since: bound without a nomination of ours. */
-export function placedPatch({ namespace, name, uid }: PodFacts, timeoutMs: number, now: number): KubeRequest {
-  const path = `/api/v1/namespaces/${encodeURIComponent(namespace)}/pods/${encodeURIComponent(name)}/status`;
-  return strategicPatch({ path, timeoutMs }, { metadata: { uid }, status: { conditions: [placed(now)] } });
+export function placedPatch(pod: PodFacts, timeoutMs: number, now: number): KubeRequest {
+  const { uid } = pod;
+  return strategicPatch(podTarget(pod, '/status', timeoutMs), {
+    metadata: { uid },
+    status: { conditions: [placed(now)] },
+  });
 }
+
+const podTarget = ({ namespace, name }: PodFacts, part: '' | '/status', timeoutMs: number) => ({
+  path: `/api/v1/namespaces/${encodeURIComponent(namespace)}/pods/${encodeURIComponent(name)}${part}?timeout=${timeoutMs}ms`,
+  timeoutMs,
+});
 
 const placed = (now: number): object => condition(PLACED_CONDITION, 'True', 'Placed', '', now);

@@ -40,6 +40,8 @@ export type PlacerOptions = {
   readonly clock: Clock;
   readonly rng: Rng;
   readonly config: PlacerConfig;
+  /** A write ends by then, for the API server too: whoever decides after us may not find ours coming in, ms. */
+  readonly callDeadlineMs: number;
   /** pods that name another scheduler are not ours */
   readonly schedulerNames: readonly string[];
   readonly mayDecide: () => boolean;
@@ -51,7 +53,6 @@ export type PlacerOptions = {
 const BATCH_MS = 5;
 const PODS_PER_MS = 40;
 const LOOK_MS = 1_000;
-const TIMEOUT_MS = 5_000;
 /** A reason that only changes back and forth is not worth a write each time, ms. */
 const REPORT_MS = 30_000;
 /** Members come one after the other: only a gang that is not whole after so long says so, ms. */
@@ -269,13 +270,13 @@ export class Placer {
 
   /** What the pod lacks, as a write under way; null: nothing. */
   #step(uid: string): Promise<Sent> | null {
-    const { picture, clock, mayDecide } = this.#options;
+    const { picture, clock, mayDecide, callDeadlineMs: timeoutMs } = this.#options;
     if (this.#closed || !mayDecide()) return null;
     const owed = this.#owed.get(uid);
     if (owed !== undefined) {
       this.#owed.delete(uid);
       return this.#send(
-        placedPatch(owed, TIMEOUT_MS, clock.now()),
+        placedPatch(owed, timeoutMs, clock.now()),
         () => 'over',
         () => {},
       );
@@ -288,7 +289,7 @@ export class Placer {
     const write = nextWrite(pod, hold, known, clock.monotonic());
     if (write === null) return null;
     const left = write.kind === 'nominate' ? (write.hold.deadline ?? clock.monotonic()) - clock.monotonic() : 0;
-    const request = patchFor(pod, write, { timeoutMs: TIMEOUT_MS, now: clock.now(), planMs: Math.max(0, left) });
+    const request = patchFor(pod, write, { timeoutMs, now: clock.now(), planMs: Math.max(0, left) });
     return this.#send(
       request,
       () => {

@@ -290,7 +290,7 @@ export class PlacerStand {
         // an answer takes its time
         await new Promise<void>((resolve) => this.time.after(1, resolve));
         const answer = this.answers?.(request) ?? (await real.request(request));
-        if (counted) this.written.push(`${request.method} ${request.path.replace(PODS, '')}`);
+        if (counted) this.written.push(`${request.method} ${request.path.replace(PODS, '').replace(/\?.*/, '')}`);
         if (counted && this.dies?.(request, 'after', count)) process.kill();
         return process.dead ? await never : answer;
       },
