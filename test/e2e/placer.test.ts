@@ -109,3 +109,28 @@ describe('the placer', () => {
     expect(report.peakMilli).toBeLessThanOrEqual(1000);
   });
 });
+
+describe('with the default sampling of kube-scheduler', () => {
+  let stand: Stand;
+  beforeAll(async () => {
+    const many = Array.from({ length: 130 }, (_, at) => ({
+      name: `s${at}`,
+      source: 'annotation' as const,
+      devices: devicesOf(1, 'Tesla T4', 15360),
+    }));
+    stand = await Stand.start({ nodes: many, sampling: true, settings: { placer: { enabled: true } } });
+  }, 120_000);
+  afterAll(async () => await stand?.stop());
+
+  test('pods are packed as if every node had been offered', async () => {
+    const pods = Array.from({ length: 20 }, (_, at) => fraction(`p${at}`, '0.25'));
+    for (const each of pods) {
+      await stand.create([each]);
+      await stand.bound(namesOf([each]));
+    }
+    const bound = await stand.bound(namesOf(pods));
+    expect(new Set(namesOf(pods).map((name) => bound.get(name)!.spec.nodeName)).size).toBe(5);
+    expect(namesOf(pods).some((name) => bound.get(name)!.metadata.annotations?.['muster.dev/plan'])).toBe(true);
+    await stand.finish();
+  });
+});
