@@ -35,7 +35,13 @@ const topology = z
 const subGroup = z.object({
   name: dnsLabel.describe('Pods name it with the label muster.dev/sub-group.'),
   parent: dnsLabel.optional().describe('Another sub-group that this one is part of.'),
-  minMember: count.describe('How many of its own members, those of its children not counted, start with the gang.'),
+  minMember: z
+    .int()
+    .min(0)
+    .max(MOST_MEMBERS)
+    .describe(
+      'How many of its own members, those of its children not counted, start with the gang. 0: it only holds others.',
+    ),
   topology: topology.optional(),
 });
 

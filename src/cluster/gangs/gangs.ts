@@ -66,8 +66,11 @@ export class Gangs {
   }
 
   upsertObject(facts: GangObjectFacts): void {
-    this.#keep(facts.key).objects.set(facts.dialect, facts);
-    this.#touch(facts.key);
+    const { objects } = this.#keep(facts.key);
+    const same = JSON.stringify(objects.get(facts.dialect)) === JSON.stringify(facts);
+    objects.set(facts.dialect, facts);
+    // statuses are written all the time, and nobody plans anew because of one
+    if (!same) this.#touch(facts.key);
   }
 
   removeObject(key: string, dialect: GangDialect): void {
