@@ -61,6 +61,8 @@ export function projectGang(object: unknown): GangObjectFacts | null {
     problems.push(`PodGroup ${key}: minSubGroup below the number of sub-groups is not served; write minMember instead`);
   const wait = integerOf(own(spec, 'scheduleTimeoutSeconds'), 0);
   const loss = own(spec, 'onMemberLoss');
+  const generation = integerOf(own(metadata, 'generation'), 0);
+  const phase = textOf(own(own(object, 'status'), 'phase'));
   return {
     key,
     dialect,
@@ -73,6 +75,8 @@ export function projectGang(object: unknown): GangObjectFacts | null {
     subGroups,
     onMemberLoss: dialect === 'muster' && (loss === 'restart' || loss === 'evict') ? loss : 'keep',
     problem: problems[0] ?? null,
+    ...(generation > 0 && { generation }),
+    ...(phase !== '' && { phase }),
   };
 }
 

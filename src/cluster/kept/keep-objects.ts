@@ -64,7 +64,8 @@ export function keepGang(group: unknown): Plain {
   const spec = own(group, 'spec');
   return {
     ...plain(group, ['apiVersion']),
-    metadata: plain(own(group, 'metadata'), ['uid', 'namespace', 'name']),
+    metadata: plain(own(group, 'metadata'), ['uid', 'namespace', 'name', 'generation']),
+    status: plain(own(group, 'status'), ['phase']),
     spec: {
       ...plain(spec, [
         'minMember',
