@@ -5,13 +5,25 @@ import { podObject } from './pods.ts';
 /** `same`: one order for all. `shuffled`: another order in every body, as 16 goroutines of kube-scheduler make it; the real one. */
 export type Order = 'same' | 'shuffled';
 
+/** Pods with serial numbers below are known to the extender as pending, as its informer knows nearly all that it is asked about. */
+export const KNOWN_PODS = 1_000;
+/** serial numbers from here on: pods it has not heard of yet */
+export const STRANGERS = 200_000;
+/** pods without GPUs */
+const WITHOUT_GPUS = 100_000;
+
 /** One body per pod; more than the extender remembers, fewer than a client needs memory for. */
 export const BODIES = 64;
 
-export function filterBodies(names: readonly string[], order: Order, gpu = true, count = BODIES): Buffer[] {
+/** `first`: serial number of the first pod. */
+export function filterBodies(
+  names: readonly string[],
+  order: Order,
+  { gpu = true, count = BODIES, first = 0 }: { gpu?: boolean; count?: number; first?: number } = {},
+): Buffer[] {
   const rng = seededRng(7);
   return Array.from({ length: count }, (_, at) => {
-    const pod = podObject(at, gpu ? at : null);
+    const pod = gpu ? podObject(first + at) : podObject(WITHOUT_GPUS + first + at, null);
     const list = order === 'same' ? names : shuffled(names, () => rng.next());
     return Buffer.from(JSON.stringify({ Pod: pod, Nodes: null, NodeNames: list }));
   });

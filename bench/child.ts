@@ -19,13 +19,16 @@ export function profileInto(folder: string): void {
   profiles = folder;
 }
 
-/** `file`: a module of this folder that calls `answer`. */
-export async function start(file: string, argument: object = {}): Promise<Child> {
+/** Those the image starts the extender with (Dockerfile). */
+export const EXTENDER_FLAGS: readonly string[] = ['--max-semi-space-size=4'];
+
+/** `file`: a module of this folder that calls `answer`. `flags`: of Node. */
+export async function start(file: string, argument: object = {}, flags: readonly string[] = []): Promise<Child> {
   const child = fork(join(import.meta.dirname, file), [JSON.stringify(argument)], {
     execArgv:
       profiles === null
-        ? []
-        : ['--cpu-prof', `--cpu-prof-dir=${profiles}`, `--cpu-prof-name=${file}-${Date.now()}.cpuprofile`],
+        ? [...flags]
+        : [...flags, '--cpu-prof', `--cpu-prof-dir=${profiles}`, `--cpu-prof-name=${file}-${Date.now()}.cpuprofile`],
     serialization: 'advanced',
   });
   const waiting = new Map<number, { resolve: (value: never) => void; reject: (error: Error) => void }>();

@@ -2,8 +2,8 @@
  * The verbs that decide, over HTTP, against a bare echo of the same body and reply. 8 devices and 10 bound pods a node, mixed
  * shapes; 100 claims a second come and go, and what filter promised is dropped all the time, so that every call decides anew.
  */
-import { BODIES, filterBodies, fullNodeBodies } from './bodies.ts';
-import { start } from './child.ts';
+import { BODIES, filterBodies, fullNodeBodies, STRANGERS } from './bodies.ts';
+import { EXTENDER_FLAGS, start } from './child.ts';
 import { type Compared, compare } from './load.ts';
 import { atLeast, atMost, type Measured } from './row.ts';
 import { nodeNames } from './world.ts';
@@ -24,7 +24,7 @@ async function withServers(
     extender: Awaited<ReturnType<typeof start>>,
   ) => Promise<Measured[]>,
 ): Promise<Measured[]> {
-  const extender = await start('serve-extender.ts', { nodes, pods: PODS_PER_NODE * nodes });
+  const extender = await start('serve-extender.ts', { nodes, pods: PODS_PER_NODE * nodes }, EXTENDER_FLAGS);
   const echo = await start('serve-echo.ts');
   try {
     return await use(await extender.ask<string>('url'), echo, extender);
@@ -45,6 +45,16 @@ export const filterAt = (nodes: number, target: number) => (): Promise<Measured[
       ...rows(name, await compare(shuffled, extender, echo, 1), target),
       ...rows(`${name}, the same list every time`, await compare(same, extender, echo, 1, 4)),
       ...rows(
+        `${name}, pods not known yet`,
+        await compare(
+          { ...shuffled, bodies: filterBodies(names, 'shuffled', { first: STRANGERS }) },
+          extender,
+          echo,
+          1,
+          4,
+        ),
+      ),
+      ...rows(
         `${name}, 16 callers`,
         await compare({ ...shuffled, bodies: shuffled.bodies.slice(0, 32) }, extender, echo, 16, 4),
       ),
@@ -62,17 +72,23 @@ export const filterAt = (nodes: number, target: number) => (): Promise<Measured[
 export const filterNominated = (): Promise<Measured[]> =>
   withServers(1_000, async (url, echo, extender) => {
     const names = nodeNames(1_000);
-    const bodies = Array.from(
-      { length: BODIES },
-      (_, at) => filterBodies([names[(at * 13) % names.length]!], 'same', true, at + 1)[at]!,
-    );
-    return [...rows('filter-nominated', await compare({ url, path: '/filter', bodies }, extender, echo, 1, 9), 0.85)];
+    const bodiesFrom = (first: number): Buffer[] =>
+      Array.from(
+        { length: BODIES },
+        (_, at) => filterBodies([names[(at * 13) % names.length]!], 'same', { count: 1, first: first + at })[0]!,
+      );
+    const load = { url, path: '/filter', bodies: bodiesFrom(0) };
+    const strangers = { ...load, bodies: bodiesFrom(STRANGERS) };
+    return [
+      ...rows('filter-nominated', await compare(load, extender, echo, 1, 9), 0.85),
+      ...rows('filter-nominated, pods not known yet', await compare(strangers, extender, echo, 1, 4)),
+    ];
   });
 
 /** A pod without GPUs: every node passes filter and gets a score. */
 export const prioritize = (): Promise<Measured[]> =>
   withServers(1_000, async (url, echo, extender) => {
-    const bodies = filterBodies(nodeNames(1_000), 'shuffled', false);
+    const bodies = filterBodies(nodeNames(1_000), 'shuffled', { gpu: false });
     return [
       ...rows('filter-1000, a pod without GPUs', await compare({ url, path: '/filter', bodies }, extender, echo, 1, 4)),
       ...rows('prioritize-1000', await compare({ url, path: '/prioritize', bodies }, extender, echo, 1, 4)),

@@ -3,7 +3,7 @@
  * its event loop is held while it syncs and, with 100 claims a second coming and going and filter calls, after.
  */
 import { filterBodies } from './bodies.ts';
-import { start } from './child.ts';
+import { EXTENDER_FLAGS, start } from './child.ts';
 import { atMost, type Measured } from './row.ts';
 
 const NODES = 5_000;
@@ -14,7 +14,7 @@ const PAUSE_MS = 8;
 
 export async function memory(): Promise<Measured[]> {
   const api = await start('serve-api.ts', { nodes: NODES, boundPods: PODS });
-  const extender = await start('serve-informed.ts', { api: await api.ask('url') });
+  const extender = await start('serve-informed.ts', { api: await api.ask('url') }, EXTENDER_FLAGS);
   try {
     const { readySeconds, syncBlockMs } = await extender.ask<{ readySeconds: number; syncBlockMs: number }>('start');
     const synced = await extender.ask<{ rssMib: number; peakRssMib: number }>('since');

@@ -5,8 +5,9 @@ import { shapeKey } from '../src/core/placement/shape.ts';
 import { parseObject } from '../src/extender/codec/json.ts';
 import { NameLists } from '../src/extender/codec/name-lists.ts';
 import { encodeFilter } from '../src/extender/codec/replies.ts';
-import { decodeNodes } from '../src/extender/codec/requests.ts';
-import { filterBodies } from './bodies.ts';
+import { decodeNodes, knownPod } from '../src/extender/codec/requests.ts';
+import { filterBodies, KNOWN_PODS } from './bodies.ts';
+import { podFacts, resourceVersionOf } from './pods.ts';
 import { type Measured, median } from './row.ts';
 import { nodeFacts, nodeNames, World } from './world.ts';
 
@@ -19,6 +20,8 @@ export const partsAt = (nodes: number) => async (): Promise<Measured[]> => {
   const world = new World(picture);
   world.fill(10 * nodes);
   const { books } = world;
+  for (let serial = 0; serial < KNOWN_PODS; serial++) picture.upsertPod(podFacts(serial), resourceVersionOf(serial));
+  const stateOf = (uid: string, resourceVersion: string) => picture.podInState(uid, resourceVersion);
   const bodies = filterBodies(nodeNames(nodes), 'shuffled');
   const lists = new NameLists(books);
   const spent = new Map<string, number[]>();
@@ -43,12 +46,19 @@ export const partsAt = (nodes: number) => async (): Promise<Measured[]> => {
     if (facts.ask.kind !== 'request') throw new Error('no request');
     const { request } = facts.ask;
     time('key of the shape', () => shapeKey(facts, request, { nodePolicy: 'pack', devicePolicy: 'pack' }));
-    const answer = time('decision and hold', () => books.filter(facts, region.list.offered, 1));
+    const known = time('pod: looked up by uid and resourceVersion', () => knownPod(body, region.keyAt, stateOf))!;
+    const answer = time('decision and hold', () => books.filter(known, region.list.offered, 1));
     time('reply', () => encodeFilter(answer, region.list));
     world.dropHolds();
     const other = new NameLists(books);
     time('all of it', () => {
-      const { pod, list } = decodeNodes(body, other, projectPod);
+      const { pod, list } = decodeNodes(body, other, projectPod, stateOf);
+      return encodeFilter(books.filter(pod, list.offered, 1), list);
+    });
+    world.dropHolds();
+    const another = new NameLists(books);
+    time('all of it, pod not known yet', () => {
+      const { pod, list } = decodeNodes(body, another, projectPod);
       return encodeFilter(books.filter(pod, list.offered, 1), list);
     });
   }

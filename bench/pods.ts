@@ -41,7 +41,7 @@ export function podObject(serial: number, shape: number | null = serial): object
       name: `train-${serial}-resnet-${serial % 97}`,
       namespace: 'research',
       uid: uidOf(serial),
-      resourceVersion: String(1_000_000 + serial),
+      resourceVersion: resourceVersionOf(serial),
       creationTimestamp: '2026-11-24T10:00:00Z',
       labels: {
         app: 'resnet',
@@ -139,5 +139,7 @@ export function podFacts(serial: number, shape?: number | null): PodFacts {
   if (facts === null || (shape !== null && facts.ask.kind !== 'request')) throw new Error('the pod asks for no GPU');
   return facts;
 }
+
+export const resourceVersionOf = (serial: number): string => String(1_000_000 + serial);
 
 const uidOf = (serial: number): string => `5f0c9a1e-7d42-4b1b-9e3a-${serial.toString(16).padStart(12, '0')}`;

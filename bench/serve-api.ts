@@ -64,6 +64,7 @@ let ticking: NodeJS.Timeout | null = null;
 answer(
   {
     url: () => server.url,
+    cpu: () => process.cpuUsage(),
     /** names and uids of so many new pods without a node */
     pending: async (count: number) => {
       const made: { name: string; uid: string }[] = [];

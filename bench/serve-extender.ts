@@ -9,8 +9,9 @@ import { nodeClock, nodeRng } from '../src/kube/node-adapter.ts';
 import type { KubeRequest, Transport } from '../src/kube/ports.ts';
 import { connect } from '../src/kube/undici-adapter.ts';
 import { booksPicture } from '../test/kit/books-picture.ts';
-import { filterBodies, type Order } from './bodies.ts';
+import { filterBodies, KNOWN_PODS, type Order } from './bodies.ts';
 import { answer, argument } from './child.ts';
+import { podFacts, resourceVersionOf } from './pods.ts';
 import { quantile } from './row.ts';
 import { nodeFacts, nodeNames, World } from './world.ts';
 
@@ -47,6 +48,7 @@ const counted = (transport: Transport): Transport => ({
 const { picture, makePicture } = booksPicture(nodeFacts(nodes), [], { envGuard: true });
 const world = new World(picture);
 world.fill(pods);
+for (let serial = 0; serial < KNOWN_PODS; serial++) picture.upsertPod(podFacts(serial), resourceVersionOf(serial));
 const transport = counted(api === undefined ? none : await connect({ server: api, component: 'bench' }));
 const config = readConfig({
   leadership: 'always',
@@ -85,6 +87,7 @@ answer(
         decider: world.books,
         lists: new NameLists(world.books),
         projectPod,
+        knownPod: (uid: string, resourceVersion: string) => picture.podInState(uid, resourceVersion),
         shortList: 1,
         deciding: () => true,
       };

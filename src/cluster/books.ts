@@ -508,8 +508,7 @@ export class Books implements Decider {
     const refused: Refusal[] = [];
     let byShapeAlone = awaiting === null && !index.incomplete;
     // in node-name order, whatever the order of the offer: the answer may be given again for the same set of names
-    for (const slot of this.picture.nodes.ordered) {
-      if (!offered.has(slot)) continue;
+    for (const slot of offered.ordered()) {
       const node = this.picture.nodes.at(slot)!;
       const shapeCode = index.reason(slot);
       if (shapeCode === null) byShapeAlone = false;

@@ -69,7 +69,7 @@ export class Informers {
       remove: ({ name }) => inventory.removeNode(name),
     });
     this.#add('pods', '/api/v1/pods', this.#threaded('project-pod', podProjection.name, podProjection), {
-      upsert: ({ object }) => this.#picture.upsertPod(object),
+      upsert: ({ object, resourceVersion }) => this.#picture.upsertPod(object, resourceVersion),
       remove: ({ uid }) => this.#picture.removePod(uid),
     });
     this.#add<PdbObject>('poddisruptionbudgets', '/apis/policy/v1/poddisruptionbudgets', inlineDecoder(projectPdb), {

@@ -31,6 +31,8 @@ export class Picture {
   readonly gangs = new Gangs();
   readonly #pods = new Map<string, PodFacts>();
   readonly #uidByName = new Map<string, string>();
+  /** resourceVersion of pods without a node, where whoever showed them said so */
+  readonly #states = new Map<string, string>();
   /** objects that crossed threads share nothing; tens of thousands of pods are made of a few hundred different parts */
   readonly #interner = new PodInterner();
   readonly #budgets = new Map<string, PdbObject>();
@@ -39,6 +41,11 @@ export class Picture {
 
   pod(uid: string): PodFacts | undefined {
     return this.#pods.get(uid);
+  }
+
+  /** The pod without a node, if what is known of it is just this state. */
+  podInState(uid: string, resourceVersion: string): PodFacts | undefined {
+    return this.#states.get(uid) === resourceVersion ? this.#pods.get(uid) : undefined;
   }
 
   podNamed(namespace: string, name: string): PodFacts | undefined {
@@ -54,7 +61,8 @@ export class Picture {
     return this.#budgets.values();
   }
 
-  upsertPod(seen: PodFacts): void {
+  /** `resourceVersion`: '' where it is not known */
+  upsertPod(seen: PodFacts, resourceVersion = ''): void {
     const pod = this.#interner.lean(seen);
     const before = this.#pods.get(pod.uid);
     const heldOn = this.holds.get(pod.uid);
@@ -65,6 +73,8 @@ export class Picture {
     this.#pods.set(pod.uid, pod);
     this.gangs.upsertPod(pod);
     this.#uidByName.set(key, pod.uid);
+    if (pod.nodeName === null && resourceVersion !== '') this.#states.set(pod.uid, resourceVersion);
+    else this.#states.delete(pod.uid);
     const counted = counts(pod);
     if (counted || pod.terminal) {
       this.#waiting.delete(pod.uid);
@@ -85,6 +95,7 @@ export class Picture {
     this.#waiting.delete(uid);
     if (pod === undefined) return;
     this.#pods.delete(uid);
+    this.#states.delete(uid);
     this.gangs.removePod(uid);
     const key = `${pod.namespace}/${pod.name}`;
     if (this.#uidByName.get(key) === uid) this.#uidByName.delete(key);

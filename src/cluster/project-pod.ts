@@ -4,10 +4,10 @@ import { CLAIM, PLACED_CONDITION, PLAN } from '../core/names.ts';
 import { NO_CONSTRAINTS } from '../core/placement/constraints.ts';
 import { decodePlan } from '../core/placement/plan-json.ts';
 import type { GpuAsk, PodFacts } from '../core/placement/pod-facts.ts';
-import { readAsk } from '../dialects/ask.ts';
-import { isEnvSafe, usesGpu } from '../dialects/env-safe.ts';
-import { gangSaid } from '../dialects/gang-said.ts';
-import type { PodLike } from '../dialects/pod-like.ts';
+import { readAskOf } from '../dialects/ask.ts';
+import { isViewEnvSafe, viewUsesGpu } from '../dialects/env-safe.ts';
+import { gangSaidOf } from '../dialects/gang-said.ts';
+import { type PodLike, viewPod } from '../dialects/pod-like.ts';
 import { DEFAULT_DIALECT_OPTIONS, type DialectOptions } from '../dialects/reading.ts';
 import { falseReason, hasTrueCondition } from './project-conditions.ts';
 import { constraintsOf } from './project-constraints.ts';
@@ -37,12 +37,12 @@ export function projectPodAs(object: unknown, options: DialectOptions): PodFacts
   if (uid === '' || namespace === '' || name === '') return null;
   const spec = fieldsOf(own(object, 'spec'));
   const status = fieldsOf(own(object, 'status'));
-  // the dialects check every shape themselves
-  const pod = object as PodLike;
-  const ask = readAsk(pod, options);
+  // the dialects check every shape themselves; looked at once for all of them
+  const pod = viewPod(object as PodLike);
+  const ask = readAskOf(pod, options);
   const nodeName = textOf(own(spec, 'nodeName')) || null;
   const phase = own(status, 'phase');
-  const said = gangSaid(pod);
+  const said = gangSaidOf(pod);
   const gates = nodeName === null ? gatesOf(spec) : NO_GATES;
   return {
     uid,
@@ -68,8 +68,8 @@ export function projectPodAs(object: unknown, options: DialectOptions): PodFacts
     constraints: nodeName === null ? constraintsOf(spec) : NO_CONSTRAINTS,
     ask: ask.kind === 'none' ? NO_ASK : ask,
     claim: claimOf(own(metadata, 'annotations')),
-    envSafe: isEnvSafe(pod, ask),
-    usesGpu: usesGpu(pod, ask),
+    envSafe: isViewEnvSafe(pod, ask),
+    usesGpu: viewUsesGpu(pod, ask),
     ownerUid: ownerOf(metadata),
     gang: said?.key ?? null,
     gangSaid: said,

@@ -25,6 +25,9 @@ export class Shapes {
   readonly #packed: PolicyDefaults;
   readonly #known = new LRUCache<string, ShapeIndex>({ maxSize: SHAPES_BYTES });
 
+  /** by pod, of its own request: facts never change, and a pod known by the informer is asked about again and again */
+  readonly #keys = new WeakMap<PodFacts, string>();
+
   /** `typical`: what is typically asked, for those who know it beforehand; otherwise it is learnt from what arrives. */
   constructor(nodes: NodeTable, defaults: PolicyDefaults, typical: Typical | null) {
     this.#nodes = nodes;
@@ -54,8 +57,15 @@ export class Shapes {
     return this.#index(pod, { ...request, nodePolicy: null }, this.#packed);
   }
 
-  keyOf(pod: PodFacts, request: GpuRequest): string {
-    return shapeKey(pod, request, this.#defaults);
+  keyOf(pod: PodFacts, request: GpuRequest | null): string {
+    if (request === null || pod.ask.kind !== 'request' || request !== pod.ask.request)
+      return shapeKey(pod, request, this.#defaults);
+    let key = this.#keys.get(pod);
+    if (key === undefined) {
+      key = shapeKey(pod, request, this.#defaults);
+      this.#keys.set(pod, key);
+    }
+    return key;
   }
 
   /** Why the pod does not fit this node now, null if it does. */
@@ -70,7 +80,7 @@ export class Shapes {
   }
 
   #index(pod: PodFacts, request: GpuRequest | null, defaults: PolicyDefaults): ShapeIndex {
-    const key = shapeKey(pod, request, defaults);
+    const key = defaults === this.#defaults ? this.keyOf(pod, request) : shapeKey(pod, request, defaults);
     let index = this.#known.get(key);
     if (index === undefined) {
       index = new ShapeIndex(shapeOf(pod, request, defaults, key), this.#nodes, this.#forecast);

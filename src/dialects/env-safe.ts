@@ -24,8 +24,10 @@ const TUNING: readonly string[] = [HAMI_RESOURCES[3]];
  * Every container with a share takes its devices from its own slot's annotation, every other one is `void` (an ephemeral one may
  * also take those of one of the pod's shares: who debugs the pod sees what the pod sees), and nothing else of the pod brings NVIDIA devices in. What the webhook writes passes.
  */
-export function isEnvSafe(pod: PodLike, ask: GpuAsk): boolean {
-  const view = viewPod(pod);
+export const isEnvSafe = (pod: PodLike, ask: GpuAsk): boolean => isViewEnvSafe(viewPod(pod), ask);
+
+/** The same for a pod that was viewed already. */
+export function isViewEnvSafe(view: PodView, ask: GpuAsk): boolean {
   const shares = new Set<ContainerSlot>(ask.kind === 'request' ? ask.request.containers.map((need) => need.slot) : []);
   if (namesDevices(view)) return false;
   const ownPaths = new Set([...shares].map((slot) => fieldPathOf(slot)));
@@ -46,9 +48,11 @@ export function isEnvSafe(pod: PodLike, ask: GpuAsk): boolean {
  * look at devices (metric exporters, validators of the GPU operator: they show themselves all of them) use none of their memory
  * or compute: there only resources and requests count.
  */
-export function usesGpu(pod: PodLike, ask: GpuAsk): boolean {
+export const usesGpu = (pod: PodLike, ask: GpuAsk): boolean => viewUsesGpu(viewPod(pod), ask);
+
+/** The same for a pod that was viewed already. */
+export function viewUsesGpu(view: PodView, ask: GpuAsk): boolean {
   if (ask.kind !== 'none') return true;
-  const view = viewPod(pod);
   if (migLine(view) !== null || view.containers.some(holdsDevice)) return true;
   if (view.ofDaemonSet) return false;
   return namesDevices(view) || view.containers.some((container) => showsDevice(visibleEnv(container)));

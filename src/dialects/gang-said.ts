@@ -74,8 +74,10 @@ const MOST_MEMBERS = 100_000;
 const MOST_TOGETHER = 64;
 
 /** null: the pod names no gang. Never throws, whatever the pod is. */
-export function gangSaid(pod: PodLike): GangSaid | null {
-  const view = viewPod(pod);
+export const gangSaid = (pod: PodLike): GangSaid | null => gangSaidOf(viewPod(pod));
+
+/** The same for a pod that was viewed already. */
+export function gangSaidOf(view: PodView): GangSaid | null {
   const form = FORMS.find(({ name }) => name(view) !== '');
   if (form === undefined) return null;
   const problems: string[] = [];

@@ -177,6 +177,10 @@ export function makeExtender(config: ExtenderConfig, ports: ExtenderPorts): Exte
     decider: parts.decider,
     lists: new NameLists(parts.decider),
     projectPod: parts.projectPod,
+    // a recording holds every pod that was asked about, so it reads them all
+    ...(record === undefined && {
+      knownPod: (uid: string, resourceVersion: string) => parts.picture.podInState(uid, resourceVersion),
+    }),
     shortList: config.shortList,
     deciding,
     onAnswer: record?.answered,

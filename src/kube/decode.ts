@@ -33,7 +33,8 @@ export class LineSplitter {
     if (start === chunk.length) return;
     this.#restBytes += chunk.length - start;
     if (this.#restBytes > LONGEST_LINE) throw new DecodeError('malformed', `a line of more than ${LONGEST_LINE} bytes`);
-    this.#rest.push(chunk.subarray(start));
+    // a copy: the chunk is used again by whoever gave it
+    this.#rest.push(Buffer.from(chunk.subarray(start)));
   }
 
   /** bytes of a line that has not ended */

@@ -147,7 +147,10 @@ describe('the image', () => {
     }
     const afterLastStage = instructions.slice(instructions.findLastIndex(({ word }) => word === 'FROM'));
     expect(afterLastStage.find(({ word }) => word === 'USER')?.rest).toBe('65532:65532');
-    expect(afterLastStage.at(-1)).toEqual({ word: 'ENTRYPOINT', rest: '["node", "/app/dist/cli/main.js"]' });
+    expect(afterLastStage.at(-1)).toEqual({
+      word: 'ENTRYPOINT',
+      rest: '["node", "--max-semi-space-size=4", "/app/dist/cli/main.js"]',
+    });
   });
 
   it(

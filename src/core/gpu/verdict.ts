@@ -26,15 +26,18 @@ export type Verdict = {
   linkWeight: number;
 };
 
+/** Typed arrays of 64 bytes lie on the heap; larger ones are allocated beside it, which costs as much as a small decision. */
+const ROOM = 8;
+
 export function newVerdict(): Verdict {
   return {
     work: 0,
     fits: false,
     reason: null,
     touched: 0,
-    positions: new Int32Array(16),
-    addMib: new Float64Array(16),
-    addMilli: new Float64Array(16),
+    positions: new Int32Array(ROOM),
+    addMib: new Float64Array(ROOM),
+    addMilli: new Float64Array(ROOM),
     opened: 0,
     leftover: 0,
     linkWeight: 0,

@@ -1,6 +1,9 @@
+import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import wabt from 'wabt';
 import { NameIndex } from './name-index.ts';
+import { CODE } from './name-scan.ts';
 
 const bytes = (text: string) => Buffer.from(text);
 const scan = (index: NameIndex, text: string) => index.scan(bytes(text), 0, text.length);
@@ -67,5 +70,33 @@ describe('the name index', () => {
     expect(slots.every((slot, at) => slot === at)).toBe(true);
     index.rebuild([]);
     expect(scan(index, list)!.every((slot) => slot === -1)).toBe(true);
+  });
+
+  it('keeps tables apart that take turns', () => {
+    const [one, other] = [new NameIndex(), new NameIndex()];
+    one.rebuild(['node-1', 'node-2']);
+    other.rebuild(['node-2', 'node-3', 'node-1']);
+    for (let turn = 0; turn < 3; turn++) {
+      expect([...scan(one, '["node-1","node-2","node-3"]')!]).toEqual([0, 1, -1]);
+      expect([...scan(other, '["node-1","node-2","node-3"]')!]).toEqual([2, 0, 1]);
+    }
+    one.rebuild(['node-3']);
+    expect([...scan(one, '["node-1","node-3"]')!]).toEqual([-1, 0]);
+  });
+
+  it('reads a list that is too long for its memory name by name, with the same result', () => {
+    const index = new NameIndex();
+    const names = Array.from({ length: 20_000 }, (_, at) => `n-${'x'.repeat(230)}-${at}`);
+    index.rebuild(names.filter((_, at) => at % 2 === 0));
+    const slots = scan(index, JSON.stringify(names))!;
+    expect(slots.length).toBe(names.length);
+    expect(slots.every((slot, at) => slot === (at % 2 === 0 ? at / 2 : -1))).toBe(true);
+    expect(scan(index, JSON.stringify([...names, '']))).toBe(null);
+  });
+
+  it('runs what name-scan.wat says', async () => {
+    const text = readFileSync(new URL('./name-scan.wat', import.meta.url), 'utf8');
+    const module = (await wabt()).parseWat('name-scan.wat', text, { simd: true });
+    expect(Buffer.from(module.toBinary({}).buffer).toString('base64')).toBe(CODE);
   });
 });

@@ -8,7 +8,9 @@
  * (3) before the key's quote stands `,` or `{`, so that quote is not escaped; (4) what is left when the array is replaced by
  * `0` parses as one JSON object. By (3) the quote opens or ends a string; ending one would leave a bare `NodeNames`, which (4)
  * refuses; so it opens exactly the key `NodeNames`, and the `}` that follows its value is the last byte of the text: it closes
- * the outermost object. Anything else is read the slow way, which gives the same result.
+ * the outermost object. Anything else is read the slow way, which gives the same result. Where the pod is not read at all
+ * (`decodeNodes`), what is left is JSON because kube-scheduler wrote it: then (1) alone puts the array at the end of the outermost
+ * object, as no value of a pod is followed by a single `}`.
  */
 import type { Decider, OfferedNodes } from '../../cluster/decider.ts';
 import { ExtenderError, malformed } from '../errors.ts';
@@ -16,6 +18,7 @@ import { ExtenderError, malformed } from '../errors.ts';
 /** Lists kept with their bodies: both verbs of one cycle, and a few kinds of in-tree constraints. */
 const KEPT = 4;
 const KEPT_BYTES = 8 * 1024 * 1024;
+const SHORT_BYTES = 256;
 export const MOST_NAMES = 100_000;
 
 const KEY = Buffer.from('"NodeNames":');
@@ -27,7 +30,7 @@ for (const byte of Buffer.from(' \t\r\n')) SPACE[byte] = 1;
 export type NameResolver = Pick<Decider, 'nodesVersion' | 'resolve' | 'resolveBytes'>;
 
 export type NameList = {
-  /** the names as a JSON array */
+  /** the names as a JSON array; of the body they came in, so to be read while the call lasts, unless `NameLists.keeps` it */
   readonly bytes: Buffer;
   readonly offered: OfferedNodes;
   /** the filter reply that passes every name, once somebody needed it */
@@ -41,9 +44,20 @@ export class NameLists {
   readonly #resolver: NameResolver;
   /** last used first */
   readonly #recent: NameList[] = [];
+  #dropped: (memory: Buffer) => void = () => {};
 
   constructor(resolver: NameResolver) {
     this.#resolver = resolver;
+  }
+
+  /** `dropped` is told the memory of a body that was kept (`keeps`) and now is not any more. */
+  onDropped(dropped: (memory: Buffer) => void): void {
+    this.#dropped = dropped;
+  }
+
+  /** Whether a list in this body is remembered: its memory may not be used for another one then. */
+  keeps(body: Buffer): boolean {
+    return this.#recent.some(({ bytes }) => bytes.buffer === body.buffer);
   }
 
   /** null: not there in the plain form; read the body the slow way. Condition (4) is the caller's. Throws ExtenderError. */
@@ -55,8 +69,7 @@ export class NameLists {
     if (body[end - 1] !== CLOSE) return null;
     const known = this.#findKnown(body, end);
     if (known !== null) return known;
-    // from the front: the pod is short, the list is long; a pod that holds such a key itself is read the slow way
-    const keyAt = body.indexOf(KEY_AND_OPEN);
+    const keyAt = keyOf(body, end);
     if (keyAt < 1 || keyAt >= end || !startsKey(body, keyAt)) return null;
     const bytes = body.subarray(keyAt + KEY.length, end);
     const offered = this.#resolver.resolveBytes(bytes);
@@ -64,8 +77,9 @@ export class NameLists {
     refuseMany(offered.count);
     const list: NameList = { bytes, offered, everyNode: null };
     if (body.length <= KEPT_BYTES) {
-      if (this.#recent.length === KEPT) this.#recent.pop();
+      const last = this.#recent.length === KEPT ? this.#recent.pop() : undefined;
       this.#recent.unshift(list);
+      if (last !== undefined) this.#dropped(last.bytes);
     }
     return { keyAt, list };
   }
@@ -94,6 +108,13 @@ export class NameLists {
     }
     return null;
   }
+}
+
+/** From the front, where a long list begins; but a short one lies at the end, behind the whole pod. */
+function keyOf(body: Buffer, end: number): number {
+  const near = Math.max(0, end - SHORT_BYTES);
+  const at = body.subarray(near, end).indexOf(KEY_AND_OPEN);
+  return at < 0 ? body.indexOf(KEY_AND_OPEN) : near + at;
 }
 
 function startsKey(body: Buffer, keyAt: number): boolean {

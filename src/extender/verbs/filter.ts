@@ -12,7 +12,7 @@ import { requestFault, type VerbContext, type VerbReply } from './verb.ts';
 export function filter(body: Buffer, context: VerbContext): VerbReply {
   if (!context.deciding()) return failure(TEXTS['not-deciding'], 'not-deciding');
   try {
-    const { pod, list, items } = decodeNodes(body, context.lists, context.projectPod);
+    const { pod, list, items } = decodeNodes(body, context.lists, context.projectPod, context.knownPod);
     const answer = context.decider.filter(pod, list.offered, context.shortList);
     const fits = answer.all || answer.fits.length > 0;
     return {

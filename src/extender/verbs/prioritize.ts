@@ -11,7 +11,7 @@ export function prioritize(body: Buffer, context: VerbContext): VerbReply {
   if (!context.deciding())
     return { status: 200, body: NOTHING, outcome: 'not-deciding', detail: TEXTS['not-deciding'] };
   try {
-    const { pod, list } = decodeNodes(body, context.lists, context.projectPod);
+    const { pod, list } = decodeNodes(body, context.lists, context.projectPod, context.knownPod);
     const scores = context.decider.prioritize(pod, list.offered);
     return {
       status: 200,

@@ -1,7 +1,7 @@
 /** What the verbs share: their surroundings and the form of an answer. */
 import type { Decider, FilterAnswer } from '../../cluster/decider.ts';
 import type { NameLists } from '../codec/name-lists.ts';
-import type { ProjectPod } from '../codec/requests.ts';
+import type { KnownPod, ProjectPod } from '../codec/requests.ts';
 import { ExtenderError } from '../errors.ts';
 
 export const VERBS = ['filter', 'prioritize', 'preempt', 'bind'] as const;
@@ -32,6 +32,8 @@ export type VerbContext = {
   readonly decider: Decider;
   readonly lists: NameLists;
   readonly projectPod: ProjectPod;
+  /** absent: every pod is read from its request */
+  readonly knownPod?: KnownPod;
   readonly shortList: number;
   readonly deciding: () => boolean;
   /** a recording: hears every answer of filter, prioritize and preempt before anything else happens */

@@ -15,16 +15,23 @@ export type AuditOptions = {
   readonly onBind: (uid: string) => void;
   /** a node was answered to preempt: from now on its devices are promised to this pod */
   readonly onPromise: (uid: string, node: string) => void;
+  /** filter answered that the pod may go somewhere, or nowhere */
+  readonly onFilter: (uid: string, fits: boolean) => void;
 };
 
 export function audited(
   parts: PictureParts,
   { config, clock }: Parameters<MakePicture>[0],
-  { wanted, onChecked, onBind, onPromise }: AuditOptions,
+  { wanted, onChecked, onBind, onPromise, onFilter }: AuditOptions,
 ): PictureParts {
   const { decider, picture } = parts;
+  const answered: typeof decider.filter = (pod, offered, shortList) => {
+    const answer = decider.filter(pod, offered, shortList);
+    onFilter(pod.uid, answer.fits.length > 0);
+    return answer;
+  };
   const filter: typeof decider.filter = (pod, offered, shortList) => {
-    if (!wanted()) return decider.filter(pod, offered, shortList);
+    if (!wanted()) return answered(pod, offered, shortList);
     const books = new Books(copyOf(picture), clock, {
       nodePolicy: config.nodePolicy,
       devicePolicy: config.devicePolicy,
@@ -32,7 +39,7 @@ export function audited(
       envGuard: config.envGuard,
     });
     const fresh = said(books.filter(pod, books.resolve(offered.names), shortList));
-    const answer = decider.filter(pod, offered, shortList);
+    const answer = answered(pod, offered, shortList);
     const given = said(answer);
     onChecked(given === fresh ? null : `${pod.name}: answered ${given}, the same books without a past say ${fresh}`);
     return answer;

@@ -163,6 +163,7 @@ class World {
         if (difference !== null) this.#oracle.report('answer-differs', difference);
       },
       onPromise: (uid: string, node: string): void => this.#oracle.promised(uid, node),
+      onFilter: (uid: string, fits: boolean): void => this.#oracle.filtered(uid, fits),
       onBind: (uid: string): void => this.#oracle.bindTried(uid),
     };
     const pairs = (two ? ['a', 'b'] : ['a']).map(

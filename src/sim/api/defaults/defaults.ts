@@ -1,7 +1,7 @@
 /** Defaults of the built-in kinds: what a client reads back that it did not write. The same at creation and at every update. */
 import { arrayAt, isObject, type JsonObject, type KubeObject, objectAt, textAt } from '../object.ts';
 import { groupVersion, type Resource } from '../resources.ts';
-import { defaultedPod, defaultedPodSpec } from './pod-spec.ts';
+import { defaultedPod, defaultedPodSpec } from './pods.ts';
 
 type Defaults = (object: KubeObject) => KubeObject;
 

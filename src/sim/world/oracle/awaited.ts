@@ -26,6 +26,7 @@ type Nomination = {
 export type Awaited = Law & {
   /** An extender answered this node to preempt; kube-scheduler may write the nomination much later. */
   readonly promised: (uid: string, node: string) => void;
+  readonly filtered: (uid: string, fits: boolean) => void;
   readonly bindTried: (uid: string) => void;
   readonly gone: (uid: string) => void;
   readonly nominatedTo: (uid: string) => string | null;
@@ -35,6 +36,12 @@ export function awaited({ facts, now, seats, deciderSince, check, report }: Judg
   /** uid → nomination of a pod that waits */
   const nominated = new Map<string, Nomination>();
   const promises = new Map<string, { readonly node: string; readonly at: number }>();
+
+  /** uid → virtual ms from which on filter has said that it fits */
+  const held = new Map<string, number>();
+  /** It was on its way before the preemptor was promised anything, or was promised a place on this node itself. */
+  const mayCome = (uid: string, node: string, since: number): boolean =>
+    (held.get(uid) ?? since + 1) <= since || promises.get(uid)?.node === node;
 
   /** The preemptor found another place meanwhile, or is on its way to this one. */
   const placedElsewhere = (uid: string): boolean =>
@@ -53,6 +60,10 @@ export function awaited({ facts, now, seats, deciderSince, check, report }: Judg
     promised(uid, node) {
       promises.set(uid, { node, at: now() });
     },
+    filtered(uid, fits) {
+      if (!fits) held.delete(uid);
+      else if (!held.has(uid)) held.set(uid, now());
+    },
     bindTried(uid) {
       const nomination = nominated.get(uid);
       if (nomination !== undefined) nomination.came = true;
@@ -60,6 +71,7 @@ export function awaited({ facts, now, seats, deciderSince, check, report }: Judg
     gone(uid) {
       nominated.delete(uid);
       promises.delete(uid);
+      held.delete(uid);
     },
     nominatedTo: (uid) => nominated.get(uid)?.node ?? null,
     deciderChanged() {
@@ -99,6 +111,7 @@ export function awaited({ facts, now, seats, deciderSince, check, report }: Judg
         const from = keptFrom(nomination);
         if (from === null || now() - from > KEPT_MS || gpus.from > from) continue;
         if (facts.edited(waiting) || placedElsewhere(uid)) continue;
+        if (mayCome(pod.metadata.uid, node, nomination.since)) continue;
         check('awaited-given-away');
         // once those that are being evicted are gone
         const stay = stayingOn(node);

@@ -92,6 +92,10 @@ export class Oracle {
     this.#awaited.promised(uid, node);
   }
 
+  filtered(uid: string, fits: boolean): void {
+    this.#awaited.filtered(uid, fits);
+  }
+
   bindTried(uid: string): void {
     this.#awaited.bindTried(uid);
   }
