@@ -4,10 +4,10 @@ import { Command } from 'commander';
 import { clusterCommand } from './cluster.ts';
 import { demoCommand } from './demo.ts';
 import { failureText } from './errors.ts';
-import { explainCommand } from './explain.ts';
 import { extenderCommand } from './extender.ts';
 import { replayCommand } from './replay.ts';
 import { simCommand } from './sim.ts';
+import { whyCommand } from './why.ts';
 
 /** Sets the exit status of the process. */
 export async function runProgram(): Promise<void> {
@@ -22,7 +22,7 @@ export async function runProgram(): Promise<void> {
     .addCommand(clusterCommand())
     .addCommand(simCommand())
     .addCommand(extenderCommand(version))
-    .addCommand(explainCommand())
+    .addCommand(whyCommand())
     .addCommand(replayCommand())
     .addCommand(
       new Command('version').description('versions of muster and Node.js, as bug reports need them').action(() => {
