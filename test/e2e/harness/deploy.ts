@@ -49,7 +49,16 @@ export type InstallOptions = {
 
 /** Applies everything in dependency order. Objects that a cluster without controllers can hold are applied as they are. */
 export async function install(kube: Kube, options: InstallOptions = {}): Promise<KubeObject[]> {
-  const order = ['CustomResourceDefinition', 'Namespace', 'ServiceAccount', 'ConfigMap', 'ClusterRole', 'Role', 'PriorityClass', 'RuntimeClass'];
+  const order = [
+    'CustomResourceDefinition',
+    'Namespace',
+    'ServiceAccount',
+    'ConfigMap',
+    'ClusterRole',
+    'Role',
+    'PriorityClass',
+    'RuntimeClass',
+  ];
   const rank = ({ kind }: KubeObject): number => (order.includes(kind) ? order.indexOf(kind) : order.length);
   const objects = [...definitions(), ...manifests()].sort((a, b) => rank(a) - rank(b));
   const applied: KubeObject[] = [];
