@@ -213,11 +213,7 @@ describe('the plain lines', () => {
 it('a gang that waits is one line, with the reason that one of its pods was given', () => {
   const member = (at: number, reason: string) =>
     pod({ uid: `u${at}`, name: `g-${at}`, gang: 'g', createdMs: at, reason });
-  const state = reduce(initialState([]), [
-    member(1, ''),
-    pod({ uid: 'x', name: 'x', createdMs: 2 }),
-    member(3, 'why'),
-  ]);
+  const state = reduce(initialState([]), [member(1, ''), pod({ uid: 'x', name: 'x', createdMs: 2 }), member(3, 'why')]);
   expect(waitingRowsOf(state).map(({ name, ask, reason }) => `${name} ${ask} ${reason}`)).toEqual([
     'g 2 × 0.5 GPU why',
     'x 0.5 GPU ',

@@ -1,4 +1,4 @@
-/** The books, each call of which is a turn of the recording. Names are resolved unseen. */
+/** The books, each call of which is a turn of the recording. Names are resolved unseen, and dry decisions made. */
 import type { Books } from '../../cluster/books.ts';
 import type {
   BindPlan,
@@ -52,6 +52,10 @@ export class RecordedBooks implements Decider {
   /** Only looks. */
   gangRefusal(gang: string): GangRefusal | null {
     return this.#books.gangRefusal(gang);
+  }
+
+  dry(pod: PodFacts, offered: OfferedNodes, shortList: number): FilterAnswer {
+    return this.#books.dry(pod, offered, shortList);
   }
 
   filter(pod: PodFacts, offered: OfferedNodes, shortList: number): FilterAnswer {
