@@ -29,9 +29,14 @@ export class Heartbeats {
   }
 
   start(): void {
+    this.#tick();
+    this.#later();
+  }
+
+  #later(): void {
     this.#timer = this.#clock.after(TICK_MS, () => {
       this.#tick();
-      this.start();
+      this.#later();
     });
   }
 
