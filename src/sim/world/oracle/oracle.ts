@@ -97,6 +97,7 @@ export class Oracle {
 
   promised(uid: string, node: string): void {
     this.#awaited.promised(uid, node);
+    this.#gangs.evicted(uid);
   }
 
   filtered(uid: string, fits: boolean): void {
