@@ -121,9 +121,9 @@ describe('the barrier', () => {
   });
 
   it('does not open over a member that was planned for another node meanwhile', async () => {
-    picture.nodes.setFacts('m', node('m', 8));
     const [a, b] = members(2);
     come(a!);
+    picture.nodes.setFacts('m', node('m', 8));
     // its node is gone for a moment, and the plan with it
     picture.dropPlan('team/g');
     picture.nodes.setFacts('n', null);
