@@ -2,27 +2,22 @@
  * The paper's drive: pods in the order of a shuffle, then random ones drawn again and again. They arrive one by one and never
  * leave; one that fits nowhere is dropped.
  */
-import type { Rng } from '../../src/kube/ports.ts';
 import { seededRng } from '../../src/sim/seeded-rng.ts';
 import type { TraceCluster } from './cluster.ts';
+import { indexBelow, shuffle } from './shuffle.ts';
 import type { TracePod } from './trace.ts';
-
-const index = (rng: Rng, below: number): number => Math.min(below - 1, Math.floor(rng.next() * below));
 
 /** Pods until their demand reaches `milli` thousandths of GPUs; those drawn again get names of their own. */
 export function arrivalsOf(pods: readonly TracePod[], seed: number, milli: number): TracePod[] {
   const rng = seededRng(seed);
   const shuffled = [...pods];
-  for (let at = shuffled.length - 1; at > 0; at--) {
-    const other = index(rng, at + 1);
-    [shuffled[at], shuffled[other]] = [shuffled[other]!, shuffled[at]!];
-  }
+  shuffle(shuffled, rng);
   const arrivals: TracePod[] = [];
   for (let arrived = 0; arrived < milli; ) {
     const at = arrivals.length;
     let pod = shuffled[at];
     if (pod === undefined) {
-      const drawn = pods[index(rng, pods.length)]!;
+      const drawn = pods[indexBelow(rng, pods.length)]!;
       pod = { ...drawn, facts: { ...drawn.facts, uid: `${drawn.facts.uid}-${at}`, name: `${drawn.facts.name}-${at}` } };
     }
     arrivals.push(pod);

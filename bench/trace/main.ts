@@ -11,7 +11,7 @@ import { TraceCluster, typicalOf } from './cluster.ts';
 import { replayDepartures, staysOf } from './departures.ts';
 import { plotCurves } from './plot.ts';
 import { COUNTERPART, publishedMean } from './published.ts';
-import { readNodes, readPods, type TracePod, workloadsIn } from './trace.ts';
+import { readNodes, readPods, renamed, type TracePod, workloadsIn } from './trace.ts';
 
 type Options = {
   readonly data: string;
@@ -20,6 +20,7 @@ type Options = {
   readonly seeds: readonly number[];
   readonly until: number;
   readonly load: number;
+  readonly names: number;
   readonly departures?: true;
   readonly learn?: true;
   readonly json?: true;
@@ -43,6 +44,11 @@ function policiesOf(text: string): NodePolicy[] {
   });
 }
 
+function namesOf(text: string): number {
+  if (!/^\d+$/.test(text)) throw new InvalidArgumentError('a whole number');
+  return Number(text);
+}
+
 function percentOf(text: string): number {
   const percent = Number(text);
   if (!(percent >= 1 && percent <= 1000)) throw new InvalidArgumentError('a per cent number');
@@ -64,12 +70,13 @@ const options = new Command('bench:trace')
   .option('--learn', 'fgd learns its typical shapes as muster does (the paper is given them)')
   .option('--departures', 'pods leave and wait: time-averaged figures')
   .option('--load <percent>', 'with --departures: demand in per cent of all GPUs', percentOf, 100)
+  .option('--names <seed>', "nodes under one another's names (ties go by name); 0: as they are", namesOf, 0)
   .option('--plot <file>', 'write allocation over arrival as SVG (of the last workload)')
   .option('--json', 'one JSON object a line')
   .parse()
   .opts<Options>();
 
-const nodes = readNodes(options.data);
+const nodes = renamed(readNodes(options.data), options.names);
 const print = (text: string, object: object): void => {
   process.stdout.write(`${options.json ? JSON.stringify(object) : text}\n`);
 };

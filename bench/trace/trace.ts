@@ -6,6 +6,8 @@ import type { GpuRequest } from '../../src/core/gpu/request.ts';
 import { NO_CONSTRAINTS } from '../../src/core/placement/constraints.ts';
 import type { NodeFacts } from '../../src/core/placement/node-facts.ts';
 import type { PodFacts } from '../../src/core/placement/pod-facts.ts';
+import { seededRng } from '../../src/sim/seeded-rng.ts';
+import { shuffle } from './shuffle.ts';
 
 /** The trace does not tell GPU memory, and milli decides alone: thousandths of it are always free where milli are. */
 const DEVICE_MIB = 16_384;
@@ -50,6 +52,16 @@ export function readNodes(directory: string): NodeFacts[] {
       allocatable: { cpu: Number(row.cpu_milli), memory: Number(row.memory_mib) * MIB, pods: PODS_PER_NODE },
       devices: Array.from({ length: gpus }, (_, index): Device => deviceOf(name, index, row.model!)),
     };
+  });
+}
+
+/** The same nodes under one another's names: policies break ties by name, so their order is another one. Seed 0 changes nothing. */
+export function renamed(nodes: readonly NodeFacts[], seed: number): NodeFacts[] {
+  const names = nodes.map(({ name }) => name);
+  if (seed !== 0) shuffle(names, seededRng(seed));
+  return nodes.map((node, at) => {
+    const name = names[at]!;
+    return { ...node, name, devices: node.devices.map(({ index, model }) => deviceOf(name, index, model)) };
   });
 }
 

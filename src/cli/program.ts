@@ -1,6 +1,7 @@
 /** The command `muster` and its subcommands. */
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
+import { benchCommand } from './bench.ts';
 import { clusterCommand } from './cluster.ts';
 import { demoCommand } from './demo.ts';
 import { failureText } from './errors.ts';
@@ -24,6 +25,7 @@ export async function runProgram(): Promise<void> {
     .addCommand(extenderCommand(version))
     .addCommand(explainCommand())
     .addCommand(replayCommand())
+    .addCommand(benchCommand())
     .addCommand(
       new Command('version').description('versions of muster and Node.js, as bug reports need them').action(() => {
         process.stdout.write(

@@ -26,6 +26,7 @@ import type {
   PreemptCandidate,
   Refusal,
 } from './decider.ts';
+import { DryDecisions } from './dry.ts';
 import { explainPod } from './explaining.ts';
 import type { Hold, HoldCause } from './holds.ts';
 import { Offered } from './offered.ts';
@@ -76,6 +77,7 @@ export class Books implements Decider {
   /** hears of waiting pods, refused before, that have a place now: kube-scheduler does not know and must be told */
   onPlanned: ((pods: readonly PodFacts[]) => void) | null = null;
   #started = false;
+  readonly #dry: DryDecisions;
   /** candidate at which preempt begins: where it stopped when it could not look at all of them */
   #preemptFrom = 0;
   /** monotonic ms of the last filter */
@@ -97,6 +99,7 @@ export class Books implements Decider {
     });
     this.#clock = clock;
     this.#config = config;
+    this.#dry = new DryDecisions(picture, config);
   }
 
   nodesVersion(): number {
@@ -135,6 +138,10 @@ export class Books implements Decider {
     this.#settleAwaiting();
     const awaiting = this.picture.holds.get(pod.uid) ?? null;
     return this.#decide(pod, pod.ask.request, offered, shortList, awaiting);
+  }
+
+  dry(pod: PodFacts, offeredNodes: OfferedNodes, shortList: number): FilterAnswer {
+    return this.#dry.decide(pod, this.#current(offeredNodes), shortList, this.#guarded(pod), this.#shapes.forecast);
   }
 
   /** The hold cannot be confirmed: it ends, a gang's whole plan with it. A planned node that is not offered was refused in-tree. */
@@ -183,16 +190,15 @@ export class Books implements Decider {
 
   /**
    * A pod without GPUs leaves the nodes that have them to others. Where only such nodes are offered, the one that loses least
-   * by it, in the eyes of the node policy, is half as good.
+   * by it, in the eyes of the node policy, is half as good. The others are left out: thousands of zeros cost more than the decision.
    */
   #withoutGpus(pod: PodFacts, offered: Offered): readonly { node: string; score: number }[] {
-    const scores = offered.names.map((node) => ({
-      node,
-      score: this.picture.nodes.get(node)?.facts?.managed ? 0 : 10,
-    }));
-    if (pod.ask.kind !== 'none' || scores.some(({ score }) => score > 0)) return scores;
+    const others: { node: string; score: number }[] = [];
+    for (const [at, slot] of offered.slots.entries())
+      if (!this.picture.nodes.at(slot)?.facts?.managed) others.push({ node: offered.nameAt(at), score: 10 });
+    if (pod.ask.kind !== 'none' || others.length > 0) return others;
     const best = this.#best(this.#shapes.indexOf(pod, null), pod, offered, 1)[0]?.name;
-    return scores.map(({ node }) => ({ node, score: node === best ? 5 : 0 }));
+    return best === undefined ? [] : [{ node: best, score: 5 }];
   }
 
   preempt(pod: PodFacts, candidates: readonly PreemptCandidate[]): readonly PreemptAnswer[] {

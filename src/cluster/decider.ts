@@ -75,7 +75,9 @@ export interface Decider {
   resolveBytes(list: Uint8Array): OfferedNodes | null;
   /** Confirms the pod's hold or makes a tentative one on the best offered node. Idempotent per uid. */
   filter(pod: PodFacts, offered: OfferedNodes, shortList: number): FilterAnswer;
-  /** 0…10 per offered node: the winner of the last filter 10, the others less. */
+  /** What filter would answer a pod that has no hold; nothing of it stays. For measurements. */
+  dry(pod: PodFacts, offered: OfferedNodes, shortList: number): FilterAnswer;
+  /** 0…10 per offered node: the winner of the last filter 10, the others less. Nodes left out have 0, as kube-scheduler reads it. */
   prioritize(pod: PodFacts, offered: OfferedNodes): readonly { node: string; score: number }[];
   /**
    * Corrected victims, at most one node (the best), and an `awaiting` hold for it. [] when eviction cannot help. For a pod that we do not

@@ -12,6 +12,7 @@ import type { Clock, Rng, Timer, Transport } from '../kube/ports.ts';
 import type { DecodeThread } from '../kube/worker-decoder.ts';
 import { NameLists } from './codec/name-lists.ts';
 import type { ExtenderConfig } from './config.ts';
+import { addDry } from './dry.ts';
 import { Leadership } from './leadership.ts';
 import { Metrics } from './metrics.ts';
 import type { ObserveOptions } from './observe.ts';
@@ -281,6 +282,7 @@ export async function startExtender(config: ExtenderConfig, options: StartOption
     ...(options.log !== undefined && { log: options.log }),
   });
   const server = app;
+  addDry(server, context, clock, config.listen.bodyLimitMib * 1024 * 1024);
   if (record !== undefined) addRecording(server, record);
   const health = config.health.enabled ? makeHealthServer(observe) : null;
   const forgetTls =

@@ -1,4 +1,4 @@
-/** The books, each call of which is a turn of the recording. Names are resolved unseen. */
+/** The books, each call of which is a turn of the recording. Names are resolved unseen, and dry decisions made. */
 import type { Books } from '../../cluster/books.ts';
 import type {
   BindPlan,
@@ -40,6 +40,10 @@ export class RecordedBooks implements Decider {
   explain(namespace: string, name: string): { pod: PodFacts; rows: readonly ExplainRow[]; hold: string | null } | null {
     this.#recorder.write({ at: this.#recorder.turn(), explain: { namespace, name } });
     return this.#books.explain(namespace, name);
+  }
+
+  dry(pod: PodFacts, offered: OfferedNodes, shortList: number): FilterAnswer {
+    return this.#books.dry(pod, offered, shortList);
   }
 
   filter(pod: PodFacts, offered: OfferedNodes, shortList: number): FilterAnswer {

@@ -9,7 +9,7 @@ import {
   SCHEDULER_NAME,
 } from '../../core/names.ts';
 import type { JsonObject, KubeObject } from '../api/object.ts';
-import { RUN_SECONDS, STOP_SECONDS } from '../kubelet.ts';
+import { RUN_SECONDS, STOP_SECONDS } from '../kubelet/settings.ts';
 import type { Chance } from './chance.ts';
 import { GANG } from './oracle/gang-of.ts';
 import { WANTS, type Wants } from './oracle/gpus.ts';

@@ -14,7 +14,7 @@ import { ApiError } from '../api/errors.ts';
 import type { KubeObject } from '../api/object.ts';
 import { applyPatchOf, JSON_PATCH } from '../api/patch.ts';
 import type { Admission } from '../api/writes.ts';
-import { Kubelet } from '../kubelet.ts';
+import { Kubelet } from '../kubelet/kubelet.ts';
 import { BUGS } from './bugs.ts';
 import { Chance, EVERY_FAULT, type FaultFilter } from './chance.ts';
 import { Events } from './events.ts';

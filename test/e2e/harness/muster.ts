@@ -19,6 +19,8 @@ export type MusterOptions = {
   schedulerIdentity?: string;
   /** further settings, laid over the ones above */
   settings?: Record<string, unknown>;
+  /** environment beside ours, e.g. NODE_OPTIONS */
+  env?: Record<string, string>;
 };
 
 const main = join(import.meta.dirname, '..', '..', '..', 'src', 'cli', 'main.ts');
@@ -32,6 +34,7 @@ export class Muster {
   process: Process;
   readonly #plane: ControlPlane;
   readonly #config: string;
+  readonly #env: Record<string, string>;
   readonly #agent = new Agent({ connect: { rejectUnauthorized: false } });
 
   private constructor(plane: ControlPlane, options: MusterOptions, ports: readonly [number, number]) {
@@ -39,6 +42,7 @@ export class Muster {
     this.#plane = plane;
     this.url = `http://127.0.0.1:${ports[0]}`;
     this.webhookPort = ports[1];
+    this.#env = { NO_COLOR: '1', ...options.env };
     this.#config = join(plane.directory, `${options.name}.json`);
     writeFileSync(this.#config, JSON.stringify(settings(plane, options, ports), null, 2));
     this.process = this.#spawn();
@@ -88,7 +92,7 @@ export class Muster {
       command: process.execPath,
       args: [main, 'extender', '--config', this.#config],
       directory: this.#plane.directory,
-      env: { NO_COLOR: '1' },
+      env: this.#env,
     });
   }
 }
