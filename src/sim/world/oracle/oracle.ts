@@ -100,8 +100,8 @@ export class Oracle {
     this.#gangs.evicted(uid);
   }
 
-  filtered(uid: string, fits: boolean): void {
-    this.#awaited.filtered(uid, fits);
+  filtered(uid: string, node: string | null): void {
+    this.#awaited.filtered(uid, node);
   }
 
   /** A pod of a gang came to bind. */
