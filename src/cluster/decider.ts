@@ -99,7 +99,7 @@ export interface Decider {
   /** null: the pod starts by itself. O(members). */
   gangAtBind(uid: string): GangAtBind | null;
   /** The pod waits at bind for the others of its gang: its gang's plan stays for `ms` more. False: it has none any more, or none that stands. */
-  awaitAtBind(uid: string, ms: number): boolean;
+  awaitAtBind(uid: string, node: string, ms: number): boolean;
   /** The gang did not come together: what is open of its plan ends. */
   dropPlan(gang: string): void;
   /** Re-checks and marks the hold as being bound, so that nothing takes it over until one of the three calls below. */

@@ -88,6 +88,11 @@ export class Planning {
     return known === undefined ? null : standingOf(known, this.#config.mayCome);
   }
 
+  /** Its minimum runs, has run, or is being bound: further members stand for themselves. */
+  hasStarted(gang: string): boolean {
+    return this.atBind(gang)?.missing === 0;
+  }
+
   /** kube-scheduler's own filters refused this node for the pod. */
   bar(uid: string, node: string): void {
     this.#picture.barred.add(uid, node, this.#clock.monotonic());

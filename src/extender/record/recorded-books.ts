@@ -83,9 +83,9 @@ export class RecordedBooks implements Decider {
     return this.#books.gangAtBind(uid);
   }
 
-  awaitAtBind(uid: string, ms: number): boolean {
-    this.#recorder.write({ at: this.#recorder.turn(), awaitAtBind: uid, ms });
-    return this.#books.awaitAtBind(uid, ms);
+  awaitAtBind(uid: string, node: string, ms: number): boolean {
+    this.#recorder.write({ at: this.#recorder.turn(), awaitAtBind: uid, node, ms });
+    return this.#books.awaitAtBind(uid, node, ms);
   }
 
   dropPlan(gang: string): void {

@@ -121,7 +121,7 @@ export class Replay {
     else if ('preempt' in line)
       return this.#verb('preempt', line.preempt, victims(line.preempt, line.candidates), line.answer);
     else if ('plan' in line) return this.#begin(line);
-    else if ('awaitAtBind' in line) this.#books.awaitAtBind(line.awaitAtBind, line.ms);
+    else if ('awaitAtBind' in line) this.#books.awaitAtBind(line.awaitAtBind, line.node, line.ms);
     else if ('dropPlan' in line) this.#books.dropPlan(line.dropPlan);
     else if ('landed' in line) this.#books.bindLanded(line.landed);
     else if ('refused' in line) this.#books.bindRefused(line.refused);
