@@ -93,6 +93,11 @@ export class Planning {
     return known === undefined ? null : standingOf(known, this.#config.mayCome);
   }
 
+  /** Its minimum runs, has run, or is being bound: further members stand for themselves. */
+  hasStarted(gang: string): boolean {
+    return this.atBind(gang)?.missing === 0;
+  }
+
   /** kube-scheduler's own filters refused this node for the pod. */
   bar(uid: string, node: string): void {
     this.#picture.barred.add(uid, node, this.#clock.monotonic());
@@ -161,6 +166,13 @@ export class Planning {
   #kindOf(pod: PodFacts): unknown {
     const { ask, constraints, needs, envSafe } = pod;
     return [ask.kind === 'request' ? this.#shapes.keyOf(pod, ask.request) : [ask.kind, constraints], needs, envSafe];
+  }
+
+  /** What was found when it was planned last, for as long as nothing has happened that could help. */
+  refusal(gang: string): (PlanOutcome & { kind: 'refused' }) | null {
+    const last = this.#hopeless.peek(gang);
+    if (last?.outcome.kind !== 'refused' || last.version !== this.#picture.gangs.get(gang)?.version) return null;
+    return last.outcome;
   }
 
   #plan(gang: string): PlanOutcome {

@@ -14,6 +14,7 @@ import { Placer } from '../placer/placer.ts';
 import { NameLists } from './codec/name-lists.ts';
 import { type ExtenderConfig, schedulerNames } from './config.ts';
 import { addDry } from './dry.ts';
+import { GangKeeper } from './gangs/keeper.ts';
 import { Leadership } from './leadership.ts';
 import { Metrics } from './metrics.ts';
 import type { ObserveOptions } from './observe.ts';
@@ -129,6 +130,7 @@ export function makeExtender(config: ExtenderConfig, ports: ExtenderPorts): Exte
     record?.deciding(true, leadership.describe);
     parts.onDeciding(true);
     placer?.decides();
+    gangs.beginAnew();
     ports.onDeciding?.();
   };
   const leadership = new Leadership({
@@ -203,9 +205,20 @@ export function makeExtender(config: ExtenderConfig, ports: ExtenderPorts): Exte
     deciding,
     onAnswer: record?.answered,
   };
+  const gangs = new GangKeeper({
+    picture: parts.picture,
+    decider: parts.decider,
+    transport,
+    clock,
+    rng,
+    mayWrite: deciding,
+    schedulers: schedulerNames(config),
+    graceMs: config.gangGraceSeconds * 1000,
+  });
   let sweepTimer: Timer | null = null;
   const sweep = (): void => {
     parts.sweep();
+    gangs.round();
     for (const { uid, namespace, name } of parts.overdue()) binder.readBack({ uid, namespace, name });
     if (deciding())
       for (const pod of parts.toWake())
