@@ -14,6 +14,7 @@ import { resourceId } from '../../sim/api/resources.ts';
 import { type ApiServer, listen } from '../../sim/api/server.ts';
 import type { Store } from '../../sim/api/store.ts';
 import { Cluster, type SchedulerSpec } from '../../sim/cluster.ts';
+import { readNodeList } from '../../sim/node-list.ts';
 import { restore } from '../../sim/save.ts';
 import type { ExtenderConfig } from '../../sim/scheduler/extender.ts';
 import { nodesFrom, saveFrom, writeKubeconfig, writeSave } from './files.ts';
@@ -36,7 +37,8 @@ export async function runCluster(
 ): Promise<RunningCluster> {
   const { tls = false, load } = options;
   const authorization = options.authorization ?? (tls ? 'rbac' : 'off');
-  const nodes = options.nodes === undefined ? [] : nodesFrom(options.nodes);
+  const { nodes: list = [] } = options;
+  const nodes = typeof list === 'string' ? nodesFrom(list) : readNodeList(list, 'nodes');
   const save = load === undefined ? null : await saveFrom(load);
   const kept = (save === null ? null : readKept(save.kept)) ?? (await newKept());
   const admin: User = { name: 'admin', uid: '', groups: ['system:masters'], extra: {} };
