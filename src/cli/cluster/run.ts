@@ -17,7 +17,8 @@ import { Cluster, type SchedulerSpec } from '../../sim/cluster.ts';
 import { readNodeList } from '../../sim/node-list.ts';
 import { restore } from '../../sim/save.ts';
 import type { ExtenderConfig } from '../../sim/scheduler/extender.ts';
-import { nodesFrom, saveFrom, writeKubeconfig, writeSave } from './files.ts';
+import { UsageError } from '../errors.ts';
+import { checkSaveable, nodesFrom, saveFrom, writeKubeconfig, writeSave } from './files.ts';
 import type { ClusterCommandOptions } from './options.ts';
 
 /** what a decision and a bind may take, as in the scheduler configuration that we ship */
@@ -37,6 +38,8 @@ export async function runCluster(
 ): Promise<RunningCluster> {
   const { tls = false, load } = options;
   const authorization = options.authorization ?? (tls ? 'rbac' : 'off');
+  if (options.save !== undefined) checkSaveable(options.save);
+  else if (options.saveEvery !== undefined) throw new UsageError('--save-every needs --save, the file to save to');
   const { nodes: list = [] } = options;
   const nodes = typeof list === 'string' ? nodesFrom(list) : readNodeList(list, 'nodes');
   const save = load === undefined ? null : await saveFrom(load);
