@@ -97,9 +97,14 @@ export async function runCluster(
 }
 
 async function serve(cluster: Cluster, { port, tls }: ClusterCommandOptions, kept: Kept): Promise<ApiServer> {
-  if (!tls) return await listen(cluster.api, { port });
-  const serving = await issueServing(kept.authority, HOSTS, nodeClock.now(), 'muster cluster');
-  return await listen(cluster.api, { port, tls: { ...serving, clientCa: kept.authority.certificate } });
+  const serving = tls ? await issueServing(kept.authority, HOSTS, nodeClock.now(), 'muster cluster') : null;
+  try {
+    if (serving === null) return await listen(cluster.api, { port });
+    return await listen(cluster.api, { port, tls: { ...serving, clientCa: kept.authority.certificate } });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
+    throw new UsageError(`127.0.0.1:${port} is in use by another process: say another --port, or 0 for any free one`);
+  }
 }
 
 async function schedulersOf(
