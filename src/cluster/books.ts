@@ -21,6 +21,8 @@ import type {
   ExplainRow,
   FilterAnswer,
   GangAtBind,
+  GangExplained,
+  GangRefusal,
   OfferedNodes,
   PreemptAnswer,
   PreemptCandidate,
@@ -438,6 +440,14 @@ export class Books implements Decider {
       indexOf: (request) => this.#shapes.indexOf(pod, request),
       stands: (hold) => this.#stands(hold, pod),
     });
+  }
+
+  explainGang(gang: string): GangExplained | null {
+    return this.#planning.explainGang(gang);
+  }
+
+  gangRefusal(gang: string): GangRefusal | null {
+    return this.#planning.refusal(gang);
   }
 
   /** Why this pod may not go to managed nodes at all, null if it may. */

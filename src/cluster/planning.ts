@@ -118,6 +118,13 @@ export class Planning {
     return outcome;
   }
 
+  /** What was found when it was planned last, for as long as nothing has happened that could help. */
+  refusal(gang: string): (PlanOutcome & { kind: 'refused' }) | null {
+    const last = this.#hopeless.peek(gang);
+    if (last?.outcome.kind !== 'refused' || last.version !== this.#picture.gangs.get(gang)?.version) return null;
+    return last.outcome;
+  }
+
   #plan(gang: string): PlanOutcome {
     const together = this.#together(gang);
     const groups: GangGroup[] = [];

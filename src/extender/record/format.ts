@@ -96,6 +96,7 @@ export type Input =
   | (Turn & { readonly wake: readonly string[] })
   | (Turn & { readonly notWoken: string })
   | (Turn & { readonly explain: { readonly namespace: string; readonly name: string } })
+  | (Turn & { readonly explainGang: string })
   | (Turn & { readonly restore: true });
 
 export type Candidate = {

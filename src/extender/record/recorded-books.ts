@@ -6,6 +6,8 @@ import type {
   ExplainRow,
   FilterAnswer,
   GangAtBind,
+  GangExplained,
+  GangRefusal,
   OfferedNodes,
   PreemptAnswer,
   PreemptCandidate,
@@ -40,6 +42,16 @@ export class RecordedBooks implements Decider {
   explain(namespace: string, name: string): { pod: PodFacts; rows: readonly ExplainRow[]; hold: string | null } | null {
     this.#recorder.write({ at: this.#recorder.turn(), explain: { namespace, name } });
     return this.#books.explain(namespace, name);
+  }
+
+  explainGang(gang: string): GangExplained | null {
+    this.#recorder.write({ at: this.#recorder.turn(), explainGang: gang });
+    return this.#books.explainGang(gang);
+  }
+
+  /** Only looks. */
+  gangRefusal(gang: string): GangRefusal | null {
+    return this.#books.gangRefusal(gang);
   }
 
   dry(pod: PodFacts, offered: OfferedNodes, shortList: number): FilterAnswer {
