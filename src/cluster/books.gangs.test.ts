@@ -72,6 +72,8 @@ function bind(each: PodFacts): boolean {
   return true;
 }
 
+const device = (index: number) => ({ uuid: `GPU-n0-${index}`, index, mib: 80_000, milli: 1000 });
+
 describe('a gang', () => {
   it('is planned whole when its first member is asked for; the others find their places', () => {
     addNodes(2, 2);
@@ -96,6 +98,58 @@ describe('a gang', () => {
     const [only] = arrive('g', 1, whole, {}, 2);
     expect(codes(only!)).toEqual(['gang-incomplete']);
     expect(used()).toBe(0);
+  });
+
+  it('does not count a member that nobody prepared: the others would keep places and wait at bind for ever', () => {
+    addNodes(1, 8);
+    const [first, second] = arrive('g', 2, whole);
+    picture.upsertPod({ ...second!, envSafe: false });
+    expect(codes(first!)).toEqual(['gang-incomplete']);
+    expect(codes({ ...second!, envSafe: false })).toEqual(['pod-without-env']);
+    expect(used()).toBe(0);
+  });
+
+  it('starts with the members that can, when more came than must start together', () => {
+    addNodes(1, 8);
+    const [broken, ...others] = arrive('g', 3, whole, {}, 2);
+    picture.upsertPod({ ...broken!, ask: { kind: 'invalid', message: 'nonsense', mig: false } });
+    expect(others.map((each) => filter(each).fits)).toEqual([['n0'], ['n0']]);
+    expect([...picture.holds.ofGang('team/g')].map(({ pod }) => pod.name).sort()).toEqual(['g-1', 'g-2']);
+  });
+
+  it('is tried again on a node that kube-scheduler refused once that was long ago', () => {
+    addNodes(1, 2);
+    const [first, second] = arrive('g', 2, whole);
+    filter(first!);
+    // the node is not offered: an in-tree filter refused it
+    expect(codes(second!, [])).toEqual([]);
+    expect(codes(first!)).toEqual(['gang-no-room']);
+    clock.advance(300_001);
+    expect(filter(first!).fits).toEqual(['n0']);
+  });
+
+  it('leaves nothing in the books of what was awaited for its members before', () => {
+    addNodes(1, 2);
+    const low = pod('low', whole, { priority: 0 });
+    const claim = { containers: [{ name: 'main', slot: 'c0' as const, sidecar: false, devices: [device(0)] }] };
+    picture.upsertPod(bound(low, 'n0', claim));
+    const members = arrive('g', 3, whole, {}, 2).map((each) => ({ ...each, priority: 1 }));
+    for (const each of members) picture.upsertPod(each);
+    const [answer] = books.preempt(members[0]!, [{ node: 'n0', victims: [low.uid] }]);
+    expect(answer?.victims).toEqual([low.uid]);
+    books.explain('team', 'g-0');
+    picture.removePod(low.uid);
+    expect(filter(members[1]!).fits).toEqual(['n0']);
+    for (const each of members) picture.removePod(each.uid);
+    expect([...picture.nodes.get('n0')!.ledger.awaitedMilli, used()]).toEqual([0, 0, 0]);
+  });
+
+  it('has a say in when a member is bound that only filter has shown', () => {
+    addNodes(1, 8);
+    arrive('g', 2, whole, {}, 3);
+    const late = pod('g-9', null, { gang: 'team/g', gangSaid: said('g', 3) });
+    filter(late);
+    expect(books.gangAtBind(late.uid)).toEqual({ gang: 'team/g', minMember: 3, missing: 3 });
   });
 
   it('that can never start is refused with a reason of its own', () => {

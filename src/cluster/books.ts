@@ -93,7 +93,10 @@ export class Books implements Decider {
   constructor(picture: Picture, clock: Clock, config: BooksConfig, typical: Typical | null = null) {
     this.picture = picture;
     this.#shapes = new Shapes(picture.nodes, config, typical);
-    this.#planning = new Planning(picture, this.#shapes, clock, { planMs: config.holdMs });
+    this.#planning = new Planning(picture, this.#shapes, clock, {
+      planMs: config.holdMs,
+      mayCome: (pod) => pod.ask.kind !== 'invalid' && this.#guarded(pod) === null,
+    });
     this.#clock = clock;
     this.#config = config;
     this.#dry = new DryDecisions(picture, config);
@@ -261,7 +264,7 @@ export class Books implements Decider {
   }
 
   gangAtBind(uid: string): GangAtBind | null {
-    const pod = this.picture.pod(uid) ?? this.picture.holds.get(uid)?.pod;
+    const pod = this.picture.pod(uid) ?? this.picture.holds.get(uid)?.pod ?? this.#seen.get(uid);
     const gang = pod === undefined ? null : this.#planning.gangOf(pod);
     return gang === null ? null : this.#planning.atBind(gang);
   }

@@ -9,6 +9,7 @@
 import type { Occupant } from '../core/placement/node-info.ts';
 import { NodeTable } from '../core/placement/node-table.ts';
 import type { PodFacts } from '../core/placement/pod-facts.ts';
+import { Barred } from './barred.ts';
 import { Gangs } from './gangs/gangs.ts';
 import { type Hold, Holds } from './holds.ts';
 import { PodInterner } from './project-interner.ts';
@@ -29,6 +30,7 @@ export class Picture {
   readonly nodes = new NodeTable();
   readonly holds = new Holds();
   readonly gangs = new Gangs();
+  readonly barred = new Barred();
   readonly #pods = new Map<string, PodFacts>();
   readonly #uidByName = new Map<string, string>();
   /** resourceVersion of pods without a node, where whoever showed them said so */

@@ -7,7 +7,7 @@
  */
 import { LRUCache } from 'lru-cache';
 import type { GangGroup, GangVerdict } from '../core/placement/gang/gang-request.ts';
-import { planGang } from '../core/placement/gang/plan-gang.ts';
+import { type PlanOptions, planGang } from '../core/placement/gang/plan-gang.ts';
 import type { Board } from '../core/placement/gang/trial.ts';
 import type { NodeInfo } from '../core/placement/node-info.ts';
 import type { PodFacts } from '../core/placement/pod-facts.ts';
@@ -41,25 +41,28 @@ export type PlanOutcome =
 export type PlanningConfig = {
   /** how long a plan waits for its pods' binds, ms */
   readonly planMs: number;
+  /** false: filter will refuse the pod everywhere (nobody prepared it, its request is invalid), so it counts for no gang */
+  readonly mayCome: (pod: PodFacts) => boolean;
 };
 
-/** Pods whose refused nodes are remembered, and for how long, ms. */
-const BARRED_PODS = 10_000;
-const BARRED_MS = 300_000;
 /** Gangs whose last refusal is remembered. */
 const HOPELESS_GANGS = 10_000;
+
+/** `until`: monotonic ms at which a barred node may help again */
+type Hopeless = {
+  readonly version: number;
+  readonly freed: number;
+  readonly until: number;
+  readonly outcome: PlanOutcome;
+};
 
 export class Planning {
   readonly #picture: Picture;
   readonly #shapes: Shapes;
   readonly #clock: Clock;
   readonly #config: PlanningConfig;
-  /** pod uid → nodes, each with the monotonic ms until which it is barred */
   /** what was found of a gang last, and the state of things that it was found at */
-  readonly #hopeless = new LRUCache<string, { version: number; freed: number; outcome: PlanOutcome }>({
-    max: HOPELESS_GANGS,
-  });
-  readonly #barred = new LRUCache<string, Map<string, number>>({ max: BARRED_PODS });
+  readonly #hopeless = new LRUCache<string, Hopeless>({ maxSize: HOPELESS_GANGS, sizeCalculation: () => 1 });
 
   constructor(picture: Picture, shapes: Shapes, clock: Clock, config: PlanningConfig) {
     this.#picture = picture;
@@ -71,7 +74,7 @@ export class Planning {
   /** Forgets what was refused and why. */
   beginAnew(): void {
     this.#hopeless.clear();
-    this.#barred.clear();
+    this.#picture.barred.clear();
   }
 
   /** The gang that has a say in when this pod starts: not a native one, whose cycle and barrier are kube-scheduler's own. */
@@ -82,19 +85,16 @@ export class Planning {
 
   standing(gang: string): GangStanding | null {
     const known = this.#picture.gangs.get(gang);
-    return known === undefined ? null : standingOf(known);
+    return known === undefined ? null : standingOf(known, this.#config.mayCome);
   }
 
   /** kube-scheduler's own filters refused this node for the pod. */
   bar(uid: string, node: string): void {
-    const nodes = this.#barred.get(uid) ?? new Map<string, number>();
-    nodes.set(node, this.#clock.monotonic() + BARRED_MS);
-    this.#barred.set(uid, nodes);
+    this.#picture.barred.add(uid, node, this.#clock.monotonic());
   }
 
   isBarred(uid: string, node: string): boolean {
-    const until = this.#barred.get(uid)?.get(node);
-    return until !== undefined && until > this.#clock.monotonic();
+    return this.#picture.barred.has(uid, node, this.#clock.monotonic());
   }
 
   /** Plans what is missing of a gang's minimum (and of those that must start together with it). Holds all of it or nothing. */
@@ -103,10 +103,13 @@ export class Planning {
     const { freed } = this.#picture.nodes;
     const last = this.#hopeless.get(gang);
     // its members ask one after the other, again and again: nothing that could help has happened since
-    if (last !== undefined && last.version === version && last.freed === freed) return last.outcome;
+    const now = this.#clock.monotonic();
+    if (last !== undefined && last.version === version && last.freed === freed && now < last.until) return last.outcome;
     const outcome = this.#plan(gang);
-    if (outcome.kind === 'refused' && this.#together(gang).length === 1)
-      this.#hopeless.set(gang, { version, freed, outcome });
+    if (outcome.kind === 'refused' && this.#together(gang).length === 1) {
+      const until = this.#picture.barred.nextEnd(this.#picture.gangs.get(gang)?.members.keys() ?? [], now);
+      this.#hopeless.set(gang, { version, freed: this.#picture.nodes.freed, until, outcome });
+    }
     return outcome;
   }
 
@@ -121,7 +124,7 @@ export class Planning {
       if (group !== null) groups.push(group);
     }
     if (groups.length === 0) return { kind: 'started' };
-    const verdict = planGang(this.#board, groups.length === 1 ? groups[0]! : allOf(gang, groups));
+    const verdict = this.#judge(groups.length === 1 ? groups[0]! : allOf(gang, groups));
     if (verdict.kind === 'refused') return { ...refused(verdict.code, detailOf(verdict)), ...verdict, kind: 'refused' };
     const holds = verdict.placed.map(({ pod, node, claim }): Hold => {
       const now = this.#clock.monotonic();
@@ -148,7 +151,16 @@ export class Planning {
     const standing = this.standing(gang);
     if (standing === null) return null;
     const group = standing.code === null ? groupToPlan(standing, (uid) => this.#placeOf(uid)) : null;
-    return { standing, verdict: group === null ? null : planGang(this.#board, group, { count: true }) };
+    return { standing, verdict: group === null ? null : this.#judge(group, { count: true }) };
+  }
+
+  /** The planner's word. What is awaited for its own members does not stand in their way, and a pod is in the books once. */
+  #judge(group: GangGroup, options: PlanOptions = {}): GangVerdict {
+    const awaiting = membersOf(group).flatMap(({ uid }) => this.#picture.holds.get(uid) ?? []);
+    for (const { pod } of awaiting) this.#picture.dropHold(pod.uid);
+    const verdict = planGang(this.#board, group, options);
+    for (const hold of awaiting) this.#picture.putHold(hold);
+    return verdict;
   }
 
   /** How many members must still reach bind before any of them is bound; those that wait there are not counted yet. */
@@ -198,6 +210,8 @@ function allOf(name: string, children: readonly GangGroup[]): GangGroup {
     topology: { required: null, preferred: null, levels: [] },
   };
 }
+
+const membersOf = ({ members, children }: GangGroup): PodFacts[] => [...members, ...children.flatMap(membersOf)];
 
 function refused(code: ReasonCode, detail: string): PlanOutcome & { kind: 'refused' } {
   return { kind: 'refused', code, detail, fits: 0, needed: 0, domain: null };

@@ -3,9 +3,10 @@
  * side by side. Where two speak of the same thing they must say the same, else the pod is refused with both lines.
  */
 
+import { LRUCache } from 'lru-cache';
 import { MAX_CONTAINERS, MAX_COUNT } from '../core/gpu/bounds.ts';
 import type { ContainerNeed, ContainerSlot, GpuRequest, ShareNeed, TextFilter } from '../core/gpu/request.ts';
-import { decodeRequest } from '../core/gpu/request-json.ts';
+import { decodeRequest, type PodContainer, type RequestReading } from '../core/gpu/request-json.ts';
 import { GPU_COUNT, MANAGED, REQUEST } from '../core/names.ts';
 import type { GpuAsk } from '../core/placement/pod-facts.ts';
 import { printable } from '../core/printable.ts';
@@ -105,7 +106,7 @@ function decoded(pod: PodView): GpuAsk {
   const containers = pod.containers.flatMap(({ name, slot, role }) =>
     slot === null || role === 'ephemeral' ? [] : [{ name, slot, role }],
   );
-  const reading = decodeRequest(text, containers);
+  const reading = readingOf(text, containers);
   if (!reading.ok) return invalid(pod, `annotation ${REQUEST}: ${reading.error}`, false);
   checkNames(
     pod,
@@ -113,6 +114,24 @@ function decoded(pod: PodView): GpuAsk {
   );
   if (optsOut(pod)) throw optOutOfShare(pod, annotationLine(REQUEST, text));
   return { kind: 'request', request: reading.request };
+}
+
+/** characters kept, keys and all: pods of one workload say the same, and the same pod is read at every event */
+const READINGS_SIZE = 1_000_000;
+const READINGS = new LRUCache<string, RequestReading>({
+  maxSize: READINGS_SIZE,
+  sizeCalculation: (_reading, key) => key.length + 200,
+});
+
+/** As `decodeRequest`, which answers the same for the same. */
+function readingOf(text: string, containers: readonly PodContainer[]): RequestReading {
+  let key = text;
+  for (const { name, slot, role } of containers) key += `\n${name} ${slot} ${role}`;
+  const known = READINGS.get(key);
+  if (known !== undefined) return known;
+  const reading = decodeRequest(text, containers);
+  READINGS.set(key, reading);
+  return reading;
 }
 
 /** One statement per container; throws where two differ. */

@@ -2,7 +2,7 @@
 import { GPU_COUNT, GPU_FRACTION, GPU_MEMORY, SCHEDULER_NAME } from '../core/names.ts';
 import type { Rng } from '../kube/ports.ts';
 import type { JsonObject } from './api/object.ts';
-import { RUN_SECONDS, STOP_SECONDS } from './kubelet.ts';
+import { RUN_SECONDS, STOP_SECONDS } from './kubelet/settings.ts';
 import { weighted } from './seeded-rng.ts';
 
 export type ArrivalOptions = {

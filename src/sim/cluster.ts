@@ -20,7 +20,8 @@ import { startReplicaSets } from './controllers/replica-sets.ts';
 import { startRoleAggregation } from './controllers/role-aggregation.ts';
 import { startServiceAccounts } from './controllers/service-accounts.ts';
 import { startStatefulSets } from './controllers/stateful-sets.ts';
-import { Kubelet } from './kubelet.ts';
+import { EventLog } from './event-log.ts';
+import { Kubelet } from './kubelet/kubelet.ts';
 import type { NodeObjects } from './nodes.ts';
 import type { ExtenderConfig } from './scheduler/extender.ts';
 import { Scheduler } from './scheduler/scheduler.ts';
@@ -41,6 +42,8 @@ export type ClusterOptions = {
   readonly kubelet?: boolean;
   /** false: nothing of kube-controller-manager runs */
   readonly controllers?: boolean;
+  /** false: kubelets and controllers write no Events; the scheduler always does */
+  readonly events?: boolean;
   readonly api?: Omit<ApiOptions, 'clock' | 'newUid'>;
   /** a connection of a part to the API; default: without sockets */
   readonly connect?: (api: Api, part: string) => Promise<Transport>;
@@ -67,6 +70,8 @@ const CONTROLLERS: Readonly<Record<string, StartController>> = {
 type Part = { start(): Promise<void>; stop(): Promise<void> };
 
 const TIMEOUT_MS = 10_000;
+/** containers heed SIGTERM, and the work of a Job is short: what their pods do not say otherwise */
+const LIFE = { heartbeats: true, stopMs: 1_000, jobRunMs: 3_000 } as const;
 
 export class Cluster {
   readonly api: Api;
@@ -81,9 +86,15 @@ export class Cluster {
 
   /** Creates the nodes that are not there, then starts all parts. When one does not start, what had started is stopped. */
   async start(): Promise<void> {
-    const { clock, rng, onError, schedulers, kubelet = true, controllers = true } = this.#options;
+    const { clock, rng, onError, schedulers, kubelet = true, controllers = true, events = true } = this.#options;
     try {
-      const shared = async (part: string) => ({ transport: await this.#connect(part), clock, rng, onError });
+      const shared = async (part: string) => {
+        const transport = await this.#connect(part);
+        if (!events) return { transport, clock, rng, onError };
+        const log = new EventLog({ transport, clock, component: part });
+        this.#stops.push(() => log.drain());
+        return { transport, clock, rng, onError, tell: log.tell };
+      };
       await this.#createNodes(await this.#connect('nodes'));
       if (controllers) {
         for (const [part, start] of Object.entries(CONTROLLERS)) {
@@ -91,12 +102,19 @@ export class Cluster {
           this.#stops.push(() => controller.stop());
         }
       }
-      for (const spec of schedulers) await this.#run(new Scheduler({ ...(await shared('kube-scheduler')), ...spec }));
-      if (kubelet) await this.#run(new Kubelet({ ...(await shared('kubelet')), heartbeats: true }));
+      for (const spec of schedulers) await this.startScheduler(spec);
+      if (kubelet) await this.#run(new Kubelet({ ...(await shared('kubelet')), ...LIFE }));
     } catch (error) {
       await this.stop();
       throw error;
     }
+  }
+
+  /** One more kube-scheduler: for extenders that need the API before they can be asked. */
+  async startScheduler(spec: SchedulerSpec): Promise<void> {
+    const { clock, rng, onError } = this.#options;
+    const transport = await this.#connect('kube-scheduler');
+    await this.#run(new Scheduler({ transport, clock, rng, onError, ...spec }));
   }
 
   /** In the opposite order of starting. */

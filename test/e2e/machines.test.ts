@@ -12,8 +12,8 @@ import { startNodeLifecycle } from '../../src/sim/controllers/node-lifecycle.ts'
 import { startPodGc } from '../../src/sim/controllers/pod-gc.ts';
 import { startReplicaSets } from '../../src/sim/controllers/replica-sets.ts';
 import { startStatefulSets } from '../../src/sim/controllers/stateful-sets.ts';
+import { Kubelet } from '../../src/sim/kubelet/kubelet.ts';
 import { EXIT_CODE, RUN_SECONDS, STOP_SECONDS } from '../../src/sim/kubelet/settings.ts';
-import { Kubelet } from '../../src/sim/kubelet.ts';
 import { binary } from './harness/binaries.ts';
 import { ControlPlane, type Scheduler } from './harness/control-plane.ts';
 import { createNode, devicesOf } from './harness/nodes.ts';

@@ -1,6 +1,6 @@
 /**
- * The demo's cluster, all on loopback: the embedded API, models of kube-scheduler and of the kubelets, and the real extender. Each
- * has a connection of its own and knows the others only through the API and the extender's verbs.
+ * The demo's cluster, all on loopback: the embedded cluster, the same that `muster cluster` serves, and the real extender beside it. Who
+ * uses kubectl on it finds Deployments, Jobs and everything else at work.
  */
 import { randomUUID } from 'node:crypto';
 import { mutatePod } from '../../admission/mutate.ts';
@@ -10,15 +10,13 @@ import { nodeClock, nodeRng } from '../../kube/node-adapter.ts';
 import type { Clock, Timer, Transport } from '../../kube/ports.ts';
 import { readStatus } from '../../kube/status-error.ts';
 import { connect } from '../../kube/undici-adapter.ts';
-import { Api } from '../../sim/api/api.ts';
 import { ApiError } from '../../sim/api/errors.ts';
 import type { JsonObject, KubeObject } from '../../sim/api/object.ts';
 import { applyPatchOf, JSON_PATCH } from '../../sim/api/patch.ts';
 import { type ApiServer, listen } from '../../sim/api/server.ts';
 import type { Admission } from '../../sim/api/writes.ts';
-import { Kubelet } from '../../sim/kubelet.ts';
+import { Cluster } from '../../sim/cluster.ts';
 import { GPU_MODELS, type NodeObjects } from '../../sim/nodes.ts';
-import { Scheduler } from '../../sim/scheduler/scheduler.ts';
 import { Elector, LEASE } from '../../sim/world/elector.ts';
 import type { ExtenderChange } from './events.ts';
 import type { RunningExtender, StartExtender } from './extender-process.ts';
@@ -83,8 +81,20 @@ export class DemoCluster {
   static async start({ nodes, startExtender, folder, onExtender, onError }: ClusterOptions): Promise<DemoCluster> {
     const stops: (() => Promise<void>)[] = [];
     try {
-      const server: ApiServer = await listen(new Api({ clock: nodeClock, newUid: randomUUID, admit: admitPods }));
+      const cluster = new Cluster({
+        clock: nodeClock,
+        rng: nodeRng,
+        newUid: randomUUID,
+        nodes,
+        // what a user of kubectl creates without thinking of GPUs
+        schedulers: [{ schedulerNames: ['default-scheduler'], extenders: [] }],
+        api: { admit: admitPods },
+        onError,
+      });
+      const server: ApiServer = await listen(cluster.api);
       stops.push(() => server.close());
+      stops.push(() => cluster.stop());
+      await cluster.start();
       const kubeconfig = writeKubeconfig(folder, server.url);
       const open = async (url: string, component: string): Promise<Transport> => {
         const transport = await connect({ server: url, component });
@@ -92,16 +102,12 @@ export class DemoCluster {
         return transport;
       };
       const user = await open(server.url, 'demo');
-      for (const { node, slices } of nodes) {
-        await create(user, '/api/v1/nodes', node);
-        for (const slice of slices) await create(user, '/apis/resource.k8s.io/v1/resourceslices', slice);
-      }
-      const schedulers = await open(server.url, 'kube-scheduler');
+      const electing = await open(server.url, 'kube-scheduler');
       const clock = new EndingClock();
       stops.push(async () => clock.end());
       await new Promise<void>((resolve) => {
         const elector = new Elector({
-          transport: schedulers,
+          transport: electing,
           clock,
           identity: SCHEDULER_HOST,
           onLeading: resolve,
@@ -112,12 +118,8 @@ export class DemoCluster {
       const leader = { identity: SCHEDULER_HOST, ...LEASE };
       const extender = await startExtender({ apiServer: server.url, kubeconfig, folder, leader, onChange: onExtender });
       stops.push(() => extender.close());
-      const verbs = await open(extender.url, 'kube-scheduler');
-      const shared = { transport: verbs, prefix: '', nodeCacheCapable: true };
-      const scheduler = new Scheduler({
-        transport: schedulers,
-        clock: nodeClock,
-        rng: nodeRng,
+      const shared = { transport: await open(extender.url, 'kube-scheduler'), prefix: '', nodeCacheCapable: true };
+      await cluster.startScheduler({
         schedulerNames: [SCHEDULER_NAME],
         extenders: [
           {
@@ -131,18 +133,9 @@ export class DemoCluster {
           },
           { ...shared, name: 'bind', bindVerb: 'bind', httpTimeoutMs: BIND_TIMEOUT_MS },
         ],
-        onError,
       });
-      await scheduler.start();
-      stops.push(() => scheduler.stop());
-      const kubelet = new Kubelet({
-        transport: await open(server.url, 'kubelet'),
-        clock: nodeClock,
-        rng: nodeRng,
-        onError,
-      });
-      await kubelet.start();
-      stops.push(() => kubelet.stop());
+      // before the extender ends; what is stopped stays so
+      stops.push(() => cluster.stop());
       const watching = await open(server.url, 'demo-watch');
       return new DemoCluster({ user, watching, url: server.url, kubeconfig, extender }, stops);
     } catch (error) {

@@ -6,7 +6,7 @@ import { GPU_COUNT, SCHEDULER_NAME } from '../../core/names.ts';
 import type { Rng } from '../../kube/ports.ts';
 import { isObject, type JsonObject, objectAt, textAt } from '../../sim/api/object.ts';
 import { arrivingPod } from '../../sim/arrivals.ts';
-import { RUN_SECONDS, STOP_SECONDS } from '../../sim/kubelet.ts';
+import { RUN_SECONDS, STOP_SECONDS } from '../../sim/kubelet/settings.ts';
 import { seededRng, weighted } from '../../sim/seeded-rng.ts';
 import { MEAN_RUN_SECONDS } from './options.ts';
 import { TEAM, URGENT_CLASS } from './project.ts';

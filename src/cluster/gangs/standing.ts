@@ -37,8 +37,8 @@ export type GangStanding = {
 
 const key = (pod: PodFacts): string => `${pod.namespace}/${pod.name}`;
 
-/** null: the gang has no members. */
-export function standingOf(gang: Gang): GangStanding | null {
+/** null: the gang has no members. `mayCome` false: the pod can never be placed as it is, so it is not there for its gang. */
+export function standingOf(gang: Gang, mayCome: (pod: PodFacts) => boolean = () => true): GangStanding | null {
   const members = [...gang.members.values()].sort(inLine);
   const said = members.map((pod) => pod.gangSaid).filter((one) => one !== null);
   const first = said.toSorted((a, b) => rankOf(a.dialect) - rankOf(b.dialect))[0];
@@ -46,10 +46,13 @@ export function standingOf(gang: Gang): GangStanding | null {
   const object = gang.objects.get(first.dialect) ?? null;
   const alive = members.filter((pod) => !pod.terminating);
   const settled = alive.filter((pod) => (pod.terminal ? pod.succeeded : pod.nodeName !== null));
-  const waiting = alive.filter((pod) => !pod.terminal && pod.nodeName === null);
+  const unbound = alive.filter((pod) => !pod.terminal && pod.nodeName === null);
+  const waiting = unbound.filter(mayCome);
   const minMember = object?.minMember ?? smallestSaid(said) ?? 0;
   const problem = problemOf(members, said, object);
-  const missing = problem === null ? missingOf(first, object, minMember, settled, waiting) : '';
+  const never = unbound.find((pod) => !mayCome(pod));
+  const short = problem === null ? missingOf(first, object, minMember, settled, waiting) : '';
+  const missing = short === '' || never === undefined ? short : `${short}; pod ${key(never)} can never start as it is`;
   return {
     key: gang.key,
     dialect: first.dialect,

@@ -1,4 +1,5 @@
 /** What is served right now: the built-in resources and those of established CustomResourceDefinitions. */
+import { EVENTS } from './events.ts';
 import { groupVersion, RESOURCES, type Resource, resourceId } from './resources.ts';
 
 export type Served = {
@@ -12,7 +13,7 @@ export class Catalog {
   #version = 0;
 
   constructor(overrides: readonly Resource[]) {
-    for (const resource of RESOURCES) this.add(resource, idOf(resource));
+    for (const resource of RESOURCES) this.add(resource, tableOf(resource));
     for (const resource of overrides) this.add(resource, idOf(resource));
   }
 
@@ -44,6 +45,11 @@ export class Catalog {
     for (const [id, served] of this.#served) if (served.table === table) this.#served.delete(id);
     this.#version += 1;
   }
+}
+
+/** Events are one, by whichever of their two APIs they are written. */
+function tableOf(resource: Resource): string {
+  return resource.kind === 'Event' ? EVENTS : idOf(resource);
 }
 
 function idOf(resource: Resource): string {

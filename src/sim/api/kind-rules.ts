@@ -3,6 +3,7 @@
  * storing, and the refusal. For kinds without rules nothing happens here.
  */
 import { badRequest } from './errors.ts';
+import { eventIn } from './events.ts';
 import { invalidObject, unsupported } from './faults.ts';
 import type { JsonObject, KubeObject } from './object.ts';
 import { groupVersion, type Resource } from './resources.ts';
@@ -51,10 +52,11 @@ export function strategicType(resource: Resource): Type | null {
   return builtInType(resource) ?? FREE_FORM;
 }
 
-/** A stored object in the version that the request speaks: conversion `None` changes the name of the version only. */
+/** A stored object in the version that the request speaks: conversion `None` changes the name of the version only; of the built-in kinds only Events have two. */
 export function inVersion(resource: Resource, object: KubeObject): KubeObject {
   const apiVersion = groupVersion(resource);
-  return object.apiVersion === apiVersion ? object : { ...object, apiVersion };
+  if (object.apiVersion === apiVersion) return object;
+  return resource.rules === null ? eventIn(apiVersion, object) : { ...object, apiVersion };
 }
 
 /** The object as it is stored. Throws 422 with all faults. @param old null at creation */

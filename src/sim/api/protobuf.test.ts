@@ -13,7 +13,6 @@ describe('a body of kubectl', () => {
       {
         apiVersion: 'authorization.k8s.io/v1',
         kind: 'SelfSubjectAccessReview',
-        metadata: {},
         spec: { resourceAttributes: { namespace: 'team', verb: 'update', resource: 'pods', name: 'status' } },
       },
     ],
@@ -23,7 +22,6 @@ describe('a body of kubectl', () => {
       {
         apiVersion: 'authentication.k8s.io/v1',
         kind: 'TokenRequest',
-        metadata: {},
         spec: { audiences: ['a', 'b'], expirationSeconds: 1200 },
       },
     ],
@@ -61,12 +59,52 @@ describe('a body of kubectl', () => {
       'azhzAAoMCgJ2MRIGU2VjcmV0Eh0KEQoBcxIAGgAiACoAMgA4AEIAEgYKAWESAWIaABoAIgA=',
       { apiVersion: 'v1', kind: 'Secret', metadata: { name: 's' }, data: { a: 'Yg==' } },
     ],
+    [
+      'create deployment --replicas=0',
+      'azhzAAoVCgdhcHBzL3YxEgpEZXBsb3ltZW50EsMBCh8KA3dlYhIAGgAiACoAMgA4AEIAWgoKA2FwcBIDd2ViEpEBCAASDAoKCgNhcHASA3dlYhp3ChwKABIAGgAiACoAMgA4AEIAWgoKA2FwcBIDd2ViElcSOQoFbmdpbngSBW5naW54GgJzaBoCLWMaAXgqADIKCgAQABhQIgAqAEIAagByAIABAIgBAJABAKIBABoAMgBCAEoAUgBYAGAAaACCAQCKAQCaAQDCAQAiAgoAKAA4ABoMCAAQABgAIAAoADgAGgAiAA==',
+      {
+        apiVersion: 'apps/v1',
+        kind: 'Deployment',
+        metadata: { name: 'web', labels: { app: 'web' } },
+        spec: {
+          replicas: 0,
+          selector: { matchLabels: { app: 'web' } },
+          template: {
+            metadata: { labels: { app: 'web' } },
+            spec: {
+              containers: [
+                { name: 'nginx', image: 'nginx', command: ['sh', '-c', 'x'], ports: [{ containerPort: 80 }] },
+              ],
+            },
+          },
+        },
+      },
+    ],
+    [
+      'create service nodeport',
+      'azhzAAoNCgJ2MRIHU2VydmljZRJlChsKAXMSABoAIgAqADIAOABCAFoICgNhcHASAXMSQgoeCgc4MC1odHRwEgNUQ1AYUCIKCAEQABoEaHR0cCgAEggKA2FwcBIBcxoAIghOb2RlUG9ydDoAQgBSAFoAYABoABoCCgAaACIA',
+      {
+        apiVersion: 'v1',
+        kind: 'Service',
+        metadata: { name: 's', labels: { app: 's' } },
+        spec: {
+          ports: [{ name: '80-http', protocol: 'TCP', port: 80, targetPort: 'http' }],
+          selector: { app: 's' },
+          type: 'NodePort',
+        },
+      },
+    ],
+    [
+      'create quota',
+      'azhzAAoTCgJ2MRINUmVzb3VyY2VRdW90YRIwChEKAXESABoAIgAqADIAOABCABIZCgoKA2NwdRIDCgEyCgsKBHBvZHMSAwoBMxoAGgAiAA==',
+      { apiVersion: 'v1', kind: 'ResourceQuota', metadata: { name: 'q' }, spec: { hard: { cpu: '2', pods: '3' } } },
+    ],
   ])('of %s is the same in JSON', (_what, base64, expected) => {
     expect(fromProtobuf(body(base64))).toEqual(expected);
   });
 
-  it('of a kind without a row is not read', () => {
-    expect(fromProtobuf(body('azhzAAoJCgJ2MRIDUG9kEgA='))).toBeNull();
+  it('of a kind that is not built in is not read', () => {
+    expect(fromProtobuf(body('azhzAAoJCgJ2MRIDUG9lEgA='))).toBeNull();
   });
 
   it.each([

@@ -1,174 +1,180 @@
 /**
- * Kubernetes' protobuf bodies, as far as kubectl insists on sending them: `auth can-i`, `auth whoami`, `create token`, `create role` and
- * the like. Answers are JSON, which such clients take as well. A kind is a row of its fields by number.
+ * Kubernetes' protobuf bodies: kubectl sends them for `create deployment`, `auth can-i`, `create token` and the like, Go controllers for
+ * every built-in kind. Answers are JSON, which such clients take as well.
+ *
+ * protobuf-fields.ts is read as: `@apps/v1/Deployment Deployment`, the message of a kind; `Name number:field:type …`, a message. Types: s
+ * text, i integer, b boolean, f float, y bytes, q quantity, t and u time, d duration, x integer or text, r JSON, l list of texts in a
+ * message of its own; `[T]` list, `{T}` map; another name: a message. `?` is a pointer: what it points to is kept when it is zero.
+ * `<` for the field: its fields are those of the message around it.
  */
-import type { JsonObject } from './object.ts';
+import { isObject, type JsonObject } from './object.ts';
+import { PROTOBUF_FIELDS } from './protobuf-fields.ts';
+import { type ProtobufField, ProtobufReader } from './protobuf-reader.ts';
 
-/** `s` string, `i` int64, `b` bool, `y` bytes; `[s]` many; `{s}` map of strings; a name: a message of that name, `[name]` many of it */
-type Fields = Readonly<Record<number, readonly [name: string, type: string]>>;
-
-const REVIEW: Fields = { 1: ['metadata', 'ObjectMeta'], 2: ['spec', 'ReviewSpec'] };
-const MESSAGES: Readonly<Record<string, Fields>> = {
-  ObjectMeta: {
-    1: ['name', 's'],
-    2: ['generateName', 's'],
-    3: ['namespace', 's'],
-    5: ['uid', 's'],
-    6: ['resourceVersion', 's'],
-    11: ['labels', '{s}'],
-    12: ['annotations', '{s}'],
-    14: ['finalizers', '[s]'],
-  },
-  SelfSubjectReview: { 1: ['metadata', 'ObjectMeta'] },
-  SelfSubjectAccessReview: REVIEW,
-  SubjectAccessReview: REVIEW,
-  LocalSubjectAccessReview: REVIEW,
-  ReviewSpec: {
-    1: ['resourceAttributes', 'ResourceAttributes'],
-    2: ['nonResourceAttributes', 'NonResourceAttributes'],
-    3: ['user', 's'],
-    4: ['groups', '[s]'],
-    6: ['uid', 's'],
-  },
-  ResourceAttributes: {
-    1: ['namespace', 's'],
-    2: ['verb', 's'],
-    3: ['group', 's'],
-    4: ['version', 's'],
-    5: ['resource', 's'],
-    6: ['subresource', 's'],
-    7: ['name', 's'],
-  },
-  NonResourceAttributes: { 1: ['path', 's'], 2: ['verb', 's'] },
-  SelfSubjectRulesReview: { 1: ['metadata', 'ObjectMeta'], 2: ['spec', 'RulesSpec'] },
-  RulesSpec: { 1: ['namespace', 's'] },
-  TokenReview: { 1: ['metadata', 'ObjectMeta'], 2: ['spec', 'TokenReviewSpec'] },
-  TokenReviewSpec: { 1: ['token', 's'], 2: ['audiences', '[s]'] },
-  TokenRequest: { 1: ['metadata', 'ObjectMeta'], 2: ['spec', 'TokenRequestSpec'] },
-  TokenRequestSpec: {
-    1: ['audiences', '[s]'],
-    3: ['boundObjectRef', 'BoundObjectReference'],
-    4: ['expirationSeconds', 'i'],
-  },
-  BoundObjectReference: { 1: ['kind', 's'], 2: ['apiVersion', 's'], 3: ['name', 's'], 4: ['uid', 's'] },
-  Eviction: { 1: ['metadata', 'ObjectMeta'], 2: ['deleteOptions', 'DeleteOptions'] },
-  DeleteOptions: {
-    1: ['gracePeriodSeconds', 'i'],
-    2: ['preconditions', 'Preconditions'],
-    4: ['propagationPolicy', 's'],
-    5: ['dryRun', '[s]'],
-  },
-  Preconditions: { 1: ['uid', 's'], 2: ['resourceVersion', 's'] },
-  Namespace: { 1: ['metadata', 'ObjectMeta'] },
-  ServiceAccount: { 1: ['metadata', 'ObjectMeta'] },
-  ConfigMap: { 1: ['metadata', 'ObjectMeta'], 2: ['data', '{s}'], 3: ['binaryData', '{y}'], 4: ['immutable', 'b'] },
-  Secret: { 1: ['metadata', 'ObjectMeta'], 2: ['data', '{y}'], 3: ['type', 's'], 4: ['stringData', '{s}'] },
-  Role: { 1: ['metadata', 'ObjectMeta'], 2: ['rules', '[PolicyRule]'] },
-  ClusterRole: { 1: ['metadata', 'ObjectMeta'], 2: ['rules', '[PolicyRule]'] },
-  PolicyRule: {
-    1: ['verbs', '[s]'],
-    2: ['apiGroups', '[s]'],
-    3: ['resources', '[s]'],
-    4: ['resourceNames', '[s]'],
-    5: ['nonResourceURLs', '[s]'],
-  },
-  RoleBinding: { 1: ['metadata', 'ObjectMeta'], 2: ['subjects', '[Subject]'], 3: ['roleRef', 'RoleRef'] },
-  ClusterRoleBinding: { 1: ['metadata', 'ObjectMeta'], 2: ['subjects', '[Subject]'], 3: ['roleRef', 'RoleRef'] },
-  Subject: { 1: ['kind', 's'], 2: ['apiGroup', 's'], 3: ['name', 's'], 4: ['namespace', 's'] },
-  RoleRef: { 1: ['apiGroup', 's'], 2: ['kind', 's'], 3: ['name', 's'] },
-  // the envelope around every body
-  Unknown: { 1: ['typeMeta', 'TypeMeta'], 2: ['raw', 'y'] },
-  TypeMeta: { 1: ['apiVersion', 's'], 2: ['kind', 's'] },
-};
+type Field = { readonly name: string; readonly type: string; readonly pointer: boolean };
+type Message = ReadonlyMap<number, Field>;
 
 const MAGIC = Buffer.from([0x6b, 0x38, 0x73, 0]);
 export const PROTOBUF = 'application/vnd.kubernetes.protobuf';
 
-/** The body as JSON; null when it is of a kind that has no row. Throws RangeError for what is no such body. */
+/** the envelope around every body */
+const ENVELOPE: Message = fieldsOf('1:typeMeta:TypeMeta 2:raw:raw');
+const OWN: Readonly<Record<string, Message>> = { TypeMeta: fieldsOf('1:apiVersion:s 2:kind:s') };
+
+type Known = { readonly byKind: ReadonlyMap<string, string>; readonly messages: Map<string, string | Message> };
+let known: Known | null = null;
+
+/** Read when the first such body comes: most servers never see one. */
+function knownMessages(): Known {
+  if (known === null) {
+    const byKind = new Map<string, string>();
+    const messages = new Map<string, string | Message>(Object.entries(OWN));
+    for (const line of PROTOBUF_FIELDS.trim().split('\n')) {
+      const [name = '', rest = ''] = /^(\S+) ?(.*)$/.exec(line)?.slice(1) ?? [];
+      if (name.startsWith('@')) byKind.set(name.slice(1), rest);
+      else messages.set(name, rest);
+    }
+    known = { byKind, messages };
+  }
+  return known;
+}
+
+function fieldsOf(text: string): Message {
+  const parts = text.split(' ').filter((part) => part !== '');
+  return new Map(
+    parts.map((part) => {
+      const [number = '', name = '', type = ''] = part.split(':');
+      const pointer = type.endsWith('?');
+      return [Number(number), { name, type: pointer ? type.slice(0, -1) : type, pointer }];
+    }),
+  );
+}
+
+function messageNamed(name: string): Message {
+  const { messages } = knownMessages();
+  const found = messages.get(name);
+  if (found === undefined) throw new Error(`no protobuf message ${name}`);
+  if (typeof found !== 'string') return found;
+  const made = fieldsOf(found);
+  messages.set(name, made);
+  return made;
+}
+
+/** The body as JSON; null when it is of a kind that is not built in. Throws RangeError for what is no such body. */
 export function fromProtobuf(body: Buffer): JsonObject | null {
   if (!body.subarray(0, 4).equals(MAGIC)) throw new RangeError('the body does not begin as Kubernetes protobuf does');
-  const { typeMeta = {}, raw } = message(body.subarray(4), 'Unknown');
-  const { apiVersion = '', kind = '' } = typeMeta as { apiVersion?: string; kind?: string };
-  if (MESSAGES[kind] === undefined || !(raw === undefined || Buffer.isBuffer(raw))) return null;
-  return { apiVersion, kind, ...message(raw ?? Buffer.alloc(0), kind) };
+  const { typeMeta, raw } = message(body.subarray(4), ENVELOPE);
+  const { apiVersion = '', kind = '' } = (typeMeta ?? {}) as { apiVersion?: string; kind?: string };
+  const { byKind } = knownMessages();
+  const name = byKind.get(kind === 'DeleteOptions' ? kind : `${apiVersion}/${kind}`);
+  if (name === undefined) return null;
+  return { apiVersion, kind, ...message(Buffer.isBuffer(raw) ? raw : Buffer.alloc(0), messageNamed(name)) };
 }
 
-class Reader {
-  readonly #bytes: Buffer;
-  #at = 0;
-  constructor(bytes: Buffer) {
-    this.#bytes = bytes;
-  }
-  get done(): boolean {
-    return this.#at >= this.#bytes.length;
-  }
-  varint(): bigint {
-    let value = 0n;
-    for (let shift = 0n; shift < 70n; shift += 7n) {
-      const byte = this.#bytes[this.#at];
-      if (byte === undefined) break;
-      this.#at += 1;
-      value |= BigInt(byte & 0x7f) << shift;
-      if (byte < 0x80) return BigInt.asIntN(64, value);
-    }
-    throw new RangeError('the protobuf body ends inside a number');
-  }
-  bytes(length: number): Buffer {
-    const end = this.#at + length;
-    if (length < 0 || end > this.#bytes.length) throw new RangeError('the protobuf body ends inside a field');
-    const part = this.#bytes.subarray(this.#at, end);
-    this.#at = end;
-    return part;
-  }
-}
-
-/** Fields without a row are left out. */
-function message(bytes: Buffer, name: string): JsonObject {
-  const fields = MESSAGES[name]!;
+/** Fields that are not known are left out, and so is what Go would leave out. */
+function message(bytes: Buffer, fields: Message): JsonObject {
   const made: JsonObject = {};
-  const reader = new Reader(bytes);
+  const reader = new ProtobufReader(bytes);
   while (!reader.done) {
-    const tag = Number(reader.varint());
-    const wire = tag & 7;
-    const field = fields[tag >> 3];
-    const value =
-      wire === 0 ? reader.varint() : reader.bytes(wire === 2 ? Number(reader.varint()) : wire === 1 ? 8 : 4);
+    const { number, value } = reader.field();
+    const field = fields.get(number);
     if (field === undefined) continue;
-    const [key, type] = field;
+    const { name, type, pointer } = field;
     if (type.startsWith('{')) {
-      const entry = mapEntry(value as Buffer, type.slice(1, -1));
-      made[key] = { ...(made[key] as JsonObject | undefined), ...entry };
+      made[name] = { ...(made[name] as JsonObject | undefined), ...mapEntry(value, type.slice(1, -1)) };
     } else if (type.startsWith('[')) {
-      const list = (made[key] as unknown[] | undefined) ?? [];
-      list.push(scalar(value, type.slice(1, -1)));
-      made[key] = list;
+      const list = (made[name] as unknown[] | undefined) ?? [];
+      list.push(one(value, type.slice(1, -1)));
+      made[name] = list;
     } else {
-      const read = scalar(value, type);
-      // Go writes empty strings too
-      if (read !== '') made[key] = read;
+      const read = one(value, type);
+      if (name === '<') Object.assign(made, read);
+      else if (pointer || !isZero(read)) made[name] = read;
     }
   }
   return made;
 }
 
-/** One entry of a map. */
-function mapEntry(bytes: Buffer, type: string): JsonObject {
-  const reader = new Reader(bytes);
-  let key = '';
-  let value: unknown = '';
-  while (!reader.done) {
-    const tag = Number(reader.varint());
-    const part = reader.bytes(Number(reader.varint()));
-    if (tag >> 3 === 1) key = part.toString();
-    else value = type === 'y' ? part.toString('base64') : part.toString();
-  }
-  return { [key]: value };
+function isZero(value: unknown): boolean {
+  return (
+    value === '' ||
+    value === 0 ||
+    value === false ||
+    value === null ||
+    (isObject(value) && !Buffer.isBuffer(value) && Object.keys(value).length === 0)
+  );
 }
 
-function scalar(value: bigint | Buffer, type: string): unknown {
-  if (type === 'i') return Number(value);
-  if (type === 'b') return value !== 0n;
+function mapEntry(value: bigint | Buffer, type: string): JsonObject {
+  const reader = new ProtobufReader(bytesOf(value));
+  let key = '';
+  let held: bigint | Buffer = Buffer.alloc(0);
+  while (!reader.done) {
+    const { number, value: part } = reader.field();
+    if (number === 1) key = bytesOf(part).toString();
+    else held = part;
+  }
+  return { [key]: one(held, type) };
+}
+
+function bytesOf(value: bigint | Buffer): Buffer {
   if (typeof value === 'bigint') throw new RangeError('the protobuf body has a number where a text belongs');
-  if (type === 's') return value.toString();
-  return type === 'y' ? value : message(value, type);
+  return value;
+}
+
+function numberOf(value: bigint | Buffer | undefined): number {
+  if (Buffer.isBuffer(value)) throw new RangeError('the protobuf body has a text where a number belongs');
+  return Number(value ?? 0n);
+}
+
+function one(value: bigint | Buffer, type: string): unknown {
+  switch (type) {
+    case 'i':
+      return numberOf(value);
+    case 'b':
+      return numberOf(value) !== 0;
+    case 'f':
+      return bytesOf(value).readDoubleLE(0);
+    case 's':
+      return bytesOf(value).toString();
+    case 'y':
+      return bytesOf(value).toString('base64');
+    case 'raw':
+      return bytesOf(value);
+    default:
+      return SPECIAL.has(type)
+        ? special(ProtobufReader.fields(bytesOf(value)), type)
+        : message(bytesOf(value), messageNamed(type));
+  }
+}
+
+const SPECIAL: ReadonlySet<string> = new Set(['q', 't', 'u', 'd', 'x', 'r', 'l']);
+
+/** Types that are messages on the wire and something else in JSON. */
+function special(parts: readonly ProtobufField[], type: string): unknown {
+  const part = (number: number) => parts.findLast((field) => field.number === number)?.value;
+  const text = (number: number) => bytesOf(part(number) ?? Buffer.alloc(0)).toString();
+  switch (type) {
+    case 'q':
+      return text(1) || '0';
+    case 't':
+      return timeOf(numberOf(part(1)), null);
+    case 'u':
+      return timeOf(numberOf(part(1)), numberOf(part(2)));
+    case 'd':
+      return `${numberOf(part(1)) / 1e9}s`;
+    case 'x':
+      return numberOf(part(1)) === 0 ? numberOf(part(2)) : text(3);
+    case 'r':
+      return text(1) === '' ? '' : (JSON.parse(text(1)) as unknown);
+    default:
+      return parts.flatMap(({ number, value }) => (number === 1 ? [bytesOf(value).toString()] : []));
+  }
+}
+
+/** '' for no time. @param nanos null: whole seconds */
+function timeOf(seconds: number, nanos: number | null): string {
+  if (seconds === 0 && !nanos) return '';
+  const whole = new Date(seconds * 1000).toISOString().slice(0, 19);
+  return nanos === null ? `${whole}Z` : `${whole}.${String(Math.floor(nanos / 1000)).padStart(6, '0')}Z`;
 }

@@ -3,6 +3,7 @@
  * element of a list and one event of a watch are written; lists and watches know no more of it.
  */
 import { ApiError, badRequest } from './errors.ts';
+import { inVersion } from './kind-rules.ts';
 import type { KubeObject } from './object.ts';
 import { type Column, groupVersion, type Resource } from './resources.ts';
 import { encoded, type Version } from './store.ts';
@@ -77,24 +78,34 @@ function wholeObjects(resource: Resource): Representation {
   return form;
 }
 
-/** Objects of a custom resource are stored in the version they were written in. */
+/** Objects of a custom resource are stored in the version they were written in, Events in `v1`. */
 function wholeForm(resource: Resource): Representation {
   const apiVersion = groupVersion(resource);
-  const whole =
-    resource.rules === null
-      ? encoded
-      : (version: Version) =>
-          version.object.apiVersion === apiVersion
-            ? encoded(version)
-            : JSON.stringify({ ...version.object, apiVersion });
+  const single = resource.rules === null && resource.kind !== 'Event';
+  const whole = single
+    ? encoded
+    : (version: Version) =>
+        version.object.apiVersion === apiVersion
+          ? encoded(version)
+          : JSON.stringify(inVersion(resource, version.object));
   return {
     one: whole,
     head: ({ metadata }) =>
       `{"kind":"${resource.kind}List","apiVersion":"${apiVersion}","metadata":${metadata},"items":[`,
-    element: whole,
+    element: resource.rules === null ? (version) => untyped(whole(version), apiVersion, resource.kind) : whole,
     event: whole,
     bookmark: (metadata) => `{"kind":"${resource.kind}","apiVersion":"${apiVersion}","metadata":${metadata}}`,
   };
+}
+
+/** Built-in objects do not say in a list what they are; both orders of the two fields occur. */
+function untyped(text: string, apiVersion: string, kind: string): string {
+  for (const start of [
+    `{"kind":"${kind}","apiVersion":"${apiVersion}",`,
+    `{"apiVersion":"${apiVersion}","kind":"${kind}",`,
+  ])
+    if (text.startsWith(start)) return `{${text.slice(start.length)}`;
+  return text;
 }
 
 function partial(object: KubeObject): string {

@@ -30,7 +30,7 @@ export function parseRoute(path: string, query: URLSearchParams, catalog: Catalo
   const parts = path
     .split('/')
     .filter((part) => part !== '')
-    .map(decodeURIComponent);
+    .map((part) => (part.includes('%') ? decodeURIComponent(part) : part));
   const root = parts.shift();
   if (root !== 'api' && root !== 'apis') throw pageNotFound();
   const version = root === 'api' ? parts.shift() : `${parts.shift()}/${parts.shift()}`;

@@ -10,9 +10,12 @@ export class CallError extends Error {
   /** HTTP status */
   readonly code: number;
   readonly reason: string;
+  /** the server's words alone */
+  readonly status: string;
 
   constructor(call: string, code: number, reason: string, message: string) {
     super(`${call}: ${message}`);
+    this.status = message;
     this.code = code;
     this.reason = reason;
   }

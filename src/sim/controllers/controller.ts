@@ -1,5 +1,6 @@
 /** The shape of every controller. */
 import type { Clock, Rng, Transport } from '../../kube/ports.ts';
+import type { TellEvent } from '../event-log.ts';
 
 export type ControllerOptions = {
   readonly transport: Transport;
@@ -7,6 +8,8 @@ export type ControllerOptions = {
   readonly rng: Rng;
   /** told of every error that a real controller would only log; nothing stops for it */
   readonly onError?: (error: Error) => void;
+  /** writes Events; default: nobody is told */
+  readonly tell?: TellEvent;
 };
 
 export type Controller = {

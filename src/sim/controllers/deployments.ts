@@ -151,6 +151,11 @@ export const startDeployments: StartController = async (options) => {
     sets.put(
       await merge(calls, setsPath(namespace, name), { metadata: { resourceVersion, annotations }, spec: { replicas } }),
     );
+    const before = replicasOf(known);
+    if (before === replicas) return;
+    const what = before < replicas ? 'up' : 'down';
+    const message = `Scaled ${what} replica set ${name} from ${before} to ${replicas}`;
+    options.tell?.(deployment, 'Normal', 'ScalingReplicaSet', message);
   }
 
   async function move(deployment: KubeObject, current: KubeObject, old: readonly KubeObject[]): Promise<void> {

@@ -62,9 +62,11 @@ export const startJobs: StartController = async (options) => {
     const state = stateOf(job);
     const end = endOfJob(job, state, now);
     const suspended = job.spec?.suspend === true;
-    if (end !== null || suspended) for (const pod of state.active) await deletePod(calls, pods, pod);
-    else await manage(job, state, now);
+    if (end !== null || suspended) for (const pod of state.active) await deletePod(calls, pods, pod, job, options.tell);
+    let failure: unknown = null;
+    if (end === null && !suspended) await manage(job, state, now).catch((error: unknown) => (failure = error));
     await writeStatus(job, stateOf(job), end);
+    if (failure !== null) throw failure;
   }
 
   function stateOf(job: KubeObject): JobState {
@@ -84,7 +86,8 @@ export const startJobs: StartController = async (options) => {
     const { active } = state;
     if (active.length > wanted && (completions !== null || parallelism < active.length)) {
       const excess = active.length - (completions === null ? parallelism : wanted);
-      for (const pod of [...active].sort(byDispensability).slice(0, excess)) await deletePod(calls, pods, pod);
+      for (const pod of [...active].sort(byDispensability).slice(0, excess))
+        await deletePod(calls, pods, pod, job, options.tell);
       return;
     }
     const held = textAt(job.spec, 'podReplacementPolicy') === 'Failed' ? state.terminating : 0;
@@ -103,12 +106,12 @@ export const startJobs: StartController = async (options) => {
       let made = 0;
       for (let index = 0; index < (completions ?? 0) && made < missing; index += 1) {
         if (taken.has(index)) continue;
-        await createPod(calls, pods, podOf(job, index));
+        await createPod(calls, pods, podOf(job, index), job, options.tell);
         made += 1;
       }
       return;
     }
-    for (let made = 0; made < missing; made += 1) await createPod(calls, pods, podOf(job, null));
+    for (let made = 0; made < missing; made += 1) await createPod(calls, pods, podOf(job, null), job, options.tell);
   }
 
   async function writeStatus(job: KubeObject, state: JobState, end: JobEnd | null): Promise<void> {
@@ -123,7 +126,11 @@ export const startJobs: StartController = async (options) => {
     const wasSuspended = conditionIs(known, 'Suspended');
     if (end !== null) {
       set(end.type === 'Complete' ? 'SuccessCriteriaMet' : 'FailureTarget', 'True', end.reason, end.message);
-      if (over) set(end.type, 'True', end.reason, end.message);
+      if (over) {
+        set(end.type, 'True', end.reason, end.message);
+        if (end.type === 'Complete') options.tell?.(job, 'Normal', 'Completed', 'Job completed');
+        else options.tell?.(job, 'Warning', end.reason, end.message);
+      }
     } else if (suspended) set('Suspended', 'True', 'JobSuspended', 'Job suspended');
     else if (wasSuspended) set('Suspended', 'False', 'JobResumed', 'Job resumed');
     const started = textAt(known.status, 'startTime');

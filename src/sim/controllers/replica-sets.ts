@@ -1,7 +1,7 @@
 /** ReplicaSets: so many pods of one template, and a status that says how many there are. Orphans are not adopted. */
 import { isDeepStrictEqual } from 'node:util';
-import { isObject, type KubeObject, numberAt, objectAt } from '../api/object.ts';
-import { Calls } from './calls.ts';
+import { arrayAt, isObject, type KubeObject, numberAt, objectAt, textAt, timestamp } from '../api/object.ts';
+import { CallError, Calls } from './calls.ts';
 import type { StartController } from './controller.ts';
 import { controllerOf, keyOf, Mirror, podsOf } from './mirror.ts';
 import { WorkQueue } from './work-queue.ts';
@@ -38,22 +38,26 @@ export const startReplicaSets: StartController = async (options) => {
     const set = sets.get(key);
     if (set === undefined) return;
     const active = pods.ownedBy(set.metadata.uid).filter(isActive);
-    if (set.metadata.deletionTimestamp === undefined) await scale(set, active);
-    await writeStatus(set);
+    let failure: unknown = null;
+    if (set.metadata.deletionTimestamp === undefined)
+      await scale(set, active).catch((error: unknown) => (failure = error));
+    await writeStatus(set, failure);
+    if (failure !== null) throw failure;
   }
 
   async function scale(set: KubeObject, active: readonly KubeObject[]): Promise<void> {
     const missing = replicasOf(set) - active.length;
     const naming = { generateName: `${set.metadata.name}-` };
     for (let at = 0; at < Math.min(missing, MOST_AT_ONCE); at += 1)
-      await createPod(calls, pods, podFromTemplate(set, naming));
+      await createPod(calls, pods, podFromTemplate(set, naming), set, options.tell);
     if (missing < 0) {
       const victims = [...active].sort(byDispensability).slice(0, Math.min(-missing, MOST_AT_ONCE));
-      for (const victim of victims) await deletePod(calls, pods, victim);
+      for (const victim of victims) await deletePod(calls, pods, victim, set, options.tell);
     }
   }
 
-  async function writeStatus(set: KubeObject): Promise<void> {
+  /** @param failure why pods could not be made or deleted; null: they could */
+  async function writeStatus(set: KubeObject, failure: unknown): Promise<void> {
     const now = options.clock.now();
     const minReadySeconds = numberAt(set.spec, 'minReadySeconds') ?? 0;
     const active = pods.ownedBy(set.metadata.uid).filter(isActive);
@@ -70,9 +74,11 @@ export const startReplicaSets: StartController = async (options) => {
       readyReplicas: active.filter(isReady).length,
       availableReplicas: waits.filter((one) => one === 0).length,
       observedGeneration: set.metadata.generation ?? 1,
+      conditions: failureConditions(set, failure, now),
     };
+    const nothing = (name: string): unknown => (name === 'conditions' ? [] : 0);
     const known = Object.fromEntries(
-      Object.keys(status).map((name) => [name, isObject(set.status) ? (set.status[name] ?? 0) : undefined]),
+      Object.keys(status).map((name) => [name, isObject(set.status) ? (set.status[name] ?? nothing(name)) : undefined]),
     );
     if (isDeepStrictEqual(known, status)) return;
     const { namespace, name, resourceVersion } = set.metadata;
@@ -93,3 +99,14 @@ export const startReplicaSets: StartController = async (options) => {
     },
   };
 };
+
+/** The condition ReplicaFailure while pods cannot be made. */
+function failureConditions(set: KubeObject, failure: unknown, now: number): unknown[] {
+  const known = arrayAt(set.status, 'conditions');
+  const others = known.filter((one) => textAt(one, 'type') !== 'ReplicaFailure');
+  if (failure === null) return others;
+  const message = failure instanceof CallError ? failure.status : String(failure);
+  const before = known.find((one) => textAt(one, 'type') === 'ReplicaFailure');
+  const lastTransitionTime = textAt(before, 'lastTransitionTime') || timestamp(now);
+  return [...others, { type: 'ReplicaFailure', status: 'True', reason: 'FailedCreate', message, lastTransitionTime }];
+}

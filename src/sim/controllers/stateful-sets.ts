@@ -89,21 +89,22 @@ export const startStatefulSets: StartController = async (options) => {
     for (let ordinal = first; ordinal < end; ordinal += 1) {
       const pod = owned().find((one) => ordinalOf(one) === ordinal);
       if (pod === undefined) await make(set, ordinal, ordinal >= partition ? update : current, update);
-      else if (isFinished(pod) && pod.metadata.deletionTimestamp === undefined) await deletePod(calls, pods, pod);
+      else if (isFinished(pod) && pod.metadata.deletionTimestamp === undefined)
+        await deletePod(calls, pods, pod, set, options.tell);
       else if (isAvailable(set, pod)) continue;
       if (ordered) return;
     }
     const above = owned().filter((pod) => ordinalOf(pod) >= end || ordinalOf(pod) < first);
     above.sort((a, b) => ordinalOf(b) - ordinalOf(a));
     for (const pod of above) {
-      if (pod.metadata.deletionTimestamp === undefined) await deletePod(calls, pods, pod);
+      if (pod.metadata.deletionTimestamp === undefined) await deletePod(calls, pods, pod, set, options.tell);
       if (ordered) return;
     }
     if (textAt(objectAt(set.spec, 'updateStrategy'), 'type') === 'OnDelete') return;
     const stay = owned().filter((pod) => ordinalOf(pod) >= partition && ordinalOf(pod) < end);
     for (const pod of stay.sort((a, b) => ordinalOf(b) - ordinalOf(a))) {
       if (revisionOf(pod) !== update) {
-        if (pod.metadata.deletionTimestamp === undefined) await deletePod(calls, pods, pod);
+        if (pod.metadata.deletionTimestamp === undefined) await deletePod(calls, pods, pod, set, options.tell);
         return;
       }
       if (!isAvailable(set, pod)) return;
@@ -145,7 +146,7 @@ export const startStatefulSets: StartController = async (options) => {
         },
       },
     );
-    await createPod(calls, pods, pod);
+    await createPod(calls, pods, pod, set, options.tell);
   }
 
   async function makeClaims(set: KubeObject, claims: readonly JsonObject[], podName: string): Promise<JsonObject[]> {

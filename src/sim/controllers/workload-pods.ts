@@ -9,7 +9,8 @@ import {
   objectAt,
   textAt,
 } from '../api/object.ts';
-import type { Calls } from './calls.ts';
+import type { TellEvent } from '../event-log.ts';
+import { CallError, type Calls } from './calls.ts';
 import type { Mirror } from './mirror.ts';
 import { create, remove } from './workload-calls.ts';
 
@@ -48,13 +49,34 @@ export function podsPath(namespace: string | undefined, name = ''): string {
   return `/api/v1/namespaces/${namespace ?? ''}/pods${name === '' ? '' : `/${name}`}`;
 }
 
-export async function createPod(calls: Calls, mirror: Mirror, pod: JsonObject): Promise<void> {
-  mirror.put(await create(calls, podsPath(textAt(pod.metadata, 'namespace')), pod));
+/** Throws what the API refuses it with, once its owner's Events say so. */
+export async function createPod(
+  calls: Calls,
+  mirror: Mirror,
+  pod: JsonObject,
+  owner: KubeObject,
+  tell?: TellEvent,
+): Promise<void> {
+  try {
+    const made = await create(calls, podsPath(textAt(pod.metadata, 'namespace')), pod);
+    mirror.put(made);
+    tell?.(owner, 'Normal', 'SuccessfulCreate', `Created pod: ${made.metadata.name}`);
+  } catch (error) {
+    if (error instanceof CallError) tell?.(owner, 'Warning', 'FailedCreate', `Error creating: ${error.status}`);
+    throw error;
+  }
 }
 
-export async function deletePod(calls: Calls, mirror: Mirror, pod: KubeObject): Promise<void> {
+export async function deletePod(
+  calls: Calls,
+  mirror: Mirror,
+  pod: KubeObject,
+  owner: KubeObject,
+  tell?: TellEvent,
+): Promise<void> {
   const { namespace, name, uid } = pod.metadata;
   const left = await remove(calls, podsPath(namespace, name), uid);
+  tell?.(owner, 'Normal', 'SuccessfulDelete', `Deleted pod: ${name}`);
   if (left) mirror.put(left);
   else mirror.drop(pod);
 }

@@ -8,8 +8,8 @@ import { inProcess } from '../api/in-process.ts';
 import { arrayAt, type JsonObject, type KubeObject, numberAt, objectAt, textAt } from '../api/object.ts';
 import { startNodeLifecycle } from '../controllers/node-lifecycle.ts';
 import { startPodGc } from '../controllers/pod-gc.ts';
-import { Kubelet } from '../kubelet.ts';
 import { seededRng } from '../seeded-rng.ts';
+import { Kubelet } from './kubelet.ts';
 import { EXIT_CODE, IMAGE_FAILURES, KUBELET, REFUSE, RUN_SECONDS, STOP_SECONDS } from './settings.ts';
 
 /** Everything here lives so many times faster. */

@@ -23,6 +23,10 @@ const TERMINATED = 143;
 
 export type PodWorkerPorts = {
   readonly clock: Clock;
+  /** from SIGTERM to the end where the pod says nothing; null: all the grace */
+  readonly stopMs: number | null;
+  /** how long a main container runs where the pod says nothing; null: for ever */
+  readonly runMs: number | null;
   /** false: the node's kubelet is down, nothing happens until `resume` */
   readonly isUp: () => boolean;
   /** writes the pod's status */
@@ -30,6 +34,8 @@ export type PodWorkerPorts = {
   /** deletes the object with grace 0 */
   readonly remove: (pod: KubeObject) => void;
   readonly onEnd: (phase: 'Succeeded' | 'Failed') => void;
+  /** an Event about a container, or about the pod without one */
+  readonly tell: (type: 'Normal' | 'Warning', reason: string, message: string, container: string | null) => void;
 };
 
 type Waiting = { timer: Timer | null; run: () => void };
@@ -93,6 +99,7 @@ export class PodWorker {
   refuse(reason: string, message: string): void {
     this.#phase = 'Failed';
     this.#ports.onEnd('Failed');
+    this.#ports.tell('Warning', reason, message, null);
     this.#ports.report(this.#pod, { phase: 'Failed', reason, message });
   }
 
@@ -102,20 +109,27 @@ export class PodWorker {
     this.#stopping = true;
     const graceMs = (numberAt(this.#pod.metadata, 'deletionGracePeriodSeconds') ?? 0) * 1000;
     const running = this.#containers.filter((one) => one.state.kind === 'running');
+    for (const one of running) this.#tell(one, 'Normal', 'Killing', `Stopping container ${one.name}`);
     this.cancel();
-    const needed = running.map((one) => Math.min(graceMs, stopMs(this.#pod, one.name) ?? graceMs));
+    const needed = running.map((one) => Math.min(graceMs, this.#stopMs(one) ?? graceMs));
     const starting = this.#phase === 'Pending' && this.#containers.length > 0 && running.length === 0;
-    const ms = starting
-      ? Math.min(graceMs, stopMs(this.#pod, this.#containers[0]!.name) ?? graceMs)
-      : Math.max(0, ...needed);
+    const ms = starting ? Math.min(graceMs, this.#stopMs(this.#containers[0]!) ?? graceMs) : Math.max(0, ...needed);
     this.#after(ms, () => {
       const now = this.#ports.clock.now();
       for (const one of running) {
-        const answered = (stopMs(this.#pod, one.name) ?? Number.POSITIVE_INFINITY) <= graceMs;
+        const answered = (this.#stopMs(one) ?? Number.POSITIVE_INFINITY) <= graceMs;
         this.#ended(one, answered ? TERMINATED : KILLED, now);
       }
       this.#ports.remove(this.#pod);
     });
+  }
+
+  #tell(one: Container, type: 'Normal' | 'Warning', reason: string, message: string): void {
+    this.#ports.tell(type, reason, message, one.name);
+  }
+
+  #stopMs(one: Container): number | null {
+    return stopMs(this.#pod, one.name) ?? this.#ports.stopMs;
   }
 
   cancel(): void {
@@ -185,23 +199,28 @@ export class PodWorker {
       return false;
     }
     one.state = { kind: 'running', startedAt: this.#ports.clock.now() };
+    const present = `Container image "${one.image}" already present on machine`;
+    this.#tell(one, 'Normal', 'Pulled', one.pulls === 0 ? present : `Successfully pulled image "${one.image}"`);
+    this.#tell(one, 'Normal', 'Started', 'Container started');
     return true;
   }
 
   #pullFailed(one: Container): void {
     const failed = `failed to pull and unpack image "${one.image}": not found`;
     one.state = { kind: 'waiting', reason: 'ErrImagePull', message: failed };
+    this.#tell(one, 'Warning', 'Failed', `Failed to pull image "${one.image}": ${failed}`);
     const ms = this.#backoff(one);
     this.#after(Math.min(1_000, ms), () => {
       const message = `Back-off pulling image "${one.image}": ErrImagePull: ${failed}`;
       one.state = { kind: 'waiting', reason: 'ImagePullBackOff', message };
+      this.#tell(one, 'Normal', 'BackOff', `Back-off pulling image "${one.image}"`);
       this.#report();
     });
     this.#after(ms, () => this.#next());
   }
 
   #untilEnd(one: Container, ranMs: number): void {
-    const ms = runMs(this.#pod, one.name, one.init);
+    const ms = runMs(this.#pod, one.name, one.init) ?? (one.sidecar ? null : this.#ports.runMs);
     if (ms === null) return;
     this.#after(Math.max(0, ms - ranMs), () => {
       const code = exitCode(this.#pod, one.name, one.init, one.restarts);
@@ -261,6 +280,12 @@ export class PodWorker {
     const { name, namespace, uid } = this.#pod.metadata;
     const message = `back-off ${ms / 1000}s restarting failed container=${one.name} pod=${name}_${namespace}(${uid})`;
     one.state = { kind: 'waiting', reason: 'CrashLoopBackOff', message };
+    this.#tell(
+      one,
+      'Warning',
+      'BackOff',
+      `Back-off restarting failed container ${one.name} in pod ${name}_${namespace}(${uid})`,
+    );
     this.#report();
     this.#after(ms, () => this.#start(one));
   }

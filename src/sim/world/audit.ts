@@ -11,6 +11,8 @@ export type AuditOptions = {
   /** whether to look at this answer */
   readonly wanted: () => boolean;
   readonly onChecked: (difference: string | null) => void;
+  /** a pod of a gang came to bind */
+  readonly onArrived: (uid: string) => void;
   /** a bind of this pod began */
   readonly onBind: (uid: string) => void;
   /** a node was answered to preempt: from now on its devices are promised to this pod */
@@ -22,7 +24,7 @@ export type AuditOptions = {
 export function audited(
   parts: PictureParts,
   { config, clock }: Parameters<MakePicture>[0],
-  { wanted, onChecked, onBind, onPromise, onFilter }: AuditOptions,
+  { wanted, onChecked, onArrived, onBind, onPromise, onFilter }: AuditOptions,
 ): PictureParts {
   const { decider, picture } = parts;
   const answered: typeof decider.filter = (pod, offered, shortList) => {
@@ -48,6 +50,10 @@ export function audited(
     onBind(ref.uid);
     return decider.beginBind(ref, node);
   };
+  const gangAtBind: typeof decider.gangAtBind = (uid) => {
+    onArrived(uid);
+    return decider.gangAtBind(uid);
+  };
   const preempt: typeof decider.preempt = (pod, candidates) => {
     const answers = decider.preempt(pod, candidates);
     for (const { node } of answers) onPromise(pod.uid, node);
@@ -57,6 +63,7 @@ export function audited(
     get(target, key) {
       if (key === 'filter') return filter;
       if (key === 'beginBind') return beginBind;
+      if (key === 'gangAtBind') return gangAtBind;
       if (key === 'preempt') return preempt;
       const value = Reflect.get(target, key) as unknown;
       return typeof value === 'function' ? value.bind(target) : value;
@@ -68,6 +75,7 @@ export function audited(
 /** Facts last: a device that changed under a promise may hold more than it has. */
 function copyOf(picture: Picture): Picture {
   const copy = new Picture();
+  copy.barred.copyFrom(picture.barred);
   for (const { settledAt: _looked, ...hold } of picture.holds.values()) copy.putHold(hold);
   for (const pod of picture.pods()) copy.upsertPod(pod);
   for (const node of picture.nodes.values()) if (node.facts !== null) copy.nodes.setFacts(node.name, node.facts);

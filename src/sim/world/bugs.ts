@@ -239,4 +239,74 @@ export const BUGS: Readonly<Record<string, Bug>> = {
         },
       }),
   },
+  'barrier-open': {
+    what: 'the barrier lets the last but one of a gang go',
+    breaks: ['gang-early', 'gang-in-part'],
+    picture: (parts) =>
+      decider(parts, {
+        gangAtBind(uid) {
+          const at = parts.decider.gangAtBind(uid);
+          return at === null ? null : { ...at, missing: Math.max(0, at.missing - 1) };
+        },
+      }),
+  },
+  'plan-dropped-in-part': {
+    what: 'when the time of a plan is up, one of its places stays',
+    breaks: ['plan-in-part'],
+    picture(parts) {
+      const { picture } = parts;
+      picture.dropPlan = (gang) => {
+        const open = picture.holds.ofGang(gang).filter(({ state }) => state === 'open');
+        for (const { pod } of open.slice(0, Math.max(1, open.length - 1))) picture.dropHold(pod.uid);
+      };
+      return parts;
+    },
+  },
+  'plan-never-ends': {
+    what: 'when the time of a plan is up, it is given more',
+    breaks: ['plan-overdue', 'hold-orphaned', 'gang-waits'],
+    picture(parts) {
+      const { picture } = parts;
+      const expired = picture.holds.expired.bind(picture.holds);
+      picture.holds.expired = (now) =>
+        expired(now).filter((hold) => {
+          if (hold.gang !== null) hold.deadline = now + 30_000;
+          return hold.gang === null;
+        });
+      picture.dropPlan = () => {};
+      return parts;
+    },
+  },
+  'refused-member-keeps-hold': {
+    what: 'a member of a gang whose Binding was refused keeps its place',
+    breaks: ['hold-orphaned', 'gang-waits', 'pod-lost'],
+    picture: (parts) =>
+      decider(parts, {
+        bindRefused(uid) {
+          if ((parts.picture.holds.get(uid)?.gang ?? null) === null) parts.decider.bindRefused(uid);
+        },
+      }),
+  },
+  'failed-member-counts': {
+    what: 'members that failed, are being deleted or are gone count as if they ran',
+    breaks: ['gang-early', 'gang-in-part'],
+    picture(parts) {
+      const { gangs } = parts.picture;
+      const upsert = gangs.upsertPod.bind(gangs);
+      // as the registry would keep them if nobody looked at their end
+      gangs.upsertPod = (pod) =>
+        upsert(pod.terminating || pod.terminal ? { ...pod, terminating: false, terminal: true, succeeded: true } : pod);
+      gangs.removePod = () => {};
+      return parts;
+    },
+  },
+  'gang-hopeless-for-ever': {
+    what: 'a gang that did not fit once is not tried again when something comes free',
+    breaks: ['answer-differs', 'gang-waits'],
+    picture(parts) {
+      const { nodes } = parts.picture;
+      Object.defineProperty(nodes, 'freed', { get: () => 0, set() {} });
+      return parts;
+    },
+  },
 };

@@ -39,9 +39,7 @@ export class Chance {
 
   /** Uniform in [0, 1), from the stream of `purpose`. */
   draw(purpose: string): number {
-    const stream = this.#stream(purpose);
-    stream.state = (stream.state + 0x9e3779b9) | 0;
-    return mixed(stream.state) / 4294967296;
+    return drawnFrom(this.#stream(purpose));
   }
 
   /** A whole number from `least` to `most`, both included. */
@@ -62,7 +60,7 @@ export class Chance {
     if (!this.#on) return null;
     const stream = this.#stream(`fault ${actor}`);
     stream.count += 1;
-    let left = this.draw(`fault ${actor}`);
+    let left = drawnFrom(stream);
     for (const [kind, rate] of rates) {
       left -= rate;
       if (left < 0) return this.#happens(kind, actor, stream.count);
@@ -91,6 +89,11 @@ export class Chance {
     }
     return stream;
   }
+}
+
+function drawnFrom(stream: Stream): number {
+  stream.state = (stream.state + 0x9e3779b9) | 0;
+  return mixed(stream.state) / 4294967296;
 }
 
 /** FNV-1a over the text, begun with the seed. */

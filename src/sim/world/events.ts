@@ -7,7 +7,7 @@ import { FAULTS, type FaultKind } from './faults.ts';
 import type { Machine, Member, Wiring } from './member.ts';
 import { drawnNode, withHealth } from './nodes.ts';
 import { NODES, PODS } from './oracle/facts.ts';
-import { drawnEdit, drawnPod, NAMESPACE } from './workload.ts';
+import { type DrawnGang, drawnEdit, drawnGang, drawnMember, drawnPod, NAMESPACE } from './workload.ts';
 
 export const MERGE = 'application/merge-patch+json';
 
@@ -29,6 +29,8 @@ export class Events {
   readonly #options: EventsOptions;
   #serial = 0;
   readonly #lives = new Map<string, number>();
+  /** name of a pod → the gang that it is in, and the how manieth there */
+  readonly #members = new Map<string, { readonly gang: DrawnGang; readonly at: number }>();
 
   constructor(options: EventsOptions) {
     this.#options = options;
@@ -40,7 +42,7 @@ export class Events {
     const { chance, time, rates } = this.#options.wiring;
     const nodes = chance.whole('nodes', 6, 8);
     for (let at = 0; at < nodes; at++) void this.#createNode(`n${at}`);
-    const pods = chance.whole('pods', 30, 42);
+    const pods = chance.whole('pods', 30, 32) - this.#planGangs();
     for (let at = 0; at < pods; at++) {
       const burst = chance.whole('arrivals', 0, 9);
       const apart = chance.draw('arrivals') < 0.4 ? (span * 2) / 3 : 50;
@@ -58,6 +60,23 @@ export class Events {
         });
       }
     }
+  }
+
+  /** Members come together, but for some that take seconds; how many come in all. */
+  #planGangs(): number {
+    const { span } = this.#options;
+    const { chance, time } = this.#options.wiring;
+    const gangs = Array.from({ length: chance.whole('gangs', 3, 4) }, (_, at) => drawnGang(chance, `g${at}`));
+    for (const gang of gangs) {
+      const begins = 2_500 + chance.whole('gangs', 0, span / 2);
+      for (let at = 0; at < gang.size; at++) {
+        const name = `${gang.name}-${at}`;
+        this.#members.set(name, { gang, at });
+        const late = chance.draw('gangs') < 0.15 ? chance.whole('gangs', 500, 12_000) : chance.whole('gangs', 0, 80);
+        time.after(begins + late, () => void this.#createPod(name));
+      }
+    }
+    return gangs.reduce((sum, { size }) => sum + size, 0);
   }
 
   #happens({ kind, size }: Fault<FaultKind>): void {
@@ -90,6 +109,7 @@ export class Events {
       'pod-deleted': () => this.#podDeleted(size, false),
       'pod-replaced': () => this.#podDeleted(size, true),
       'pod-edited': () => this.#podEdited(size),
+      'gang-restarted': () => this.#gangRestarted(size),
     };
     actions[kind]?.();
   }
@@ -164,7 +184,11 @@ export class Events {
   // ---- pods
 
   async #createPod(name: string): Promise<void> {
-    const pod = drawnPod(this.#options.wiring.chance, name, this.#serial++);
+    const { chance } = this.#options.wiring;
+    const member = this.#members.get(name);
+    const serial = this.#serial++;
+    const pod =
+      member === undefined ? drawnPod(chance, name, serial) : drawnMember(chance, member.gang, member.at, name, serial);
     this.made.pods++;
     await this.#call('POST', `/api/v1/namespaces/${NAMESPACE}/pods`, pod);
   }
@@ -181,6 +205,19 @@ export class Events {
     void this.#call('DELETE', podPath(pod), options).then(() =>
       replace ? this.#createPod(pod.metadata.name) : undefined,
     );
+  }
+
+  /** As a job's controller does when one of its pods failed. */
+  #gangRestarted(size: number): void {
+    const members = [...this.#members.keys()];
+    const picked = this.#members.get(members[Math.floor(size * members.length)] ?? '');
+    if (picked === undefined) return;
+    for (const [name, { gang }] of this.#members) {
+      if (gang !== picked.gang) continue;
+      const pod = this.#objects(PODS).find((one) => one.metadata.name === name);
+      if (pod === undefined) continue;
+      void this.#call('DELETE', podPath(pod), { gracePeriodSeconds: 0 }).then(() => this.#createPod(name));
+    }
   }
 
   #podEdited(size: number): void {

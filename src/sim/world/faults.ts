@@ -73,6 +73,7 @@ export const FAULTS = {
   'gpu-unhealthy': { rate: 1.5, per: 'seed', what: 'a GPU is unhealthy, for a while or for good' },
   'pod-deleted': { rate: 5, per: 'seed', what: 'a user deletes a pod at some stage, sometimes with force' },
   'pod-replaced': { rate: 4, per: 'seed', what: 'a pod is deleted and another one of its name made at once' },
+  'gang-restarted': { rate: 0.7, per: 'seed', what: 'all members of a gang are deleted and made anew at once' },
   'pod-edited': { rate: 2, per: 'seed', what: 'a user edits the request or other annotations of a pod' },
 } as const satisfies Record<string, { rate: number; per: string; what: string }>;
 

@@ -54,10 +54,16 @@ const READ = [
   'crash-after',
 ] as const satisfies readonly FaultKind[];
 const WRITE: readonly FaultKind[] = [...READ, 'refused-409', 'done-500'];
+const WRITE_ANYHOW: readonly FaultKind[] = WRITE.filter((one) => one !== 'refused-409');
+const WATCH: readonly FaultKind[] = ['watch-refused', 'watch-expired', 'call-unsent', 'crash-before'];
+const EVENT: readonly FaultKind[] = ['event-delayed', 'event-stalled', 'event-doubled', 'event-split', 'stream-broken'];
+type Menu = readonly (readonly [kind: FaultKind, rate: number])[];
 
 export class Network {
   readonly #options: NetworkOptions;
   readonly #streams = new Set<Link>();
+  readonly #menus = new Map<readonly FaultKind[], Menu>();
+  readonly #podMenus = new Map<readonly FaultKind[], Menu>();
   #awayUntil = 0;
 
   constructor(options: NetworkOptions) {
@@ -177,13 +183,8 @@ export class Network {
   #stream(process: Process, request: KubeRequest): Promise<KubeStream> {
     const { promise, resolve, reject } = Promise.withResolvers<KubeStream>();
     if (process.dead) return promise;
-    const { time, trace, chance, rates } = this.#options;
-    const fault = chance.fault<FaultKind>(`watch ${process.name}`, [
-      ['watch-refused', rates['watch-refused']],
-      ['watch-expired', rates['watch-expired']],
-      ['call-unsent', rates['call-unsent']],
-      ['crash-before', rates['crash-before']],
-    ]);
+    const { time, trace, chance } = this.#options;
+    const fault = chance.fault<FaultKind>(`watch ${process.name}`, this.#menu(WATCH, false));
     trace.note(process.name, `watch ${request.path}${fault === null ? '' : ` !${fault.kind}`}`);
     if (fault?.kind === 'crash-before') {
       process.kill();
@@ -216,18 +217,20 @@ export class Network {
   }
 
   #callFault(process: Process, request: KubeRequest, unconditional: boolean): CallFault {
-    const { chance, rates } = this.#options;
     const write = request.method !== 'GET';
-    const kinds: readonly FaultKind[] = !write
-      ? READ
-      : !unconditional
-        ? WRITE
-        : WRITE.filter((one) => one !== 'refused-409');
-    const pod = write && podPathOf(request.path) !== null ? (['pod-gone-midway'] as const) : [];
-    return chance.fault<FaultKind>(
-      `call ${process.name}`,
-      [...kinds, ...pod].map((kind) => [kind, rates[kind]]),
-    );
+    const kinds = !write ? READ : unconditional ? WRITE_ANYHOW : WRITE;
+    const menu = this.#menu(kinds, write && podPathOf(request.path) !== null);
+    return this.#options.chance.fault<FaultKind>(`call ${process.name}`, menu);
+  }
+
+  /** These kinds with their rates. `pod`: the call is about one, so it may be gone midway too. */
+  #menu(kinds: readonly FaultKind[], pod: boolean): Menu {
+    const menus = pod ? this.#podMenus : this.#menus;
+    const known = menus.get(kinds);
+    if (known !== undefined) return known;
+    const menu = menuOf(pod ? [...kinds, 'pod-gone-midway'] : kinds, this.#options.rates);
+    menus.set(kinds, menu);
+    return menu;
   }
 
   #latency(process: Process): number {
@@ -235,12 +238,18 @@ export class Network {
   }
 }
 
+const menuOf = (kinds: readonly FaultKind[], rates: Rates): Menu => kinds.map((kind) => [kind, rates[kind]]);
+
 /** One open watch. */
 class Link {
   readonly arriving: Arriving;
   readonly #options: NetworkOptions;
   readonly #process: Process;
   readonly #actor: string;
+  /** names of its streams of chance */
+  readonly #faults: string;
+  readonly #latencies: string;
+  readonly #menu: Menu;
   readonly #all: Set<Link>;
   #running: { stop(): void } | null = null;
   #arrivesAt = 0;
@@ -250,6 +259,9 @@ class Link {
     this.#options = options;
     this.#process = process;
     this.#actor = `${process.name} ${path.split('?')[0]!.split('/').at(-1)}`;
+    this.#faults = `event ${this.#actor}`;
+    this.#latencies = `event latency ${this.#actor}`;
+    this.#menu = menuOf(EVENT, options.rates);
     this.#all = all;
     this.arriving = new Arriving(() => this.#close());
   }
@@ -272,15 +284,9 @@ class Link {
 
   #write(piece: string): void {
     if (!this.#open) return;
-    const { chance, rates } = this.#options;
-    const fault = chance.fault<FaultKind>(`event ${this.#actor}`, [
-      ['event-delayed', rates['event-delayed']],
-      ['event-stalled', rates['event-stalled']],
-      ['event-doubled', rates['event-doubled']],
-      ['event-split', rates['event-split']],
-      ['stream-broken', rates['stream-broken']],
-    ]);
-    const delay = 1 + Math.floor(chance.draw(`event latency ${this.#actor}`) * 6);
+    const { chance } = this.#options;
+    const fault = chance.fault<FaultKind>(this.#faults, this.#menu);
+    const delay = 1 + Math.floor(chance.draw(this.#latencies) * 6);
     const bytes = Buffer.from(piece);
     const size = fault?.size ?? 0;
     const cutAt = (share: number): number => Math.max(0, Math.floor(share * bytes.length));

@@ -14,7 +14,7 @@ import { type AuditOptions, audited } from './audit.ts';
 import type { Bug } from './bugs.ts';
 import { Elector, LEASE } from './elector.ts';
 import { type Machine, Member, type Run, type Wiring } from './member.ts';
-import { WallClock } from './time.ts';
+import { type Process, WallClock } from './time.ts';
 import { type RunningExtender, verbTransport } from './verbs.ts';
 
 /** as in the configuration of kube-scheduler that we ship */
@@ -29,7 +29,10 @@ export type PairOptions = {
   readonly elects: boolean;
   readonly wiring: Wiring;
   readonly bug: Bug | null;
-  readonly audit: Omit<AuditOptions, 'wanted'>;
+  readonly audit: Omit<AuditOptions, 'wanted' | 'onArrived' | 'onBind'> & {
+    readonly onArrived: (process: Process, uid: string) => void;
+    readonly onBind: (process: Process, uid: string) => void;
+  };
   /** a recorder for each life of the extender */
   readonly record?: ((config: ExtenderConfig, clock: Clock) => Recorder) | undefined;
 };
@@ -87,7 +90,12 @@ export class Pair {
     const picture: MakePicture = (ports) => {
       const real = makePicture(ports);
       const wanted = (): boolean => chance.draw(`audit ${process.name}`) < AUDITED;
-      return audited(bug?.picture?.(real, ports) ?? real, ports, { ...audit, wanted });
+      return audited(bug?.picture?.(real, ports) ?? real, ports, {
+        ...audit,
+        wanted,
+        onArrived: (uid) => audit.onArrived(process, uid),
+        onBind: (uid) => audit.onBind(process, uid),
+      });
     };
     const core = makeExtender(config, {
       transport,

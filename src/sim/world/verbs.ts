@@ -8,7 +8,7 @@ import type { Verb } from '../../extender/verbs/verb.ts';
 import { TransportError } from '../../kube/errors.ts';
 import type { KubeRequest, KubeResponse, Transport } from '../../kube/ports.ts';
 import type { Fault } from './chance.ts';
-import type { FaultKind } from './faults.ts';
+import type { FaultKind, Rates } from './faults.ts';
 import type { Wiring } from './member.ts';
 import type { Process } from './time.ts';
 
@@ -38,6 +38,14 @@ const KINDS = [
 ] as const satisfies readonly FaultKind[];
 type VerbFault = Fault<(typeof KINDS)[number]> | null;
 
+const MENUS = new WeakMap<Rates, readonly (readonly [(typeof KINDS)[number], number])[]>();
+
+function menuOf(rates: Rates): readonly (readonly [(typeof KINDS)[number], number])[] {
+  const known = MENUS.get(rates) ?? KINDS.map((kind) => [kind, rates[kind]] as const);
+  MENUS.set(rates, known);
+  return known;
+}
+
 const SLOWEST_MS = 5_000;
 /** the shortest time-out of kube-scheduler's entries and a little more */
 const PARTS_MS = 4_000;
@@ -58,10 +66,7 @@ function call(scheduler: Process, wiring: Wiring, callee: Callee, request: KubeR
   const extender = callee();
   const fail = (code: 'timeout' | 'broken' | 'unsent', after: number) =>
     time.after(after, () => reject(new TransportError(code, `${verb}: ${code}`)), scheduler);
-  const fault: VerbFault = chance.fault(
-    `verb ${scheduler.name}`,
-    KINDS.map((kind) => [kind, rates[kind]]),
-  );
+  const fault: VerbFault = chance.fault(`verb ${scheduler.name}`, menuOf(rates));
   trace.note(scheduler.name, `${verb} ${bodyName(request.body)}${fault === null ? '' : ` !${fault.kind}`}`);
   if (fault?.kind === 'crash-before') {
     scheduler.kill();

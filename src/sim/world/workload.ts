@@ -1,8 +1,17 @@
 /** The pods of a world: small, many, of every kind, so that devices are always short; and what users do to them. */
-import { GPU_COUNT, GPU_FRACTION, GPU_MEMORY, REQUEST, SCHEDULER_NAME } from '../../core/names.ts';
+import {
+  GPU_COUNT,
+  GPU_FRACTION,
+  GPU_MEMORY,
+  MIN_MEMBER,
+  POD_GROUP_LABEL,
+  REQUEST,
+  SCHEDULER_NAME,
+} from '../../core/names.ts';
 import type { JsonObject, KubeObject } from '../api/object.ts';
-import { RUN_SECONDS, STOP_SECONDS } from '../kubelet.ts';
+import { RUN_SECONDS, STOP_SECONDS } from '../kubelet/settings.ts';
 import type { Chance } from './chance.ts';
+import { GANG } from './oracle/gang-of.ts';
 import { WANTS, type Wants } from './oracle/gpus.ts';
 
 export const NAMESPACE = 'default';
@@ -10,15 +19,67 @@ export const PRIORITY_CLASSES = { high: 1000, urgent: 2000 } as const;
 
 export type Ask = { readonly annotations: Readonly<Record<string, string>>; readonly wants: Wants | null };
 
-/** A pod of which every seed has dozens. `name` may have been used before. */
-export function drawnPod(chance: Chance, name: string, serial: number): JsonObject {
+/** What the pods of a gang have in common. */
+export type DrawnGang = {
+  readonly name: string;
+  /** how many members are made, and how many of them start together: more can never start, fewer is elastic */
+  readonly size: number;
+  readonly minMember: number;
+  /** null: each member asks for what it likes */
+  readonly ask: Ask | null;
+  /** the first member launches the others and wants no GPU */
+  readonly launcher: boolean;
+  readonly priorityClassName: string | null;
+};
+
+export function drawnGang(chance: Chance, name: string): DrawnGang {
+  const purpose = `gang ${name}`;
+  const size = chance.whole(purpose, 2, 6);
+  const kind = chance.draw(purpose);
+  const minMember = kind < 0.12 ? size + 1 : kind < 0.4 ? Math.max(2, size - chance.whole(purpose, 1, 2)) : size;
+  const ask = chance.draw(purpose) < 0.15 ? null : drawnGangAsk(chance, purpose);
+  const launcher = chance.draw(purpose) < 0.2;
+  const priority = chance.draw(purpose);
+  return { name, size, minMember, ask, launcher, priorityClassName: priority < 0.3 ? 'high' : null };
+}
+
+/** Mostly small, so that several gangs start in a day; sometimes so large that none of its kind ever will. */
+function drawnGangAsk(chance: Chance, purpose: string): Ask {
+  const kind = chance.draw(purpose);
+  const tenths = chance.whole(purpose, 2, 6);
+  if (kind < 0.55) return { annotations: { [GPU_FRACTION]: `0.${tenths}` }, wants: fraction(1, tenths * 100) };
+  if (kind < 0.9) return { annotations: { [GPU_COUNT]: '1' }, wants: fraction(1, 1000) };
+  return { annotations: { [GPU_COUNT]: '2' }, wants: fraction(2, 1000) };
+}
+
+/** A member of a gang, its `at`th. */
+export function drawnMember(chance: Chance, gang: DrawnGang, at: number, name: string, serial: number): JsonObject {
+  const ask = gang.launcher && at === 0 ? { annotations: {}, wants: null } : gang.ask;
+  const minMember = String(gang.minMember);
+  const pod = drawnPod(chance, name, serial, {
+    ...(ask === null ? {} : { ask }),
+    priorityClassName: gang.priorityClassName,
+    annotations: { [MIN_MEMBER]: minMember, [GANG]: JSON.stringify({ name: gang.name, min: gang.minMember }) },
+  });
+  return { ...pod, metadata: { ...pod.metadata, labels: { [POD_GROUP_LABEL]: gang.name } } };
+}
+
+type Given = {
+  readonly ask?: Ask;
+  readonly priorityClassName?: string | null;
+  readonly annotations?: Readonly<Record<string, string>>;
+};
+
+/** A pod of which every seed has dozens. `name` may have been used before. `given`: what is not left to chance. */
+export function drawnPod(chance: Chance, name: string, serial: number, given: Given = {}) {
   const purpose = `pod ${serial}`;
-  const { annotations, wants } = drawnAsk(chance, purpose);
+  const { annotations, wants } = given.ask ?? drawnAsk(chance, purpose);
   const length = chance.draw(purpose);
   const priority = chance.draw(purpose);
   // the later, the more important: by then devices are full, and who comes must preempt
   const late = Math.min(1, serial / 40);
-  const priorityClassName = priority < 0.05 + 0.3 * late ? 'urgent' : priority < 0.15 + 0.6 * late ? 'high' : null;
+  const drawn = priority < 0.05 + 0.3 * late ? 'urgent' : priority < 0.15 + 0.6 * late ? 'high' : null;
+  const priorityClassName = given.priorityClassName === undefined ? drawn : given.priorityClassName;
   // the unimportant stay: they fill the cluster until somebody evicts them
   const runs = length < (priorityClassName === null ? 0.3 : 0.7);
   // those that take their time to end keep a preemptor waiting, while others come and go around it
@@ -32,6 +93,7 @@ export function drawnPod(chance: Chance, name: string, serial: number): JsonObje
       namespace: NAMESPACE,
       annotations: {
         ...annotations,
+        ...given.annotations,
         ...(wants === null ? {} : { [WANTS]: JSON.stringify(wants) }),
         ...(runs ? { [RUN_SECONDS]: String(chance.whole(purpose, 3, 40)) } : {}),
         [STOP_SECONDS]: String(slow ? grace : chance.whole(purpose, 0, 4)),

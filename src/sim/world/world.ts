@@ -14,7 +14,7 @@ import { ApiError } from '../api/errors.ts';
 import type { KubeObject } from '../api/object.ts';
 import { applyPatchOf, JSON_PATCH } from '../api/patch.ts';
 import type { Admission } from '../api/writes.ts';
-import { Kubelet } from '../kubelet.ts';
+import { Kubelet } from '../kubelet/kubelet.ts';
 import { BUGS } from './bugs.ts';
 import { Chance, EVERY_FAULT, type FaultFilter } from './chance.ts';
 import { Events } from './events.ts';
@@ -164,7 +164,8 @@ class World {
       },
       onPromise: (uid: string, node: string): void => this.#oracle.promised(uid, node),
       onFilter: (uid: string, fits: boolean): void => this.#oracle.filtered(uid, fits),
-      onBind: (uid: string): void => this.#oracle.bindTried(uid),
+      onArrived: (process: Process, uid: string): void => this.#oracle.arrived(process, uid),
+      onBind: (process: Process, uid: string): void => this.#oracle.bindTried(process, uid),
     };
     const pairs = (two ? ['a', 'b'] : ['a']).map(
       (name) => new Pair({ name, elects, wiring, bug, audit, record: options.record }),

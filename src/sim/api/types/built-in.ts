@@ -28,6 +28,7 @@ export const BUILT_IN = `
 @rbac.authorization.k8s.io/v1/Role Role
 @rbac.authorization.k8s.io/v1/RoleBinding RoleBinding
 @resource.k8s.io/v1/DeviceClass DeviceClass
+@resource.k8s.io/v1/DeviceTaintRule DeviceTaintRule
 @resource.k8s.io/v1/ResourceClaim resource.ResourceClaim
 @resource.k8s.io/v1/ResourceSlice ResourceSlice
 @scheduling.k8s.io/v1/PriorityClass PriorityClass
@@ -152,6 +153,10 @@ DeviceRequestAllocationResult adminAccess:b bindingConditions:[s] bindingFailure
 DeviceSelector cel:CELDeviceSelector
 DeviceSubRequest allocationMode:s capacity:CapacityRequirements count:i derivedAttributes:[DeviceDerivedAttribute] deviceClassName!:s name!:s selectors:[DeviceSelector] tolerations:[DeviceToleration]
 DeviceTaint effect!:s key!:s timeAdded:t value:s
+DeviceTaintRule apiVersion:s kind:s metadata!!:ObjectMeta spec!!:DeviceTaintRuleSpec status!!:DeviceTaintRuleStatus
+DeviceTaintRuleSpec deviceSelector:DeviceTaintSelector taint!!:DeviceTaint
+DeviceTaintRuleStatus conditions:[Condition|type~type]
+DeviceTaintSelector device:s driver:s pool:s
 DeviceToleration effect:s key:s operator:s=Equal tolerationSeconds:i value:s
 DisruptionMode all:* single:*
 DownwardAPIProjection items:[DownwardAPIVolumeFile]

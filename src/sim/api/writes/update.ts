@@ -4,6 +4,7 @@ import { applied, applyAsked, ownedAfterUpdate, readApplied, refuseForce } from 
 import { hasGeneration, withAddresses } from '../defaults/created.ts';
 import { defaulted } from '../defaults/defaults.ts';
 import { ApiError, badRequest, conflict, invalid, notFound, OBJECT_MODIFIED } from '../errors.ts';
+import { EVENTS, eventIn } from '../events.ts';
 import { checkedByRules, inVersion, strategicType } from '../kind-rules.ts';
 import { checkFinalizers, checkMetadata, updatedMetadata } from '../metadata.ts';
 import { isObject, type JsonObject, type KubeObject, storeKey } from '../object.ts';
@@ -157,7 +158,8 @@ export async function replaceWith(
   if (route.id === SERVICES && route.subresource === '') next = withAddresses(next, store);
   if (hasGeneration(resource) && route.subresource !== 'status' && contentChanged(resource, next, old))
     next = { ...next, metadata: { ...next.metadata, generation: (old.metadata.generation ?? 0) + 1 } };
-  if (!by.dryRun && isGone(route, next)) return store.remove(route.id, next);
+  if (!by.dryRun && isGone(route, next))
+    return store.remove(route.id, route.id === EVENTS ? eventIn('v1', next) : next);
   return commit(store, route, next, by.dryRun);
 }
 

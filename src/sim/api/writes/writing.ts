@@ -1,6 +1,7 @@
 /** What all writes share: their surroundings, what a request asks for, and the reading of its body. */
 import type { Clock } from '../../../kube/ports.ts';
 import { ApiError, badRequest, invalid, notFound } from '../errors.ts';
+import { EVENTS, eventIn } from '../events.ts';
 import { decodedBody } from '../kind-rules.ts';
 import { isObject, type JsonObject, type KubeObject, type ObjectMeta, objectAt, storeKey, textAt } from '../object.ts';
 import { groupVersion, qualified, type Resource, resourceId } from '../resources.ts';
@@ -96,7 +97,7 @@ export function stored(store: Store, route: Route): Version {
 
 /** Stores, or for a dry run shows what would be stored. */
 export function commit(store: Store, route: Route, next: KubeObject, dryRun: boolean): Version {
-  if (!dryRun) return store.put(route.id, next);
+  if (!dryRun) return store.put(route.id, route.id === EVENTS ? eventIn('v1', next) : next);
   const { resourceVersion, ...rest } = next.metadata;
   const metadata = (resourceVersion === '' ? rest : next.metadata) as ObjectMeta;
   return { key: '', rv: 0, object: { ...next, metadata }, json: null };

@@ -28,7 +28,6 @@ export type Awaited = Law & {
   readonly promised: (uid: string, node: string) => void;
   readonly filtered: (uid: string, fits: boolean) => void;
   readonly bindTried: (uid: string) => void;
-  readonly gone: (uid: string) => void;
   readonly nominatedTo: (uid: string) => string | null;
 };
 
@@ -68,7 +67,7 @@ export function awaited({ facts, now, seats, deciderSince, check, report }: Judg
       const nomination = nominated.get(uid);
       if (nomination !== undefined) nomination.came = true;
     },
-    gone(uid) {
+    gone({ metadata: { uid } }) {
       nominated.delete(uid);
       promises.delete(uid);
       held.delete(uid);

@@ -20,6 +20,11 @@ export const INVARIANTS = [
   'answer-differs',
   'awaited-given-away',
   'gpu-milli-wrong',
+  'gang-early',
+  'gang-in-part',
+  'gang-waits',
+  'plan-in-part',
+  'plan-overdue',
   'pod-lost',
   'no-reason',
   'exception',
@@ -55,6 +60,8 @@ export type Law = {
   readonly bound?: (pod: KubeObject, node: string) => void;
   /** a pod was written; `before` undefined: created */
   readonly written?: (pod: KubeObject, before: KubeObject | undefined) => void;
+  /** its object is gone */
+  readonly gone?: (pod: KubeObject) => void;
   /** a Binding was carried out for the extender of this seat */
   readonly bindingDone?: (seat: string) => void;
   /** after every step: cheap, and only what time alone can break */

@@ -1,6 +1,7 @@
 /** No pod is lost: in the end each is bound or says truly why not. What fits by the objects alone is bound. */
 import { type KubeObject, numberAt, textAt } from '../../api/object.ts';
 import { hasEnv, NODES, PODS, scheduledCondition, waits } from './facts.ts';
+import { waitsForGang } from './gangs.ts';
 import { isManaged, wantsOf } from './gpus.ts';
 import type { Judge, Law } from './law.ts';
 import { hasResources, hasRoom, takesPods } from './room.ts';
@@ -25,7 +26,8 @@ export function lost({ facts, check, report }: Judge, nominatedTo: (uid: string)
   return {
     invariants: ['pod-lost', 'no-reason'],
     quiet() {
-      const waiting = facts.objects(PODS).filter(waits);
+      const all = facts.objects(PODS);
+      const waiting = all.filter(waits);
       for (const pod of waiting) {
         const { name } = pod.metadata;
         const said = scheduledCondition(pod);
@@ -33,7 +35,7 @@ export function lost({ facts, check, report }: Judge, nominatedTo: (uid: string)
         if (textAt(said, 'reason') !== 'Unschedulable')
           report('no-reason', `${name} waits with ${JSON.stringify(said ?? null)}`);
         check('pod-lost');
-        if (facts.edited(pod)) continue;
+        if (facts.edited(pod) || waitsForGang(pod, all)) continue;
         const node = facts.objects(NODES).find((one) => fits(pod, one, waiting));
         if (node === undefined) continue;
         const others = waiting

@@ -4,12 +4,14 @@
  */
 import { type KubeObject, textAt } from '../../api/object.ts';
 import type { Store } from '../../api/store.ts';
+import type { Process } from '../time.ts';
 import { type Awaited, awaited } from './awaited.ts';
 import { books } from './books.ts';
 import { claimed } from './claimed.ts';
 import { deciders } from './deciders.ts';
 import { env } from './env.ts';
 import { Facts } from './facts.ts';
+import { type GangLaw, gangs } from './gangs.ts';
 import { gpuMilli } from './gpu-milli.ts';
 import { holdsDevices } from './gpus.ts';
 import { holds } from './holds.ts';
@@ -37,6 +39,7 @@ export class Oracle {
   readonly #facts: Facts;
   readonly #laws: readonly Law[];
   readonly #awaited: Awaited;
+  readonly #gangs: GangLaw;
   #decider: unknown = null;
   #deciderSince = 0;
   #secondAt = 0;
@@ -46,7 +49,9 @@ export class Oracle {
     const { store, now, seats, elects } = options;
     this.#facts = new Facts(store, now, {
       written: (pod, before) => this.#podWritten(pod, before),
-      gone: (pod) => this.#awaited.gone(pod.metadata.uid),
+      gone: (pod) => {
+        for (const law of this.#laws) law.gone?.(pod);
+      },
     });
     const judge: Judge = {
       facts: this.#facts,
@@ -57,11 +62,13 @@ export class Oracle {
       report: (invariant, detail) => this.report(invariant, detail),
     };
     this.#awaited = awaited(judge);
+    this.#gangs = gangs(judge, this.#awaited.nominatedTo);
     this.#laws = [
       claimed(judge),
       overAllocated(judge),
       env(judge),
       this.#awaited,
+      this.#gangs,
       deciders(judge, elects),
       holds(judge),
       books(judge),
@@ -96,8 +103,14 @@ export class Oracle {
     this.#awaited.filtered(uid, fits);
   }
 
-  bindTried(uid: string): void {
+  /** A pod of a gang came to bind. */
+  arrived(process: Process, uid: string): void {
+    this.#gangs.arrived(process, uid);
+  }
+
+  bindTried(process: Process, uid: string): void {
     this.#awaited.bindTried(uid);
+    this.#gangs.letGo(process, uid);
   }
 
   afterStep(): void {

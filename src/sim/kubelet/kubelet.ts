@@ -1,24 +1,23 @@
 /**
- * A model of the kubelets of all nodes: bound pods start, run, end, crash and restart as `kubelet/settings.ts` says, deleted
+ * A model of the kubelets of all nodes: bound pods start, run, end, crash and restart as `settings.ts` says, deleted
  * ones are gone after their grace, nodes send heartbeats. Standard API calls only, so it also serves a real kube-apiserver that has no
- * nodes. One pod's life is `kubelet/pod-worker.ts`.
+ * nodes. One pod's life is `pod-worker.ts`.
  *
  * At the start of a pod the env of every container is resolved as kubelet does it. Stricter than the real one, it fails a pod
  * whose NVIDIA_VISIBLE_DEVICES is taken from the pod and empty: that container would not get the GPUs it was promised.
  */
-import { ENV_VISIBLE } from '../core/names.ts';
-import { inlineDecoder } from '../kube/inline-decoder.ts';
-import { PATCH_TYPE } from '../kube/patch.ts';
-import type { Clock, Rng, Timer, Transport } from '../kube/ports.ts';
-import { Reflector } from '../kube/reflector.ts';
-import { isObject, type KubeObject, textAt } from './api/object.ts';
-import { type ContainerView, viewContainers } from './container-view.ts';
-import { Heartbeats } from './kubelet/heartbeats.ts';
-import { PersistentCalls } from './kubelet/persistent-calls.ts';
-import { PodWorker } from './kubelet/pod-worker.ts';
-import { KUBELET, refusal, startMs } from './kubelet/settings.ts';
-
-export { RUN_SECONDS, STOP_SECONDS } from './kubelet/settings.ts';
+import { ENV_VISIBLE } from '../../core/names.ts';
+import { inlineDecoder } from '../../kube/inline-decoder.ts';
+import { PATCH_TYPE } from '../../kube/patch.ts';
+import type { Clock, Rng, Timer, Transport } from '../../kube/ports.ts';
+import { Reflector } from '../../kube/reflector.ts';
+import { isObject, type KubeObject, textAt } from '../api/object.ts';
+import { type ContainerView, viewContainers } from '../container-view.ts';
+import type { TellEvent } from '../event-log.ts';
+import { Heartbeats } from './heartbeats.ts';
+import { PersistentCalls } from './persistent-calls.ts';
+import { PodWorker } from './pod-worker.ts';
+import { KUBELET, refusal, startMs } from './settings.ts';
 
 export type KubeletOptions = {
   readonly transport: Transport;
@@ -26,12 +25,18 @@ export type KubeletOptions = {
   readonly rng: Rng;
   /** from bound to running; default 50 ms */
   readonly startMs?: number;
+  /** how long a container without an annotation takes to end once it is told to; default: all its grace */
+  readonly stopMs?: number;
+  /** how long a container of a Job without an annotation runs; default: for ever */
+  readonly jobRunMs?: number;
   /** renew node leases and the Ready condition, and heed `sim.muster.dev/kubelet: down` of nodes; default false */
   readonly heartbeats?: boolean;
   /** the node refuses a pod: as OutOfcpu, UnexpectedAdmissionError, …; beside the pod's own annotation */
   readonly refuses?: (pod: KubeObject) => { reason: string; message: string } | null;
   /** what the containers of a pod see, told once per pod before it runs or fails */
   readonly onStart?: (pod: KubeObject, containers: readonly ContainerView[]) => void;
+  /** writes Events; default: nobody is told */
+  readonly tell?: TellEvent;
   /** calls that the API server will never take */
   readonly onError?: (error: Error) => void;
 };
@@ -197,7 +202,17 @@ export class Kubelet {
     const node = textAt(pod.spec, 'nodeName');
     const worker: PodWorker = new PodWorker(pod, {
       clock: this.#options.clock,
+      stopMs: this.#options.stopMs ?? null,
+      runMs: isOfJob(pod) ? (this.#options.jobRunMs ?? null) : null,
       isUp: () => !this.#stopped && !this.#down.has(node),
+      tell: (type, reason, message, container) =>
+        this.#options.tell?.(
+          worker.pod,
+          type,
+          reason,
+          message,
+          container === null ? undefined : `spec.containers{${container}}`,
+        ),
       report: (object, status) => this.#patch(object, status),
       remove: (object) => this.#remove(object),
       onEnd: (phase) => {
@@ -242,6 +257,10 @@ export class Kubelet {
       timeoutMs: API_TIMEOUT_MS,
     });
   }
+}
+
+function isOfJob(pod: KubeObject): boolean {
+  return (pod.metadata.ownerReferences ?? []).some(({ kind, controller }) => kind === 'Job' && controller === true);
 }
 
 function podPath(pod: KubeObject): string {

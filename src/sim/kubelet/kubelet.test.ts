@@ -1,13 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { afterEach, describe, expect, it } from 'vitest';
-import { Client } from '../../test/contract/client.ts';
-import { nodeClock } from '../kube/node-adapter.ts';
-import { Api } from './api/api.ts';
-import { inProcess } from './api/in-process.ts';
-import type { JsonObject } from './api/object.ts';
-import type { ContainerView } from './container-view.ts';
-import { Kubelet, RUN_SECONDS, STOP_SECONDS } from './kubelet.ts';
-import { seededRng } from './seeded-rng.ts';
+import { Client } from '../../../test/contract/client.ts';
+import { nodeClock } from '../../kube/node-adapter.ts';
+import { Api } from '../api/api.ts';
+import { inProcess } from '../api/in-process.ts';
+import type { JsonObject } from '../api/object.ts';
+import type { ContainerView } from '../container-view.ts';
+import { seededRng } from '../seeded-rng.ts';
+import { Kubelet } from './kubelet.ts';
+import { RUN_SECONDS, STOP_SECONDS } from './settings.ts';
 
 const PODS = '/api/v1/namespaces/default/pods';
 const cleanups: (() => Promise<unknown>)[] = [];
