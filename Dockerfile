@@ -19,7 +19,7 @@ FROM node:26.10.0-slim
 ENV NODE_ENV=production
 WORKDIR /app
 COPY --from=dependencies --chown=0:0 /app/ /app/
-# for `kubectl exec … -- muster explain`
+# for `kubectl exec … -- muster why`
 RUN ln -s /app/dist/cli/main.js /usr/local/bin/muster
 # nobody's files, nobody's user: the container needs to write nowhere
 USER 65532:65532

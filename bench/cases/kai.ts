@@ -1,9 +1,10 @@
 /**
  * KAI’s placement cases: a cluster, its jobs, and what becomes of every task. Ours runs pod by pod as kube-scheduler would: filter
- * in the order of priority and age, then the preempt verb for those that found no room. Queues, gangs, reclaim and consolidation
- * are read and come later.
+ * in the order of priority and age (a gang is planned whole by the filter of its first member), then the preempt verb for those that
+ * found no room. Queues, reclaim and consolidation are read and come later.
  */
 import { z } from 'zod';
+import { projectGang } from '../../src/cluster/project-gang.ts';
 import type { Claim, DeviceShare } from '../../src/core/gpu/claim.ts';
 import type { Device } from '../../src/core/gpu/device.ts';
 import type { DevicePolicy, NodePolicy } from '../../src/core/gpu/request.ts';
@@ -25,8 +26,20 @@ const taskShape = z.looseObject({
   cpuMilli: z.number().default(0),
   memory: z.number().default(0),
   order: z.number().default(0),
+  subgroup: z.string().nullish(),
 });
 type Task = z.infer<typeof taskShape>;
+const topologyShape = z.looseObject({ required: z.string().nullish(), preferred: z.string().nullish() });
+const groupShape = z.looseObject({
+  name: z.string().default(''),
+  minMember: z.number().nullish(),
+  minSubGroup: z.number().nullish(),
+  topology: topologyShape.nullish(),
+  get groups() {
+    return z.array(groupShape).default([]);
+  },
+});
+type Group = z.infer<typeof groupShape>;
 const jobShape = z.looseObject({
   name: z.string(),
   queue: z.string().default(''),
@@ -34,8 +47,8 @@ const jobShape = z.looseObject({
   preemptible: z.boolean().default(true),
   createdOrder: z.number().default(0),
   minMember: z.number().nullish(),
-  subgroups: z.unknown().optional(),
-  topology: z.unknown().optional(),
+  subgroups: groupShape.nullish(),
+  topology: topologyShape.nullish(),
   deletedOnceEvicted: z.boolean().default(false),
   startedSecondsAgo: z.number().nullish(),
   tasks: z.array(taskShape),
@@ -82,7 +95,6 @@ const caseShape = z.looseObject({
 type KaiCase = z.infer<typeof caseShape>;
 
 const IN_TREE = ['dra', 'numa', 'affinity'];
-const GANGS = ['gang', 'elastic', 'subgroup', 'topology', 'stale-gang'];
 const QUEUES = ['quota', 'multi-level-queue', 'reclaim', 'preemption-delay'];
 
 export function placement(raw: unknown): Verdict {
@@ -101,17 +113,24 @@ function laterOf({ tags, mode, jobs, queues }: KaiCase): Verdict | null {
   if (has(IN_TREE)) return byDesign('in-tree');
   const waiting = jobs.filter(({ tasks }) => tasks.some(({ state }) => state === 'Pending'));
   const evicts = !mode.endsWith(':allocate');
-  const whole = (job: Job): boolean =>
-    job.subgroups !== undefined || job.topology !== undefined || (job.minMember ?? 1) > 1;
-  if (has(GANGS) || (evicts ? jobs : waiting).some(whole)) return notYet('gangs');
+  if (jobs.some(({ subgroups }) => choosesSubGroups(subgroups))) return notYet('some-sub-groups');
+  if (mode === 'single-action:stalegangeviction') return byDesign('member-loss');
+  // what the quotas of the case say may have no part in its answer: it is tried
+  if (mode === 'single-action:allocate' && jobs.some(isGang)) return null;
   if (tags.includes('consolidate') || mode === 'single-action:consolidation') return notYet('consolidation');
-  if (mode === 'single-action:stalegangeviction') return notYet('gangs');
   const named = new Set((evicts ? jobs : waiting).map(({ queue }) => queue));
   const limited = queues.some(({ limitGpus }) => typeof limitGpus === 'number');
   if (has(QUEUES) || mode === 'single-action:reclaim' || limited) return notYet('queues');
   if (named.size > 1) return notYet('queues');
   return null;
 }
+
+/** A job that is a gang to us: the others' tasks start one by one. */
+const isGang = ({ subgroups, topology, minMember }: Job): boolean =>
+  Boolean(subgroups) || Boolean(topology) || (minMember ?? 1) > 1;
+
+const choosesSubGroups = (group: Group | null | undefined): boolean =>
+  Boolean(group) && (typeof group!.minSubGroup === 'number' || group!.groups.some(choosesSubGroups));
 
 type Live = {
   readonly job: Job;
@@ -145,6 +164,7 @@ class World {
       }
     }
     this.#occupy();
+    for (const job of given.jobs.filter(isGang)) this.#declare(job);
   }
 
   #addNode(name: string, { gpus, gpuMemoryMiB, cpuMilli, memory, maxPods, labels }: KaiNode): void {
@@ -153,6 +173,33 @@ class World {
       (_, at): Device => device(at, { uuid: `${name}-${at}`, mib: gpuMemoryMiB }),
     );
     this.#stand.addNode(name, devices, { labels, allocatable: { cpu: cpuMilli, memory, pods: maxPods } });
+  }
+
+  /** Its PodGroup as KAI's pod-grouper writes it, and the members that wait, as informers show them. */
+  #declare(job: Job): void {
+    const { name, minMember, topology, subgroups } = job;
+    const flat = (groups: readonly Group[], parent: string | null): object[] =>
+      groups.flatMap((group) => [
+        {
+          name: group.name,
+          ...(parent !== null && { parent }),
+          minMember: group.minMember ?? 0,
+          topologyConstraint: constraintOf(group.topology),
+        },
+        ...flat(group.groups, group.name),
+      ]);
+    const facts = projectGang({
+      apiVersion: 'scheduling.run.ai/v2alpha2',
+      metadata: { uid: `group-${name}`, namespace: 'kai', name },
+      spec: {
+        ...(minMember && { minMember }),
+        topologyConstraint: constraintOf(topology ?? subgroups?.topology),
+        subGroups: flat(subgroups?.groups ?? [], null),
+      },
+    });
+    this.#stand.picture.gangs.upsertObject(facts!);
+    for (const live of this.#live)
+      if (live.job === job && live.status === 'Pending') this.#stand.picture.upsertPod(this.#facts(live));
   }
 
   /** Pods that stand on nodes at the start: labels name shared devices, whole ones take what no label names. */
@@ -184,7 +231,8 @@ class World {
   }
 
   #facts({ job, task, uid }: Live): PodFacts {
-    const annotations: Record<string, string> = {};
+    const annotations: Record<string, string> = isGang(job) ? { 'pod-group-name': job.name } : {};
+    const labels = isGang(job) && task.subgroup ? { 'kai.scheduler/subgroup-name': task.subgroup } : {};
     const count = task.devices ?? 1;
     if (typeof task.gpuFraction === 'number') annotations['gpu-fraction'] = `${task.gpuFraction}`;
     else if (typeof task.gpuMemoryMiB === 'number') annotations['gpu-memory'] = `${task.gpuMemoryMiB}`;
@@ -196,7 +244,7 @@ class World {
       limits: gpus > 0 ? { 'nvidia.com/gpu': `${gpus}` } : {},
     };
     const pod = admitted({
-      metadata: { name: task.name, namespace: 'kai', uid, annotations, creationTimestamp: created },
+      metadata: { name: task.name, namespace: 'kai', uid, labels, annotations, creationTimestamp: created },
       spec: { schedulerName: 'muster-scheduler', priority: job.priority, containers: [{ name: 'main', resources }] },
     });
     return pod;
@@ -272,9 +320,12 @@ class World {
   }
 
   #preempt(): void {
-    const candidates = this.#stand.names().map((node) => ({ node, victims: null }));
+    const all = this.#stand.names().map((node) => ({ node, victims: null }));
     for (const live of this.#waiting()) {
-      const [best] = this.#stand.books.preempt(this.#facts(live), candidates);
+      const facts = this.#facts(live);
+      // a member of a gang that does not fit is refused for good: kube-scheduler asks for victims nowhere
+      const started = !isGang(live.job) || this.#stand.books.explainGang(`kai/${live.job.name}`)?.verdict === null;
+      const [best] = this.#stand.books.preempt(facts, started ? all : []);
       if (best === undefined) continue;
       live.status = 'Pipelined';
       live.node = best.node;
@@ -331,6 +382,12 @@ class World {
       );
       if (placed) return notYet('pipelining', text);
     }
+    // who runs is to go on elsewhere: that is moving, not evicting
+    if (wrong.some(([{ task }, status]) => task.state === 'Running' && status === 'Pipelined'))
+      return notYet('consolidation', text);
+    const elastic = this.#given.tags.includes('elastic');
+    if (this.#given.mode !== 'single-action:allocate' && (elastic || this.#live.some(({ job }) => isGang(job))))
+      return notYet('gang-preemption', text);
     if (wrong.some(([live]) => !live.job.preemptible && this.#evicted(live))) return notYet('preemptibility', text);
     const held = wrong.filter(([live, status]) => status === 'Pending' && live.status !== 'Pending');
     if (held.some(([live]) => this.#overQuota(live.job.queue))) return notYet('queues', text);
@@ -384,6 +441,11 @@ function milliOf({ gpus, gpuFraction, gpuMemoryMiB, devices }: Task, node: KaiNo
 }
 
 const good = ({ result }: Verdict): boolean => result === 'same' || result === 'equivalent';
+
+const constraintOf = (topology: z.infer<typeof topologyShape> | null | undefined): object => ({
+  ...(topology?.required && { requiredTopologyLevel: topology.required }),
+  ...(topology?.preferred && { preferredTopologyLevel: topology.preferred }),
+});
 
 const isShared = ({ gpuFraction, gpuMemoryMiB }: Task): boolean =>
   typeof gpuFraction === 'number' || typeof gpuMemoryMiB === 'number';

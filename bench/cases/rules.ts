@@ -40,13 +40,18 @@ export const DESIGN_RULES = {
   'no-count-limit': 'what no node can hold is refused node by node, not as an error of the call',
   'in-tree':
     'affinity between pods, NUMA alignment by kubelet and claims of DRA are answered by kube-scheduler’s own plugins',
+  'member-loss':
+    'what follows when a gang has lost members is said by its onMemberLoss; unless it says so nobody is evicted',
   'contradicts-itself': 'the case starts with more on a node than the node has',
 } as const satisfies Record<string, string>;
 export type DesignRule = keyof typeof DESIGN_RULES;
 
 /** What is read but not answered yet, and with which part of Muster it comes. */
 export const LATER_PARTS = {
-  gangs: 'gangs are planned whole by the placer',
+  'gang-preemption':
+    'victims for a whole gang, and the surplus of an elastic one as the first to go, come with the placer',
+  'some-sub-groups': 'a gang that starts with some of its sub-groups, whichever they are',
+  'virtual-cluster': 'virtual clusters of fixed cells are quotas with a place; they come with the queues',
   queues: 'quotas, fair share and reclaim come with the overseer’s queues',
   preemptibility: 'that a running pod may not be evicted whatever its priority is read with the queues',
   consolidation: 'moving running pods together comes with the overseer',

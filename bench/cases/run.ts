@@ -11,7 +11,7 @@ import * as vgpu from './vgpu-manager.ts';
 
 type Runner = (raw: unknown) => Verdict;
 
-const gangs: Runner = () => notYet('gangs');
+const cells: Runner = () => notYet('virtual-cluster');
 const queues: Runner = () => notYet('queues');
 
 /** Whose cases a file holds, by the repository it names as its source; a file without one by its folder. */
@@ -62,7 +62,7 @@ const RUNNERS: Readonly<Record<string, Readonly<Record<string, Runner>>>> = {
     'can-reclaim': queues,
     'victim-queue': queues,
   },
-  hived: { '': gangs },
+  hived: { '': cells },
   'kueue-fair': {
     'dominant-share': queues,
     borrowing: queues,

@@ -13,7 +13,7 @@ Examples:
   $ muster extender --config extender.yaml
   $ muster extender --config extender.yaml --kubeconfig ~/.kube/config --context staging
   $ curl '127.0.0.1:8888/readyz?verbose'
-  $ muster explain team/train-0
+  $ muster why team/train-0
 
 SIGTERM: no new connection or decision; binds in flight get their answers, then exit with status 0.
 `;

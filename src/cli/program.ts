@@ -5,10 +5,10 @@ import { benchCommand } from './bench.ts';
 import { clusterCommand } from './cluster.ts';
 import { demoCommand } from './demo.ts';
 import { failureText } from './errors.ts';
-import { explainCommand } from './explain.ts';
 import { extenderCommand } from './extender.ts';
 import { replayCommand } from './replay.ts';
 import { simCommand } from './sim.ts';
+import { whyCommand } from './why.ts';
 
 /** Sets the exit status of the process. */
 export async function runProgram(): Promise<void> {
@@ -23,7 +23,7 @@ export async function runProgram(): Promise<void> {
     .addCommand(clusterCommand())
     .addCommand(simCommand())
     .addCommand(extenderCommand(version))
-    .addCommand(explainCommand())
+    .addCommand(whyCommand())
     .addCommand(replayCommand())
     .addCommand(benchCommand())
     .addCommand(

@@ -128,6 +128,17 @@ describe('a gang', () => {
     expect(filter(first!).fits).toEqual(['n0']);
   });
 
+  it('has nobody evicted for one member while it has not started', () => {
+    addNodes(1, 1);
+    const low = pod('low', whole, { priority: 0 });
+    const claim = { containers: [{ name: 'main', slot: 'c0' as const, sidecar: false, devices: [device(0)] }] };
+    picture.upsertPod(bound(low, 'n0', claim));
+    const [member] = arrive('g', 2, whole).map((each) => ({ ...each, priority: 1 }));
+    const candidates = [{ node: 'n0', victims: [low.uid] }];
+    expect(books.preempt(member!, candidates)).toEqual([]);
+    expect(books.preempt(pod('alone', whole, { priority: 1 }), candidates)).toHaveLength(1);
+  });
+
   it('leaves nothing in the books of what was awaited for its members before', () => {
     addNodes(1, 2);
     const low = pod('low', whole, { priority: 0 });
@@ -135,8 +146,10 @@ describe('a gang', () => {
     picture.upsertPod(bound(low, 'n0', claim));
     const members = arrive('g', 3, whole, {}, 2).map((each) => ({ ...each, priority: 1 }));
     for (const each of members) picture.upsertPod(each);
-    const [answer] = books.preempt(members[0]!, [{ node: 'n0', victims: [low.uid] }]);
-    expect(answer?.victims).toEqual([low.uid]);
+    const awaited = { ...claim, containers: [{ ...claim.containers[0]!, devices: [device(1)] }] };
+    const times = { state: 'open' as const, deadline: 30_000, since: 0 };
+    const more = { cause: 'awaiting' as const, ranked: ['n0'], gang: null, victims: [low.uid] };
+    picture.putHold({ pod: members[0]!, node: 'n0', claim: awaited, ...more, ...times });
     books.explain('team', 'g-0');
     picture.removePod(low.uid);
     expect(filter(members[1]!).fits).toEqual(['n0']);

@@ -21,6 +21,8 @@ import type {
   ExplainRow,
   FilterAnswer,
   GangAtBind,
+  GangExplained,
+  GangRefusal,
   OfferedNodes,
   PreemptAnswer,
   PreemptCandidate,
@@ -206,6 +208,9 @@ export class Books implements Decider {
     // its Binding may be on its way, or have landed: nothing of what it holds may be given up for another place
     const held = this.picture.holds.get(pod.uid);
     if ((held !== undefined && held.state !== 'open') || this.picture.pod(pod.uid)?.nodeName) return [];
+    // what is evicted for one member does not start a gang
+    const gang = this.#planning.gangOf(pod);
+    if (gang !== null && !this.#planning.hasStarted(gang)) return [];
     const guarded = this.#guarded(pod);
     if (guarded !== null || pod.ask.kind !== 'request') return this.#passVictims(pod, candidates, guarded);
     // Its victims are still there, by a watch that may be late: what was freed for it stays its own, and nobody is evicted elsewhere.
@@ -269,9 +274,11 @@ export class Books implements Decider {
     return gang === null ? null : this.#planning.atBind(gang);
   }
 
-  awaitAtBind(uid: string, untilMs: number): boolean {
+  awaitAtBind(uid: string, node: string, untilMs: number): boolean {
     const hold = this.picture.holds.get(uid);
     if (hold === undefined || hold.state !== 'open' || hold.cause === 'awaiting') return false;
+    // planned anew meanwhile, and elsewhere: kube-scheduler must ask again
+    if (hold.node !== node) return false;
     if (this.#stands(hold, this.picture.pod(uid) ?? hold.pod) !== null) return false;
     // a plan lives as a whole: those that are still on their way must not end it meanwhile
     const until = this.#clock.monotonic() + untilMs;
@@ -433,6 +440,14 @@ export class Books implements Decider {
       indexOf: (request) => this.#shapes.indexOf(pod, request),
       stands: (hold) => this.#stands(hold, pod),
     });
+  }
+
+  explainGang(gang: string): GangExplained | null {
+    return this.#planning.explainGang(gang);
+  }
+
+  gangRefusal(gang: string): GangRefusal | null {
+    return this.#planning.refusal(gang);
   }
 
   /** Why this pod may not go to managed nodes at all, null if it may. */

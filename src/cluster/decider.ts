@@ -3,8 +3,10 @@
  * so that verbs can be read and tested without it. All calls are synchronous: one ledger, one writer, no await in between.
  */
 import type { Claim } from '../core/gpu/claim.ts';
+import type { GangVerdict } from '../core/placement/gang/gang-request.ts';
 import type { PodFacts } from '../core/placement/pod-facts.ts';
 import type { ReasonCode } from '../core/reasons.ts';
+import type { GangStanding } from './gangs/standing.ts';
 
 /** Node names of one request resolved against the picture. Reusable for any later request with the same names. */
 export type OfferedNodes = {
@@ -45,6 +47,16 @@ export type GangAtBind = {
   /** members that must be at bind together before any of them may be bound: those bound, or being bound, are not among them */
   readonly missing: number;
 };
+
+/** How a gang stands and, while members of its minimum have no place yet, whether they would find one now. */
+export type GangExplained = {
+  readonly standing: GangStanding;
+  /** null: it cannot be planned as it is declared, or nothing of its minimum is without a place */
+  readonly verdict: GangVerdict | null;
+};
+
+/** What was found of a gang when it was planned last. The same object as long as nothing was tried again. */
+export type GangRefusal = { readonly code: ReasonCode };
 
 /** A candidate of the preempt verb. victims null: kube-scheduler named none (1.38) and we search ourselves. */
 export type PreemptCandidate = {
@@ -87,7 +99,7 @@ export interface Decider {
   /** null: the pod starts by itself. O(members). */
   gangAtBind(uid: string): GangAtBind | null;
   /** The pod waits at bind for the others of its gang: its gang's plan stays for `ms` more. False: it has none any more, or none that stands. */
-  awaitAtBind(uid: string, ms: number): boolean;
+  awaitAtBind(uid: string, node: string, ms: number): boolean;
   /** The gang did not come together: what is open of its plan ends. */
   dropPlan(gang: string): void;
   /** Re-checks and marks the hold as being bound, so that nothing takes it over until one of the three calls below. */
@@ -102,4 +114,8 @@ export interface Decider {
   bindReadBack(uid: string, node: string | null): void;
   /** Null when the pod is not known. */
   explain(namespace: string, name: string): { pod: PodFacts; rows: readonly ExplainRow[]; hold: string | null } | null;
+  /** The gang's standing, and how many would fit now. Null when it is not known. */
+  explainGang(gang: string): GangExplained | null;
+  /** Null: it was not refused, or something has happened since that may help. */
+  gangRefusal(gang: string): GangRefusal | null;
 }

@@ -1,6 +1,6 @@
 /**
  * Feeds the picture from the API server: one reflector per kind. Pods, nodes and ResourceSlices are decoded on the decode
- * thread, the few others here. `whenSynced` is what readiness waits for.
+ * thread, the few others here; PodGroups of every CRD that is served: gang-informers.ts. `whenSynced` is what readiness waits for.
  */
 import type { NodeFacts } from '../core/placement/node-facts.ts';
 import { backoffMs } from '../kube/backoff.ts';
@@ -12,6 +12,7 @@ import { type LeaseFacts, leaseSelector, leasesPath, projectLease } from '../kub
 import type { Clock, Rng, Transport } from '../kube/ports.ts';
 import { Reflector, type ReflectorStats } from '../kube/reflector.ts';
 import type { DecodeThread } from '../kube/worker-decoder.ts';
+import { GangInformers } from './gang-informers.ts';
 import { NodeInventory } from './inventory/node-inventory.ts';
 import type { Told } from './kept/kinds.ts';
 import { toldCollection } from './kept/telling.ts';
@@ -46,10 +47,12 @@ export class Informers {
   readonly #picture: Picture;
   readonly #options: InformerOptions;
   readonly #reflectors = new Map<string, Reflector<unknown>>();
+  readonly #gangs: GangInformers;
 
   constructor(picture: Picture, options: InformerOptions) {
     this.#picture = picture;
     this.#options = options;
+    this.#gangs = new GangInformers(picture, options);
     this.inventory = new NodeInventory((name: string, facts: NodeFacts | null) => {
       picture.nodes.setFacts(name, facts);
       options.onNode(name);
@@ -97,7 +100,10 @@ export class Informers {
         `spec.driver=${GPU_DRIVER}`,
       );
     }
-    await Promise.all([...this.#reflectors.values()].map((reflector) => reflector.whenSynced()));
+    await Promise.all([
+      this.#gangs.start(),
+      ...[...this.#reflectors.values()].map((reflector) => reflector.whenSynced()),
+    ]);
   }
 
   get synced(): boolean {
@@ -111,11 +117,14 @@ export class Informers {
   }
 
   stats(): ReadonlyMap<string, ReflectorStats> {
-    return new Map([...this.#reflectors].map(([kind, reflector]) => [kind, reflector.stats]));
+    return new Map([
+      ...[...this.#reflectors].map(([kind, { stats }]) => [kind, stats] as const),
+      ...this.#gangs.stats(),
+    ]);
   }
 
   async stop(): Promise<void> {
-    await Promise.all([...this.#reflectors.values()].map((reflector) => reflector.stop()));
+    await Promise.all([this.#gangs.stop(), ...[...this.#reflectors.values()].map((reflector) => reflector.stop())]);
   }
 
   #add<T>(

@@ -88,6 +88,11 @@ export class Planning {
     return known === undefined ? null : standingOf(known, this.#config.mayCome);
   }
 
+  /** Its minimum runs, has run, or is being bound: further members stand for themselves. */
+  hasStarted(gang: string): boolean {
+    return this.atBind(gang)?.missing === 0;
+  }
+
   /** kube-scheduler's own filters refused this node for the pod. */
   bar(uid: string, node: string): void {
     this.#picture.barred.add(uid, node, this.#clock.monotonic());
@@ -111,6 +116,13 @@ export class Planning {
       this.#hopeless.set(gang, { version, freed: this.#picture.nodes.freed, until, outcome });
     }
     return outcome;
+  }
+
+  /** What was found when it was planned last, for as long as nothing has happened that could help. */
+  refusal(gang: string): (PlanOutcome & { kind: 'refused' }) | null {
+    const last = this.#hopeless.peek(gang);
+    if (last?.outcome.kind !== 'refused' || last.version !== this.#picture.gangs.get(gang)?.version) return null;
+    return last.outcome;
   }
 
   #plan(gang: string): PlanOutcome {

@@ -30,6 +30,7 @@ export const REASONS = {
   'gang-no-room': { text: 'not all members of the gang fit at the same time', resolvable: false },
   'gang-topology': { text: 'no topology domain has room for all members of the gang', resolvable: false },
   'gang-dropped': { text: 'the plan of the gang was given up; waiting for a new one', resolvable: false },
+  'gang-degraded': { text: 'fewer members of the gang are alive than it needs', resolvable: false },
   'gang-invalid': { text: 'the gang is declared in a way that can never start', resolvable: false },
   'placed-elsewhere': { text: 'a better node was not offered; the pod is nominated there', resolvable: false },
   // what kube-scheduler checks too; known here so that the best node of the whole cluster can be named

@@ -6,6 +6,7 @@
 
 import { MIN_MEMBER, POD_GROUP_LABEL, SUB_GROUP_LABEL } from '../core/names.ts';
 import type { GangDialect, GangSaid } from '../core/placement/gang/gang-facts.ts';
+import { gangContradiction } from './gang.ts';
 import { type PodLike, type PodView, viewPod } from './pod-like.ts';
 import { annotationLine, quote } from './words.ts';
 
@@ -80,6 +81,8 @@ export function gangSaidOf(view: PodView): GangSaid | null {
   const form = FORMS.find(({ name }) => name(view) !== '');
   if (form === undefined) return null;
   const problems: string[] = [];
+  const two = gangContradiction(view);
+  if (two !== null) problems.push(`${two[0]} and ${two[1]} name different gangs; keep one of them`);
   const count = (from: Numbers | undefined): number | null => {
     const text = from === undefined ? undefined : view[from.in].get(from.key);
     if (from === undefined || text === undefined || text === '') return null;

@@ -99,6 +99,14 @@ const schema = z
     nodePolicy: z.enum(NODE_POLICIES).default('pack'),
     devicePolicy: z.enum(DEVICE_POLICIES).default('pack'),
     holdSeconds: z.number().min(1).max(600).default(30).describe('how long a hold made by filter waits for its bind'),
+    gangGraceSeconds: z
+      .number()
+      .min(1)
+      .max(86_400)
+      .default(60)
+      .describe(
+        'how long fewer than minMember members may be alive before a gang is Degraded and its onMemberLoss counts',
+      ),
     runtimeClassName: z
       .string()
       .default('nvidia')

@@ -3,6 +3,7 @@ import type { Decider } from '../cluster/decider.ts';
 import type { ContainerNeed } from '../core/gpu/request.ts';
 import type { GpuAsk } from '../core/placement/pod-facts.ts';
 import { REASONS, type ReasonCode } from '../core/reasons.ts';
+import { explainGang, type GangExplanation, gangLines } from './gang-explanation.ts';
 
 /** messages quote what users wrote, and are shown in terminals */
 const CONTROL = /\p{Cc}/gu;
@@ -18,6 +19,8 @@ export type Explanation = {
   readonly gated: boolean;
   readonly ask: GpuAsk;
   readonly hold: string | null;
+  /** the gang that it starts with, null without one */
+  readonly gang: GangExplanation | null;
   /** whether the extender that answers decides; the others know claims, but not the holds of the one that does */
   readonly deciding: boolean;
   readonly nodes: readonly {
@@ -33,7 +36,7 @@ export type Explanation = {
 
 /** Null when the pod is not known. */
 export function explainPod(
-  decider: Pick<Decider, 'explain'>,
+  decider: Pick<Decider, 'explain' | 'explainGang'>,
   deciding: boolean,
   namespace: string,
   name: string,
@@ -49,6 +52,7 @@ export function explainPod(
     gated: pod.gated,
     ask: pod.ask,
     hold,
+    gang: pod.gang === null ? null : explainGang(decider, deciding, pod.gang),
     deciding,
     nodes: rows.map((row) => ({ ...row, reason: row.code === null ? '' : REASONS[row.code].text })),
   };
@@ -59,7 +63,8 @@ export function explanationText(explanation: Explanation, most: number): string 
   const { pod, ask, hold, nodes } = explanation;
   const lines = [`pod ${pod} ${stateOf(explanation)}`, `asks for: ${askText(ask)}`];
   if (hold !== null) lines.push(`holds: ${hold}`);
-  if (!explanation.deciding)
+  if (explanation.gang !== null) lines.push('', ...gangLines(explanation.gang, most), '');
+  if (!explanation.deciding && explanation.gang === null)
     lines.push('this extender does not decide now; holds of the one that does are not seen here');
   // a bound or ended pod is no question to the nodes
   if (explanation.node === null && !explanation.ended) lines.push(...reasonLines(nodes, most));

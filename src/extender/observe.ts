@@ -3,10 +3,11 @@ import type { FastifyInstance } from 'fastify';
 import type { Oddity } from '../cluster/condition.ts';
 import type { Decider } from '../cluster/decider.ts';
 import { explainPod, explanationText } from './explanation.ts';
+import { explainGang, gangText } from './gang-explanation.ts';
 
 /** a namespace is a DNS label, a pod's name a DNS subdomain */
 const NAME = /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/;
-const LONGEST_POD = 63 + 1 + 253;
+const LONGEST_NAME = 63 + 1 + 253;
 
 export type ObserveOptions = {
   readonly synced: () => boolean;
@@ -54,23 +55,29 @@ const problemLines = ({ readingProblems }: Pick<ObserveOptions, 'readingProblems
 /** On the main port: what pods ask for is not for everybody who may scrape. */
 export function addExplain(
   app: FastifyInstance,
-  { decider, deciding }: { readonly decider: Pick<Decider, 'explain'>; deciding(): boolean },
+  { decider, deciding }: { readonly decider: Pick<Decider, 'explain' | 'explainGang'>; deciding(): boolean },
   observe: Pick<ObserveOptions, 'synced' | 'readingProblems'>,
 ): void {
   app.get('/explain', async (request, reply) => {
-    const { pod, output } = request.query as { pod?: unknown; output?: unknown };
+    const { pod, gang, output } = request.query as { pod?: unknown; gang?: unknown; output?: unknown };
     const say = (status: number, text: string) => reply.code(status).type('text/plain').send(text);
-    const [namespace, name, ...rest] = typeof pod === 'string' && pod.length <= LONGEST_POD ? pod.split('/') : [];
+    const asked = pod ?? gang;
+    const [namespace, name, ...rest] =
+      typeof asked === 'string' && asked.length <= LONGEST_NAME ? asked.split('/') : [];
     // what is no name of Kubernetes is not repeated: the answer is read in terminals
-    if (!NAME.test(namespace ?? '') || !NAME.test(name ?? '') || rest.length > 0) {
-      return await say(400, 'usage: /explain?pod=<namespace>/<name>[&output=json]\n');
+    if (!NAME.test(namespace ?? '') || !NAME.test(name ?? '') || rest.length > 0 || (pod ?? null) === (gang ?? null)) {
+      return await say(400, 'usage: /explain?pod=<namespace>/<name>[&output=json], or gang= in place of pod=\n');
     }
     if (!observe.synced()) return await say(503, `not synced yet\n${problemLines(observe)}`);
+    const json = output === 'json' || (request.headers.accept ?? '').includes('application/json');
+    const most = Number.POSITIVE_INFINITY;
+    if (pod === undefined) {
+      const explanation = explainGang(decider, deciding(), `${namespace}/${name}`);
+      if (explanation === null) return await say(404, `gang ${namespace}/${name} is not known\n`);
+      return json ? await reply.send(explanation) : await say(200, gangText(explanation, most));
+    }
     const explanation = explainPod(decider, deciding(), namespace!, name!);
     if (explanation === null) return await say(404, `pod ${namespace}/${name} is not known\n`);
-    if (output === 'json' || (request.headers.accept ?? '').includes('application/json')) {
-      return await reply.send(explanation);
-    }
-    return await say(200, explanationText(explanation, Number.POSITIVE_INFINITY));
+    return json ? await reply.send(explanation) : await say(200, explanationText(explanation, most));
   });
 }

@@ -11,8 +11,9 @@ import { backoffMs } from '../kube/backoff.ts';
 import type { Clock, Rng, Timer, Transport } from '../kube/ports.ts';
 import type { DecodeThread } from '../kube/worker-decoder.ts';
 import { NameLists } from './codec/name-lists.ts';
-import type { ExtenderConfig } from './config.ts';
+import { type ExtenderConfig, schedulerNames } from './config.ts';
 import { addDry } from './dry.ts';
+import { GangKeeper } from './gangs/keeper.ts';
 import { Leadership } from './leadership.ts';
 import { Metrics } from './metrics.ts';
 import type { ObserveOptions } from './observe.ts';
@@ -125,6 +126,7 @@ export function makeExtender(config: ExtenderConfig, ports: ExtenderPorts): Exte
     log('info', leadership.describe, { deciding: true });
     record?.deciding(true, leadership.describe);
     parts.onDeciding(true);
+    gangs.beginAnew();
     ports.onDeciding?.();
   };
   const leadership = new Leadership({
@@ -184,9 +186,20 @@ export function makeExtender(config: ExtenderConfig, ports: ExtenderPorts): Exte
     deciding,
     onAnswer: record?.answered,
   };
+  const gangs = new GangKeeper({
+    picture: parts.picture,
+    decider: parts.decider,
+    transport,
+    clock,
+    rng,
+    mayWrite: deciding,
+    schedulers: schedulerNames(config),
+    graceMs: config.gangGraceSeconds * 1000,
+  });
   let sweepTimer: Timer | null = null;
   const sweep = (): void => {
     parts.sweep();
+    gangs.round();
     for (const { uid, namespace, name } of parts.overdue()) binder.readBack({ uid, namespace, name });
     if (deciding())
       for (const pod of parts.toWake())

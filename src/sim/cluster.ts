@@ -11,12 +11,14 @@ import type { JsonObject } from './api/object.ts';
 import type { StartController } from './controllers/controller.ts';
 import { startDeployments } from './controllers/deployments.ts';
 import { startDisruptionController } from './controllers/disruption.ts';
+import { startEventExpiry } from './controllers/event-expiry.ts';
 import { startGarbageCollector } from './controllers/garbage-collector.ts';
 import { startJobs } from './controllers/jobs.ts';
 import { startNamespaceController } from './controllers/namespaces.ts';
 import { startNodeLifecycle } from './controllers/node-lifecycle.ts';
 import { startPodGc } from './controllers/pod-gc.ts';
 import { startReplicaSets } from './controllers/replica-sets.ts';
+import { startResourceQuotas } from './controllers/resource-quotas.ts';
 import { startRoleAggregation } from './controllers/role-aggregation.ts';
 import { startServiceAccounts } from './controllers/service-accounts.ts';
 import { startStatefulSets } from './controllers/stateful-sets.ts';
@@ -64,12 +66,18 @@ const CONTROLLERS: Readonly<Record<string, StartController>> = {
   'deployment-controller': startDeployments,
   'statefulset-controller': startStatefulSets,
   'job-controller': startJobs,
+  'resourcequota-controller': startResourceQuotas,
+  'event-expiry': startEventExpiry,
 };
 
 /** What runs beside the API. `start` resolves when it knows the cluster. */
 type Part = { start(): Promise<void>; stop(): Promise<void> };
 
 const TIMEOUT_MS = 10_000;
+const KUBERNETES: JsonObject = {
+  metadata: { name: 'kubernetes', labels: { component: 'apiserver', provider: 'kubernetes' } },
+  spec: { clusterIP: '10.96.0.1', ports: [{ name: 'https', port: 443, targetPort: 6443 }] },
+};
 /** containers heed SIGTERM, and the work of a Job is short: what their pods do not say otherwise */
 const LIFE = { heartbeats: true, stopMs: 1_000, jobRunMs: 3_000 } as const;
 
@@ -95,7 +103,7 @@ export class Cluster {
         this.#stops.push(() => log.drain());
         return { transport, clock, rng, onError, tell: log.tell };
       };
-      await this.#createNodes(await this.#connect('nodes'));
+      await this.#createFirst(await this.#connect('cluster'));
       if (controllers) {
         for (const [part, start] of Object.entries(CONTROLLERS)) {
           const controller = await start(await shared(part));
@@ -133,12 +141,14 @@ export class Cluster {
     return transport;
   }
 
-  async #createNodes(transport: Transport): Promise<void> {
+  /** The nodes, and the Service by which pods find the API. */
+  async #createFirst(transport: Transport): Promise<void> {
     const create = async (path: string, body: JsonObject) => {
       const answer = await transport.request({ method: 'POST', path, body, timeoutMs: TIMEOUT_MS });
       // a restored cluster has them already
       if (answer.status >= 300 && answer.status !== 409) throw new Error(`POST ${path}: ${readStatus(answer).message}`);
     };
+    await create('/api/v1/namespaces/default/services', KUBERNETES);
     for (const { node, slices } of this.#options.nodes) {
       await create('/api/v1/nodes', node);
       for (const slice of slices) await create('/apis/resource.k8s.io/v1/resourceslices', slice);

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { readConfigFile } from '../../src/extender/config.ts';
 import { binary } from './harness/binaries.ts';
 import { ControlPlane } from './harness/control-plane.ts';
-import { install, manifests, schedulerConfigurations } from './harness/deploy.ts';
+import { definitions, install, manifests, schedulerConfigurations } from './harness/deploy.ts';
 import { type KubeObject, objectPath } from './harness/kube.ts';
 
 const run = promisify(execFile);
@@ -24,7 +24,7 @@ test('every manifest is accepted, and applying it again changes nothing', async 
   const versions = (objects: typeof first): unknown =>
     objects.map(({ metadata }) => [metadata.name, metadata.resourceVersion]);
   expect(versions(second)).toEqual(versions(first));
-  for (const object of manifests())
+  for (const object of [...definitions(), ...manifests()])
     expect(await plane.admin.find(objectPath(object)), object.metadata.name).not.toBeNull();
 });
 

@@ -1,10 +1,15 @@
 /** What the README and docs/ promise exists: files, scripts, and the pod that it shows. */
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { describe, expect, it } from 'vitest';
-import { parse } from 'yaml';
+import { describe, expect, it, vi } from 'vitest';
+import { parseAllDocuments } from 'yaml';
 import { mutatePod } from '../../src/admission/mutate.ts';
+import { DemoCluster } from '../../src/cli/demo/cluster.ts';
+import { startDemoExtender } from '../../src/cli/demo/extender-process.ts';
 import { DEFAULT_DIALECT_OPTIONS } from '../../src/dialects/reading.ts';
+
+import { mixedNodes } from '../../src/sim/nodes.ts';
 
 const root = join(import.meta.dirname, '..', '..');
 const read = (file: string): string => readFileSync(join(root, file), 'utf8');
@@ -40,10 +45,12 @@ const values: Record<string, string> = {
   'muster.dev/request': /`(\{"containers.*\})`/.exec(read('README.md'))?.[1] ?? '',
 };
 
+type Shown = { metadata: { name: string; annotations: Record<string, string> } };
+const [example] = read('README.md').match(/(?<=```yaml\n)[^`]+/)!;
+const shown = parseAllDocuments(example).map((document) => document.toJS() as Shown);
+
 function admit(annotations: Record<string, string>) {
-  const [block] = read('README.md').match(/(?<=```yaml\n)[^`]+/)!;
-  const pod = parse(block) as { metadata: { annotations: Record<string, string> } };
-  pod.metadata.annotations = annotations;
+  const pod = { ...shown[0]!, metadata: { ...shown[0]!.metadata, annotations } };
   return mutatePod(pod, 'default', {
     schedulerNames: ['muster-scheduler'],
     runtimeClassName: null,
@@ -61,4 +68,37 @@ it.each(table.map((key) => [key]))('the pod of the README may carry %s', (key) =
 it('a pod that contradicts itself is refused with both lines named', () => {
   const refused = admit({ 'muster.dev/gpu-fraction': '0.5', 'muster.dev/gpu-memory': '8Gi' });
   expect(refused).toMatchObject({ kind: 'refused', message: expect.stringMatching(/gpu-fraction.*gpu-memory/s) });
+});
+
+it('the gang of the README runs on the embedded cluster: nobody before both are there', {
+  timeout: 60_000,
+}, async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'muster-readme-'));
+  const cluster = await DemoCluster.start({
+    nodes: mixedNodes(2),
+    startExtender: startDemoExtender,
+    folder,
+    onExtender() {},
+    onError() {},
+  });
+  try {
+    const pods = '/api/v1/namespaces/default/pods';
+    const phases = async (): Promise<(string | undefined)[]> => {
+      const { body } = await cluster.user.request({ method: 'GET', path: pods, timeoutMs: 5_000 });
+      return (JSON.parse(body.toString()) as { items: { status?: { phase?: string } }[] }).items.map(
+        ({ status }) => status?.phase,
+      );
+    };
+    await cluster.create(pods, shown[0]!);
+    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    expect(await phases()).toEqual(['Pending']);
+    await cluster.create(pods, shown[1]!);
+    await vi.waitFor(async () => expect(await phases()).toEqual(['Running', 'Running']), {
+      timeout: 20_000,
+      interval: 100,
+    });
+  } finally {
+    await cluster.stop();
+    rmSync(folder, { recursive: true });
+  }
 });

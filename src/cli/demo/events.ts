@@ -24,6 +24,8 @@ export type PodFacts = {
   readonly uid: string;
   readonly name: string;
   readonly team: string;
+  /** the gang that it starts with, '' without one */
+  readonly gang: string;
   /** what it asks for, in a few letters */
   readonly ask: string;
   readonly urgent: boolean;

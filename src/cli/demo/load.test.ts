@@ -41,6 +41,19 @@ describe('the load', () => {
     expect(pods).toHaveLength(1);
   });
 
+  it('has gangs, and what is done again of one is done alone', () => {
+    const { load, pods, names } = loadOf(7);
+    const gang = load.gang();
+    const size = pods.length;
+    expect(size).toBeGreaterThanOrEqual(3);
+    const labels = pods.map((pod) => objectAt(objectAt(pod, 'metadata'), 'labels')['muster.dev/pod-group']);
+    expect(new Set(labels)).toEqual(new Set([gang]));
+    expect(objectAt(pods[0]?.metadata, 'annotations')['muster.dev/min-member']).toBe(String(size));
+    load.gone(`${gang}-1`);
+    expect(names().at(-1)).toBe(`${gang}-1-b`);
+    expect(objectAt(pods.at(-1)?.metadata, 'labels')['muster.dev/pod-group']).toBeUndefined();
+  });
+
   it('has a pod that comes before all others', () => {
     const { load, pods } = loadOf(7);
     expect(load.urgent()).toContain('urgent-1');

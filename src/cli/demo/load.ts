@@ -2,7 +2,7 @@
  * The demo's users: pods of a few teams arrive at a steady rate, more when asked for. Whatever is evicted or preempted is created
  * again under its next name, as a Job controller would.
  */
-import { GPU_COUNT, SCHEDULER_NAME } from '../../core/names.ts';
+import { GPU_COUNT, GPU_FRACTION, MIN_MEMBER, POD_GROUP_LABEL, SCHEDULER_NAME } from '../../core/names.ts';
 import type { Rng } from '../../kube/ports.ts';
 import { isObject, type JsonObject, objectAt, textAt } from '../../sim/api/object.ts';
 import { arrivingPod } from '../../sim/arrivals.ts';
@@ -22,6 +22,9 @@ const PRIORITIES = [
   [1, HIGH_CLASS],
 ] as const;
 const BURST = 30;
+/** every so many pods a gang comes */
+const GANG_EVERY = 15;
+const GANG_PODS = [3, 4, 6, 8] as const;
 const URGENT_GPUS = 4;
 const URGENT_RUN_SECONDS = 15;
 
@@ -53,7 +56,10 @@ export class Load {
 
   /** Exponential gaps, so that pods come in clumps as users send them. */
   start(): void {
-    if (!this.paused) this.#create(this.#next());
+    if (!this.paused) {
+      this.#create(this.#next());
+      if (this.#serial % GANG_EVERY === 0) this.gang();
+    }
     const gap = -Math.log(1 - this.#rng.next()) * 1000;
     this.#timer = setTimeout(() => this.start(), gap / this.#options.rate);
   }
@@ -67,6 +73,30 @@ export class Load {
   burst(): number {
     for (let at = 0; at < BURST; at += 1) this.#create(this.#next());
     return BURST;
+  }
+
+  /** Pods that start together or not at all, with half a GPU each, and run equally long. Returns the gang's name. */
+  gang(): string {
+    const body = this.#next();
+    const gang = `${textAt(objectAt(body.metadata, 'labels'), TEAM)}-g${this.#serial}`;
+    const size = GANG_PODS[Math.floor(this.#teams.next() * GANG_PODS.length)]!;
+    const { [RUN_SECONDS]: seconds, [STOP_SECONDS]: stop } = objectAt(body.metadata, 'annotations');
+    for (let at = 0; at < size; at += 1)
+      this.#create({
+        ...body,
+        metadata: {
+          name: `${gang}-${at}`,
+          namespace: NAMESPACE,
+          labels: { ...objectAt(body.metadata, 'labels'), [POD_GROUP_LABEL]: gang },
+          annotations: {
+            [GPU_FRACTION]: '0.5',
+            [MIN_MEMBER]: String(size),
+            ...(seconds !== undefined && { [RUN_SECONDS]: seconds }),
+            ...(stop !== undefined && { [STOP_SECONDS]: stop }),
+          },
+        },
+      });
+    return gang;
   }
 
   /** Whole GPUs at a priority that nothing else has. Returns what was asked for, in words. */
@@ -109,7 +139,7 @@ export class Load {
     const body = this.#bodies.get(name);
     if (body === undefined) return;
     this.#bodies.delete(name);
-    this.#create(renamed(body, nextName(name)));
+    this.#create(alone(renamed(body, nextName(name))));
   }
 
   #next(): JsonObject {
@@ -134,6 +164,13 @@ export class Load {
     this.#bodies.set(textAt(pod.metadata, 'name'), pod);
     this.#options.create(pod);
   }
+}
+
+/** What is done again of a gang is done alone: the others may have ended meanwhile and would never be enough again. */
+function alone(pod: JsonObject): JsonObject {
+  const { [POD_GROUP_LABEL]: _gang, ...labels } = objectAt(pod.metadata, 'labels');
+  const { [MIN_MEMBER]: _least, ...annotations } = objectAt(pod.metadata, 'annotations');
+  return { ...pod, metadata: { ...objectAt(pod, 'metadata'), labels, annotations } };
 }
 
 function renamed(pod: JsonObject, name: string): JsonObject {

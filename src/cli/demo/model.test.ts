@@ -1,6 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import type { DemoEvent, KnownDevice, PodFacts } from './events.ts';
-import { allocatedOf, type DemoState, initialState, reduce, runningOf, sharesOf, waitingOf } from './model.ts';
+import {
+  allocatedOf,
+  type DemoState,
+  initialState,
+  reduce,
+  runningOf,
+  sharesOf,
+  waitingOf,
+  waitingRowsOf,
+} from './model.ts';
 import { progressLine, summaryLine } from './plain.ts';
 
 const DEVICES: readonly KnownDevice[] = [0, 1].map((index) => ({ node: 'n1', index, uuid: `GPU-${index}`, mib: 1000 }));
@@ -14,6 +23,7 @@ const POD: PodFacts = {
   uid: 'u1',
   name: 'p1',
   team: 'chat',
+  gang: '',
   ask: '0.5 GPU',
   urgent: false,
   createdMs: 1000,
@@ -101,6 +111,13 @@ describe('the model', () => {
       'urgent pods wait before older ones',
       [pod({}), pod({ uid: 'u2', name: 'p2', urgent: true, createdMs: 2000 })],
       { waiting: ['p2', 'p1'] },
+    ],
+    [
+      'a gang that has started is told when its last pod is bound',
+      [pod({ gang: 'g' }), bound({ uid: 'u2', name: 'p2', gang: 'g', claim: null }), bound({ gang: 'g' })],
+      {
+        lines: ['bound p2 (0.5 GPU) → n1', 'bound p1 (0.5 GPU) → n1 GPU 0', 'bound gang g: all 2 pods, together'],
+      },
     ],
     ['a pod that is deleted while it waits waits no more', [pod({}), pod({ deleting: true })], { waiting: [] }],
     [
@@ -191,4 +208,14 @@ describe('the plain lines', () => {
       'placed 1 pods on 1 devices (1.0 pods/s), 1 waiting, max device 50 %, none ever over 100 %',
     );
   });
+});
+
+it('a gang that waits is one line, with the reason that one of its pods was given', () => {
+  const member = (at: number, reason: string) =>
+    pod({ uid: `u${at}`, name: `g-${at}`, gang: 'g', createdMs: at, reason });
+  const state = reduce(initialState([]), [member(1, ''), pod({ uid: 'x', name: 'x', createdMs: 2 }), member(3, 'why')]);
+  expect(waitingRowsOf(state).map(({ name, ask, reason }) => `${name} ${ask} ${reason}`)).toEqual([
+    'g 2 × 0.5 GPU why',
+    'x 0.5 GPU ',
+  ]);
 });

@@ -139,6 +139,21 @@ export function waitingOf(state: DemoState): PodFacts[] {
     .sort((a, b) => Number(b.urgent) - Number(a.urgent) || a.createdMs - b.createdMs);
 }
 
+/** One pod that waits, or all of a gang's that do. */
+export type WaitingRow = Pick<PodFacts, 'name' | 'team' | 'ask' | 'createdMs' | 'reason'>;
+
+/** In the order of `waitingOf`; a gang is where its first pod is, with the first reason that one of them was given. */
+export function waitingRowsOf(state: DemoState): WaitingRow[] {
+  const groups = Map.groupBy(waitingOf(state), ({ gang, uid }) => gang || uid);
+  return [...groups.values()].map((pods) => {
+    const { name, team, ask, createdMs, gang } = pods[0]!;
+    const reason = pods.find((pod) => pod.reason !== '')?.reason ?? '';
+    return gang === ''
+      ? { name, team, ask, createdMs, reason }
+      : { name: gang, team, ask: `${pods.length} × ${ask}`, createdMs, reason };
+  });
+}
+
 export function runningOf(state: DemoState): number {
   let running = 0;
   for (const pod of state.pods.values()) if (pod.phase === 'Running') running += 1;
@@ -200,6 +215,7 @@ function seen(draft: Draft, pod: PodFacts, atMs: number): void {
     const held = draft.pods.get(pod.uid)?.held ?? [];
     const where = held.length > 0 ? `${pod.node} GPU ${held.map((one) => one.index).join(', ')}` : pod.node;
     say(draft, atMs, 'bound', `${pod.name} (${pod.ask}) → ${where}`, pod.urgent);
+    if (pod.gang !== '') noteWhole(draft, pod.gang, atMs);
   }
   if (pod.preempted && known !== undefined && !known.preempted) {
     draft.preempted += 1;
@@ -208,6 +224,13 @@ function seen(draft: Draft, pod: PodFacts, atMs: number): void {
     draft.evicted += 1;
     say(draft, atMs, 'evicted', `${pod.name} (${pod.ask}) from ${pod.node}, which is drained`);
   }
+}
+
+/** To be called when a pod of the gang was bound. */
+function noteWhole(draft: Draft, gang: string, atMs: number): void {
+  const pods = [...draft.pods.values()].filter((pod) => pod.gang === gang);
+  if (pods.every((pod) => pod.node !== ''))
+    say(draft, atMs, 'bound', `gang ${gang}: all ${pods.length} pods, together`);
 }
 
 function gone(draft: Draft, uid: string, atMs: number): void {

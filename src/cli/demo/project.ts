@@ -1,5 +1,5 @@
 /** From API objects to the facts that the model takes. */
-import { CLAIM, GPU_COUNT, GPU_FRACTION, GPU_MEMORY } from '../../core/names.ts';
+import { CLAIM, GPU_COUNT, GPU_FRACTION, GPU_MEMORY, POD_GROUP_LABEL } from '../../core/names.ts';
 import { arrayAt, isObject, type JsonObject, type KubeObject, numberAt, textAt } from '../../sim/api/object.ts';
 import type { ClaimedShare, PodFacts } from './events.ts';
 
@@ -14,6 +14,7 @@ export function podFacts(pod: KubeObject): PodFacts {
     uid,
     name,
     team: labels[TEAM] ?? labels.app ?? '',
+    gang: labels[POD_GROUP_LABEL] ?? '',
     ask: askOf(annotations),
     urgent: textAt(pod.spec, 'priorityClassName') === URGENT_CLASS,
     createdMs: Date.parse(creationTimestamp),

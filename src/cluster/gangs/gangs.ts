@@ -66,8 +66,11 @@ export class Gangs {
   }
 
   upsertObject(facts: GangObjectFacts): void {
-    this.#keep(facts.key).objects.set(facts.dialect, facts);
-    this.#touch(facts.key);
+    const { objects } = this.#keep(facts.key);
+    const same = textOf(objects.get(facts.dialect)) === textOf(facts);
+    objects.set(facts.dialect, facts);
+    // statuses are written all the time, and nobody plans anew because of one
+    if (!same) this.#touch(facts.key);
   }
 
   removeObject(key: string, dialect: GangDialect): void {
@@ -97,3 +100,6 @@ export class Gangs {
     if (gang?.members.size === 0 && gang.objects.size === 0) this.#byKey.delete(key);
   }
 }
+
+/** Without what no decision rests on. */
+const textOf = (facts: GangObjectFacts | undefined): string => JSON.stringify({ ...facts, phase: '' });

@@ -58,3 +58,37 @@ export function keepPdb(budget: unknown): Plain {
 export function keepSlice(slice: unknown): Plain {
   return { metadata: plain(own(slice, 'metadata'), ['uid', 'name']), spec: fieldsOf(own(slice, 'spec')) };
 }
+
+/** The part of a PodGroup, of whichever CRD, that says who starts together. */
+export function keepGang(group: unknown): Plain {
+  const spec = own(group, 'spec');
+  return {
+    ...plain(group, ['apiVersion']),
+    metadata: plain(own(group, 'metadata'), ['uid', 'namespace', 'name', 'generation']),
+    status: plain(own(group, 'status'), ['phase']),
+    spec: {
+      ...plain(spec, [
+        'minMember',
+        'minSubGroup',
+        'scheduleTimeoutSeconds',
+        'queue',
+        'priorityClassName',
+        'onMemberLoss',
+      ]),
+      ...keepPlace(spec),
+      schedulingPolicy: { gang: plain(own(own(spec, 'schedulingPolicy'), 'gang'), ['minCount']) },
+      schedulingConstraints: {
+        topology: each(own(own(spec, 'schedulingConstraints'), 'topology'), (item) => plain(item, ['key'])),
+      },
+      subGroups: each(own(spec, 'subGroups'), (item) => ({
+        ...plain(item, ['name', 'parent', 'minMember']),
+        ...keepPlace(item),
+      })),
+    },
+  };
+}
+
+const keepPlace = (item: unknown): Plain => ({
+  topology: plain(own(item, 'topology'), ['required', 'preferred']),
+  topologyConstraint: plain(own(item, 'topologyConstraint'), ['requiredTopologyLevel', 'preferredTopologyLevel']),
+});

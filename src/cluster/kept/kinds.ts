@@ -2,14 +2,15 @@
  * The kinds a recording holds, each with its projection and with what is kept of its objects. `told…` are what the decode thread
  * loads by name while a recording runs: facts as always, and beside them the kept part as JSON.
  */
+import { projectGang } from '../project-gang.ts';
 import { projectNode } from '../project-node.ts';
 import { projectPdb } from '../project-pdb.ts';
 import { projectPod, projectPodAliyunMib } from '../project-pod.ts';
 import { projectSlice } from '../project-slice.ts';
-import { keepNode, keepPdb, keepSlice } from './keep-objects.ts';
+import { keepGang, keepNode, keepPdb, keepSlice } from './keep-objects.ts';
 import { keepPod } from './keep-pod.ts';
 
-export const KEPT_KINDS = ['nodes', 'resourceslices', 'pods', 'poddisruptionbudgets'] as const;
+export const KEPT_KINDS = ['nodes', 'resourceslices', 'pods', 'poddisruptionbudgets', 'podgroups'] as const;
 export type KeptKind = (typeof KEPT_KINDS)[number];
 export const isKept = (kind: string): kind is KeptKind => (KEPT_KINDS as readonly string[]).includes(kind);
 
@@ -32,6 +33,7 @@ const telling =
 export const toldNode = telling(projectNode, keepNode);
 export const toldSlice = telling(projectSlice, keepSlice);
 export const toldPdb = telling(projectPdb, keepPdb);
+export const toldGang = telling(projectGang, keepGang);
 export const toldPod = telling(projectPod, keepPod);
 export const toldPodAliyunMib = telling(projectPodAliyunMib, keepPod);
 
@@ -40,6 +42,7 @@ const TOLD = {
   resourceslices: { name: 'toldSlice', project: toldSlice },
   pods: { name: 'toldPod', project: toldPod },
   poddisruptionbudgets: { name: 'toldPdb', project: toldPdb },
+  podgroups: { name: 'toldGang', project: toldGang },
 } as const;
 const ALIYUN_MIB = { name: 'toldPodAliyunMib', project: toldPodAliyunMib } as const;
 

@@ -5,21 +5,26 @@ import { inlineDecoder } from '../../kube/inline-decoder.ts';
 import type { DecodeThread } from '../../kube/worker-decoder.ts';
 import { isKept, type Kept, type Told, toldAs } from './kinds.ts';
 
-export type ToldOptions = { readonly thread: DecodeThread | null; readonly aliyunUnit: 'MiB' | 'GiB' };
+export type ToldOptions = {
+  readonly thread: DecodeThread | null;
+  readonly aliyunUnit: 'MiB' | 'GiB';
+  /** what is done to an object before anything reads it; only for kinds that are decoded on this thread */
+  readonly before?: ((object: unknown) => unknown) | undefined;
+};
 
 /** null for kinds that are not recorded. The facts reach `sink` exactly as they would without a recording. */
 export function toldCollection<T>(
   kind: string,
   sink: Sink<T>,
   told: Told,
-  { thread, aliyunUnit }: ToldOptions,
+  { thread, aliyunUnit, before = (object) => object }: ToldOptions,
 ): { decoder: Decoder<Kept<T>>; sink: Sink<Kept<T>> } | null {
   if (!isKept(kind)) return null;
   const { name, project } = toldAs(kind, aliyunUnit);
   // as informers decode the kind without a recording
-  const inline = thread === null || kind === 'poddisruptionbudgets';
+  const inline = thread === null || kind === 'poddisruptionbudgets' || kind === 'podgroups';
   const decoder = (inline
-    ? inlineDecoder(project)
+    ? inlineDecoder((object) => project(before(object)))
     : thread.decoder({ module: moduleBeside(import.meta.url, './kinds'), name })) as unknown as Decoder<Kept<T>>;
   return {
     decoder,

@@ -86,7 +86,7 @@ export type Input =
   | (Turn & { readonly prioritize: unknown; readonly offered: OfferedNames; readonly answer?: Answer })
   | (Turn & { readonly preempt: unknown; readonly candidates: readonly Candidate[]; readonly answer?: Answer })
   | (Turn & { readonly bind: number; readonly pod: PodRef; readonly node: string; readonly plan: BindPlan })
-  | (Turn & { readonly awaitAtBind: string; readonly ms: number })
+  | (Turn & { readonly awaitAtBind: string; readonly node: string; readonly ms: number })
   | (Turn & { readonly dropPlan: string })
   | (Turn & { readonly landed: string })
   | (Turn & { readonly refused: string })
@@ -96,6 +96,7 @@ export type Input =
   | (Turn & { readonly wake: readonly string[] })
   | (Turn & { readonly notWoken: string })
   | (Turn & { readonly explain: { readonly namespace: string; readonly name: string } })
+  | (Turn & { readonly explainGang: string })
   | (Turn & { readonly restore: true });
 
 export type Candidate = {

@@ -6,6 +6,8 @@ import type {
   ExplainRow,
   FilterAnswer,
   GangAtBind,
+  GangExplained,
+  GangRefusal,
   OfferedNodes,
   PreemptAnswer,
   PreemptCandidate,
@@ -42,6 +44,16 @@ export class RecordedBooks implements Decider {
     return this.#books.explain(namespace, name);
   }
 
+  explainGang(gang: string): GangExplained | null {
+    this.#recorder.write({ at: this.#recorder.turn(), explainGang: gang });
+    return this.#books.explainGang(gang);
+  }
+
+  /** Only looks. */
+  gangRefusal(gang: string): GangRefusal | null {
+    return this.#books.gangRefusal(gang);
+  }
+
   dry(pod: PodFacts, offered: OfferedNodes, shortList: number): FilterAnswer {
     return this.#books.dry(pod, offered, shortList);
   }
@@ -71,9 +83,9 @@ export class RecordedBooks implements Decider {
     return this.#books.gangAtBind(uid);
   }
 
-  awaitAtBind(uid: string, ms: number): boolean {
-    this.#recorder.write({ at: this.#recorder.turn(), awaitAtBind: uid, ms });
-    return this.#books.awaitAtBind(uid, ms);
+  awaitAtBind(uid: string, node: string, ms: number): boolean {
+    this.#recorder.write({ at: this.#recorder.turn(), awaitAtBind: uid, node, ms });
+    return this.#books.awaitAtBind(uid, node, ms);
   }
 
   dropPlan(gang: string): void {

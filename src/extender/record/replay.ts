@@ -7,6 +7,7 @@ import type { BindPlan } from '../../cluster/decider.ts';
 import { NodeInventory } from '../../cluster/inventory/node-inventory.ts';
 import type { KeptKind } from '../../cluster/kept/kinds.ts';
 import { Picture } from '../../cluster/picture.ts';
+import { projectGang } from '../../cluster/project-gang.ts';
 import { projectNode } from '../../cluster/project-node.ts';
 import { projectPdb } from '../../cluster/project-pdb.ts';
 import { projectPod, projectPodAliyunMib } from '../../cluster/project-pod.ts';
@@ -120,7 +121,7 @@ export class Replay {
     else if ('preempt' in line)
       return this.#verb('preempt', line.preempt, victims(line.preempt, line.candidates), line.answer);
     else if ('plan' in line) return this.#begin(line);
-    else if ('awaitAtBind' in line) this.#books.awaitAtBind(line.awaitAtBind, line.ms);
+    else if ('awaitAtBind' in line) this.#books.awaitAtBind(line.awaitAtBind, line.node, line.ms);
     else if ('dropPlan' in line) this.#books.dropPlan(line.dropPlan);
     else if ('landed' in line) this.#books.bindLanded(line.landed);
     else if ('refused' in line) this.#books.bindRefused(line.refused);
@@ -128,6 +129,7 @@ export class Replay {
     else if ('readBack' in line) this.#books.bindReadBack(line.readBack, line.node);
     else if ('sweep' in line) this.#books.sweep();
     else if ('restore' in line) this.#books.restoreAwaiting();
+    else if ('explainGang' in line) this.#books.explainGang(line.explainGang);
     else if ('explain' in line) this.#books.explain(line.explain.namespace, line.explain.name);
     else if ('notWoken' in line) this.#picture.notWoken(line.notWoken);
     else if ('wake' in line) return this.#wake(line.wake);
@@ -145,15 +147,19 @@ export class Replay {
     else if (kind === 'resourceslices') this.#inventory.upsertSlice(must(projectSlice(object)));
     else if (kind === 'pods') this.#picture.upsertPod(must(this.#context.projectPod(object)));
     else if (kind === 'poddisruptionbudgets') this.#picture.upsertBudget(must(projectPdb(object)));
+    else if (kind === 'podgroups') this.#picture.gangs.upsertObject(must(projectGang(object)));
     else throw new ExtenderError('recording', `line ${this.lines} holds an object of no known kind`);
   }
 
   #gone(kind: KeptKind, { uid, namespace, name }: { uid: string; namespace: string; name: string }): void {
+    const before = this.#objects.get(`${kind} ${uid}`);
     this.#objects.delete(`${kind} ${uid}`);
     if (kind === 'nodes') this.#inventory.removeNode(name);
     else if (kind === 'resourceslices') this.#inventory.removeSlice(name);
     else if (kind === 'pods') this.#picture.removePod(uid);
-    else this.#picture.removeBudget(namespace, name);
+    else if (kind === 'poddisruptionbudgets') this.#picture.removeBudget(namespace, name);
+    else if (before !== undefined)
+      this.#picture.gangs.removeObject(`${namespace}/${name}`, must(projectGang(before)).dialect);
   }
 
   #recall({ books, holds, waiting }: Memory): void {

@@ -21,6 +21,7 @@ const noObjects = (): Record<KeptKind, Objects> => ({
   resourceslices: new Map(),
   pods: new Map(),
   poddisruptionbudgets: new Map(),
+  podgroups: new Map(),
 });
 
 export class Ring {

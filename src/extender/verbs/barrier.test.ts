@@ -44,7 +44,7 @@ beforeEach(() => {
 });
 
 const come = (each: PodFacts): void => {
-  void Promise.resolve(barrier.pass(each.uid)).then((answer) => answers.set(each.name, answer));
+  void Promise.resolve(barrier.pass(each.uid, 'n')).then((answer) => answers.set(each.name, answer));
 };
 /** lets promises settle, then that much time pass, look by look */
 async function pass(ms: number): Promise<void> {
@@ -60,7 +60,7 @@ const told = (): Record<string, string> => Object.fromEntries(answers);
 describe('the barrier', () => {
   it('lets a pod of no gang through at once', () => {
     picture.upsertPod(pod('alone', whole));
-    expect(barrier.pass('uid-alone')).toBe('go');
+    expect(barrier.pass('uid-alone', 'n')).toBe('go');
   });
 
   it('holds members back until enough have come, then lets all go', async () => {
@@ -116,6 +116,20 @@ describe('the barrier', () => {
       ),
     );
     come(b!);
+    await pass(0);
+    expect(told()).toEqual({ 'g-0': 'dropped' });
+  });
+
+  it('does not open over a member that was planned for another node meanwhile', async () => {
+    const [a, b] = members(2);
+    come(a!);
+    picture.nodes.setFacts('m', node('m', 8));
+    // its node is gone for a moment, and the plan with it
+    picture.dropPlan('team/g');
+    picture.nodes.setFacts('n', null);
+    books.filter(b!, books.resolve(['m']), 1);
+    expect([a!, b!].map(({ uid }) => picture.holds.get(uid)?.node)).toEqual(['m', 'm']);
+    void Promise.resolve(barrier.pass(b!.uid, 'm')).then((answer) => answers.set(b!.name, answer));
     await pass(0);
     expect(told()).toEqual({ 'g-0': 'dropped' });
   });

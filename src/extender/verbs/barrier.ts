@@ -5,7 +5,7 @@
  * A member that waits ends in one of these ways:
  *
  *   enough came        → all of them are let go at once
- *   its hold is gone   (pod deleted, its node gone, the plan dropped) → refused; the others wait on without it
+ *   its hold is gone   (pod deleted, its node gone, the plan dropped or another one by now) → refused; the others wait on without it
  *   time is up         → all are refused and what is open of the plan ends: 10 s + minMember ÷ 50 s, at most 50 s
  *   leadership lost, shutting down → all are refused at once
  *
@@ -24,7 +24,7 @@ export type BarrierOptions = {
 /** `go`: bind now. The others say why not. */
 export type BarrierAnswer = 'go' | 'dropped' | 'timeout' | 'closed';
 
-type Waiting = { readonly uid: string; readonly answer: (answer: BarrierAnswer) => void };
+type Waiting = { readonly uid: string; readonly node: string; readonly answer: (answer: BarrierAnswer) => void };
 type Gathering = { readonly deadline: number; readonly waiting: Map<string, Waiting>; timer: Timer | null };
 
 /** How often those who wait are looked at: deletions and lost leadership tell nobody here, ms. */
@@ -50,11 +50,11 @@ export class GangBarrier {
   }
 
   /** Resolves when the pod may be bound, or may not. At once for a pod that starts by itself. */
-  pass(uid: string): 'go' | Promise<BarrierAnswer> {
+  pass(uid: string, node: string): 'go' | Promise<BarrierAnswer> {
     const at = this.#options.decider.gangAtBind(uid);
     if (at === null || at.missing === 0) return 'go';
     if (this.#closed) return Promise.resolve('closed');
-    return this.#wait(uid, at);
+    return this.#wait(uid, node, at);
   }
 
   /** Refuses everybody who waits, and whoever comes from now on. */
@@ -63,7 +63,7 @@ export class GangBarrier {
     for (const gang of [...this.#gatherings.keys()]) this.#end(gang, 'closed');
   }
 
-  #wait(uid: string, { gang, minMember }: GangAtBind): Promise<BarrierAnswer> {
+  #wait(uid: string, node: string, { gang, minMember }: GangAtBind): Promise<BarrierAnswer> {
     const { clock } = this.#options;
     const patience = Math.min(MOST_MS, LEAST_MS + Math.ceil((1000 * minMember) / MEMBERS_PER_SECOND));
     let gathering = this.#gatherings.get(gang);
@@ -73,7 +73,7 @@ export class GangBarrier {
     }
     const { promise, resolve } = Promise.withResolvers<BarrierAnswer>();
     gathering.waiting.get(uid)?.answer('dropped');
-    gathering.waiting.set(uid, { uid, answer: resolve });
+    gathering.waiting.set(uid, { uid, node, answer: resolve });
     if (!this.#openIfEnough(gang, gathering) && gathering.timer === null) this.#lookLater(gang, gathering);
     return promise;
   }
@@ -82,8 +82,8 @@ export class GangBarrier {
   #openIfEnough(gang: string, gathering: Gathering): boolean {
     const { decider, clock } = this.#options;
     const left = gathering.deadline - clock.monotonic();
-    for (const { uid, answer } of [...gathering.waiting.values()]) {
-      if (decider.awaitAtBind(uid, left + LOOK_MS)) continue;
+    for (const { uid, node, answer } of [...gathering.waiting.values()]) {
+      if (decider.awaitAtBind(uid, node, left + LOOK_MS)) continue;
       gathering.waiting.delete(uid);
       answer('dropped');
     }

@@ -84,7 +84,7 @@ export class Binder {
       return Promise.resolve(notSent(TEXTS['bind-in-flight']));
     }
     if (this.#closed || !this.#options.mayBind()) return Promise.resolve(notSent(TEXTS['not-deciding']));
-    const passed = this.#barrier.pass(request.uid);
+    const passed = this.#barrier.pass(request.uid, request.node);
     if (passed === 'go') return this.#begin(request);
     return passed.then((answer) =>
       answer === 'go'

@@ -290,6 +290,11 @@ export class Api {
       await this.#evict(route, parseBody(request), by);
       return success(201);
     }
+    const running = OF_RUNNING_PODS[route.subresource];
+    if (running !== undefined) {
+      this.#writes.read({ ...route, subresource: '' });
+      throw badRequest(`no container runs in this embedded cluster: there is ${running} of pod ${route.name}`);
+    }
     if (POD_PARTS.has(route.subresource))
       return method === 'GET' ? jsonText(200, form.one(this.#writes.read(route))) : this.#change(route, request, form);
     throw methodNotAllowed();
@@ -373,6 +378,14 @@ const RETURNED: ReadonlySet<string> = new Set(
     'resourcequotas',
   ].map((plural) => resourceId('v1', plural)),
 );
+
+/** what only a node with containers could answer */
+const OF_RUNNING_PODS: Readonly<Record<string, string>> = {
+  log: 'no log',
+  exec: 'no process',
+  attach: 'no terminal',
+  portforward: 'no port to forward',
+};
 
 function methodNotAllowed(): ApiError {
   return new ApiError('MethodNotAllowed', 'the server does not allow this method on the requested resource');

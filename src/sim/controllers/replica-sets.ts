@@ -105,8 +105,9 @@ function failureConditions(set: KubeObject, failure: unknown, now: number): unkn
   const known = arrayAt(set.status, 'conditions');
   const others = known.filter((one) => textAt(one, 'type') !== 'ReplicaFailure');
   if (failure === null) return others;
+  // the text names a pod, another one each time: the first stays
+  if (others.length < known.length) return known;
   const message = failure instanceof CallError ? failure.status : String(failure);
-  const before = known.find((one) => textAt(one, 'type') === 'ReplicaFailure');
-  const lastTransitionTime = textAt(before, 'lastTransitionTime') || timestamp(now);
+  const lastTransitionTime = timestamp(now);
   return [...others, { type: 'ReplicaFailure', status: 'True', reason: 'FailedCreate', message, lastTransitionTime }];
 }

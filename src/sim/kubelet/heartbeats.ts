@@ -5,8 +5,9 @@
  */
 import { PATCH_TYPE } from '../../kube/patch.ts';
 import type { Clock, Timer } from '../../kube/ports.ts';
-import { arrayAt, type KubeObject, textAt, timestamp } from '../api/object.ts';
+import { arrayAt, type KubeObject, objectAt, textAt, timestamp } from '../api/object.ts';
 import type { PersistentCalls } from './persistent-calls.ts';
+import { nodeAddress } from './pod-status.ts';
 
 const LEAST_MS = 10_000;
 const MOST_WRITES = 50;
@@ -14,7 +15,7 @@ const TICK_MS = 1_000;
 const API_TIMEOUT_MS = 10_000;
 const LEASES = '/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases';
 
-type Beat = { uid: string; down: boolean; ready: boolean; dueAt: number; created: boolean };
+type Beat = { uid: string; down: boolean; ready: boolean; described: boolean; dueAt: number; created: boolean };
 
 export class Heartbeats {
   readonly #clock: Clock;
@@ -28,9 +29,14 @@ export class Heartbeats {
   }
 
   start(): void {
+    this.#tick();
+    this.#later();
+  }
+
+  #later(): void {
     this.#timer = this.#clock.after(TICK_MS, () => {
       this.#tick();
-      this.start();
+      this.#later();
     });
   }
 
@@ -45,7 +51,8 @@ export class Heartbeats {
     );
     const known = this.#nodes.get(name);
     const dueAt = known?.uid === uid ? known.dueAt : this.#clock.monotonic();
-    this.#nodes.set(name, { uid, down, ready, dueAt, created: known?.created ?? false });
+    const described = textAt(objectAt(node.status, 'nodeInfo'), 'kubeletVersion') !== '';
+    this.#nodes.set(name, { uid, down, ready, described, dueAt, created: known?.created ?? false });
   }
 
   remove(name: string): void {
@@ -65,7 +72,7 @@ export class Heartbeats {
       left -= 1;
       beat.dueAt = now + this.#periodMs;
       this.#renew(name, beat);
-      if (!beat.ready) this.#ready(name);
+      if (!beat.ready || !beat.described) this.#report(name, beat);
     }
   }
 
@@ -96,22 +103,50 @@ export class Heartbeats {
     });
   }
 
-  #ready(name: string): void {
+  /** The status of a node that is new, or was away: its conditions, and once what machine it is. */
+  #report(name: string, { described }: Beat): void {
     const now = timestamp(this.#clock.now());
-    const condition = {
-      type: 'Ready',
-      status: 'True',
-      reason: 'KubeletReady',
-      message: 'kubelet is posting ready status',
+    const conditions = CONDITIONS.map((condition) => ({
+      ...condition,
       lastHeartbeatTime: now,
       lastTransitionTime: now,
-    };
+    }));
+    const machine = { nodeInfo: NODE_INFO, addresses: addressesOf(name) };
     this.#calls.send({
       method: 'PATCH',
       path: `/api/v1/nodes/${name}/status`,
       contentType: PATCH_TYPE.strategic,
-      body: { status: { conditions: [condition] } },
+      body: { status: { conditions, ...(described ? {} : machine) } },
       timeoutMs: API_TIMEOUT_MS,
     });
   }
+}
+
+const pressure = (type: string, reason: string, message: string) => ({ type, status: 'False', reason, message });
+const CONDITIONS = [
+  pressure('MemoryPressure', 'KubeletHasSufficientMemory', 'kubelet has sufficient memory available'),
+  pressure('DiskPressure', 'KubeletHasNoDiskPressure', 'kubelet has no disk pressure'),
+  pressure('PIDPressure', 'KubeletHasSufficientPID', 'kubelet has sufficient PID available'),
+  { type: 'Ready', status: 'True', reason: 'KubeletReady', message: 'kubelet is posting ready status' },
+] as const;
+
+/** Says openly that there is no machine. */
+const NODE_INFO = {
+  machineID: '',
+  systemUUID: '',
+  bootID: '',
+  kernelVersion: 'none',
+  osImage: 'Muster embedded cluster',
+  containerRuntimeVersion: 'none://0',
+  kubeletVersion: 'v1.37.2+muster.sim',
+  kubeProxyVersion: '',
+  operatingSystem: 'linux',
+  architecture: 'amd64',
+} as const;
+
+function addressesOf(name: string): { type: string; address: string }[] {
+  return [
+    { type: 'InternalIP', address: nodeAddress(name) },
+    { type: 'Hostname', address: name },
+  ];
 }

@@ -52,6 +52,10 @@ function address(network: number, text: string): string {
   return `${network}.${number & 255}.${(number >>> 8) & 255}.${1 + ((number >>> 16) % 254)}`;
 }
 
+export function nodeAddress(node: string): string {
+  return address(192, node);
+}
+
 function stateJson(state: ContainerState, id: string): JsonObject {
   if (state.kind === 'waiting')
     return { waiting: { reason: state.reason, ...(state.message ? { message: state.message } : {}) } };
@@ -138,7 +142,7 @@ export function podStatus(
   now: number,
 ): JsonObject {
   const { uid } = pod.metadata;
-  const hostIP = address(192, textAt(pod.spec, 'nodeName'));
+  const hostIP = nodeAddress(textAt(pod.spec, 'nodeName'));
   const podIP = address(10, uid);
   const inits = containers.filter((one) => one.init).map((one) => statusJson(uid, one));
   return {

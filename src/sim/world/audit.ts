@@ -17,8 +17,8 @@ export type AuditOptions = {
   readonly onBind: (uid: string) => void;
   /** a node was answered to preempt: from now on its devices are promised to this pod */
   readonly onPromise: (uid: string, node: string) => void;
-  /** filter answered that the pod may go somewhere, or nowhere */
-  readonly onFilter: (uid: string, fits: boolean) => void;
+  /** filter answered that the pod goes there, or nowhere */
+  readonly onFilter: (uid: string, node: string | null) => void;
 };
 
 export function audited(
@@ -29,7 +29,7 @@ export function audited(
   const { decider, picture } = parts;
   const answered: typeof decider.filter = (pod, offered, shortList) => {
     const answer = decider.filter(pod, offered, shortList);
-    onFilter(pod.uid, answer.fits.length > 0);
+    onFilter(pod.uid, answer.fits[0] ?? null);
     return answer;
   };
   const filter: typeof decider.filter = (pod, offered, shortList) => {

@@ -309,4 +309,29 @@ export const BUGS: Readonly<Record<string, Bug>> = {
       return parts;
     },
   },
+  'awaiting-not-moved': {
+    what: 'what is kept for a preemptor stays the devices of its victims, whatever comes free beside them',
+    breaks: ['awaited-given-away'],
+    picture(parts) {
+      parts.picture.holds.awaiting = () => [];
+      return parts;
+    },
+  },
+  'nomination-forgotten': {
+    what: 'an extender that begins to decide keeps nothing for pods that are nominated',
+    breaks: ['awaited-given-away'],
+    picture(parts) {
+      const { holds } = parts.picture;
+      const forget = (known: ReadonlySet<string>): void => {
+        for (const { pod } of holds.awaiting()) if (!known.has(pod.uid)) parts.picture.dropHold(pod.uid);
+      };
+      const uids = (): Set<string> => new Set(holds.awaiting().map(({ pod }) => pod.uid));
+      const then = async (run: () => Promise<void>): Promise<void> => {
+        const known = uids();
+        await run();
+        forget(known);
+      };
+      return { ...parts, start: () => then(() => parts.start()), refresh: () => then(() => parts.refresh()) };
+    },
+  },
 };

@@ -12,6 +12,11 @@ export const FAULTS = {
   'answer-lost': { rate: 0.02, per: 'call', what: 'the call is carried out, its answer never arrives; time-out' },
   'answer-broken': { rate: 0.012, per: 'call', what: 'the call is carried out, the connection breaks' },
   'call-late': { rate: 0.02, per: 'call', what: 'the call arrives late, at most at its deadline' },
+  'eviction-refused': {
+    rate: 0.12,
+    per: 'eviction',
+    what: 'the API server answers 500 to an eviction and does nothing',
+  },
   'crash-before': { rate: 0.002, per: 'call', what: 'the caller is killed before the call leaves it' },
   'pod-gone-midway': {
     rate: 0.004,
@@ -49,6 +54,11 @@ export const FAULTS = {
   },
   'reply-cut': { rate: 0.004, per: 'verb', what: 'the answer ends early, and kube-scheduler is given what there is' },
   'crash-called': { rate: 0.002, per: 'verb', what: 'the extender is killed at the call, or when it has its answer' },
+  'crash-preempted': {
+    rate: 0.06,
+    per: 'preempt',
+    what: 'the extender is killed within seconds of naming whom to evict',
+  },
   // between the API server and the webhook, per pod created; its failurePolicy is Ignore
   'webhook-away': {
     rate: 0.02,

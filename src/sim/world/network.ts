@@ -55,6 +55,7 @@ const READ = [
 ] as const satisfies readonly FaultKind[];
 const WRITE: readonly FaultKind[] = [...READ, 'refused-409', 'done-500'];
 const WRITE_ANYHOW: readonly FaultKind[] = WRITE.filter((one) => one !== 'refused-409');
+const EVICT: readonly FaultKind[] = ['eviction-refused', ...WRITE];
 const WATCH: readonly FaultKind[] = ['watch-refused', 'watch-expired', 'call-unsent', 'crash-before'];
 const EVENT: readonly FaultKind[] = ['event-delayed', 'event-stalled', 'event-doubled', 'event-split', 'stream-broken'];
 type Menu = readonly (readonly [kind: FaultKind, rate: number])[];
@@ -219,7 +220,10 @@ export class Network {
   #callFault(process: Process, request: KubeRequest, unconditional: boolean): CallFault {
     const write = request.method !== 'GET';
     const kinds = !write ? READ : unconditional ? WRITE_ANYHOW : WRITE;
-    const menu = this.#menu(kinds, write && podPathOf(request.path) !== null);
+    const pod = write && podPathOf(request.path) !== null;
+    // only kube-schedulers delete pods under a precondition
+    const evicts = pod && request.method === 'DELETE' && !unconditional;
+    const menu = this.#menu(evicts ? EVICT : kinds, pod);
     return this.#options.chance.fault<FaultKind>(`call ${process.name}`, menu);
   }
 
@@ -364,6 +368,7 @@ function refusalOf(fault: CallFault): KubeResponse | null {
     case 'refused-429':
       return statusAnswer(429, 1 + Math.floor(fault.size * 3));
     case 'refused-500':
+    case 'eviction-refused':
       return statusAnswer(500, null);
     default:
       return null;

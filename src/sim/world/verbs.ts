@@ -46,6 +46,8 @@ function menuOf(rates: Rates): readonly (readonly [(typeof KINDS)[number], numbe
   return known;
 }
 
+/** in which evictions are made, victims end and the preemptor comes back */
+const PREEMPTED_MS = 6_000;
 const SLOWEST_MS = 5_000;
 /** the shortest time-out of kube-scheduler's entries and a little more */
 const PARTS_MS = 4_000;
@@ -96,6 +98,11 @@ function call(scheduler: Process, wiring: Wiring, callee: Callee, request: KubeR
     });
     trace.note(extender.process.name, `${verb} ${bodyName(request.body)} → ${String(answer)}`);
     if (fault?.kind === 'crash-called') extender.process.kill();
+    const soon =
+      verb === 'preempt'
+        ? chance.fault<FaultKind>(`preempt ${scheduler.name}`, [['crash-preempted', rates['crash-preempted']]])
+        : null;
+    if (soon !== null) time.after(Math.floor(soon.size * PREEMPTED_MS), () => extender.process.kill());
     if (fault?.kind === 'verb-lost' || extender.process.dead) return;
     if (fault?.kind === 'verb-reset') {
       fail('broken', 1);

@@ -163,7 +163,7 @@ class World {
         if (difference !== null) this.#oracle.report('answer-differs', difference);
       },
       onPromise: (uid: string, node: string): void => this.#oracle.promised(uid, node),
-      onFilter: (uid: string, fits: boolean): void => this.#oracle.filtered(uid, fits),
+      onFilter: (uid: string, node: string | null): void => this.#oracle.filtered(uid, node),
       onArrived: (process: Process, uid: string): void => this.#oracle.arrived(process, uid),
       onBind: (process: Process, uid: string): void => this.#oracle.bindTried(process, uid),
     };

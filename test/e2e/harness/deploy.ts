@@ -11,7 +11,12 @@ type ConfigMap = KubeObject & { data?: Record<string, string> };
 
 /** every object of deploy/ (of its top folder, as `kubectl apply -f deploy/` takes it) in the order of file names */
 export function manifests(): KubeObject[] {
-  return documents(false).filter((each) => each.metadata?.name !== undefined);
+  return documents(folder, false).filter((each) => each.metadata?.name !== undefined);
+}
+
+/** our CustomResourceDefinitions, as `kubectl apply -f deploy/crds/` takes them */
+export function definitions(): KubeObject[] {
+  return documents(join(folder, 'crds'), false).filter((each) => each.metadata?.name !== undefined);
 }
 
 /**
@@ -24,7 +29,7 @@ export function schedulerConfigurations(): { own: SchedulerConfiguration; profil
   const inMaps = manifests()
     .filter((each): each is ConfigMap => each.kind === 'ConfigMap')
     .flatMap(({ data }) => Object.values(data ?? {}).map((text) => parse(text) as unknown));
-  const found = [...documents(true), ...inMaps].filter(isScheduler);
+  const found = [...documents(folder, true), ...inMaps].filter(isScheduler);
   const manages = ({ extenders }: SchedulerConfiguration): boolean =>
     extenders?.some((extender) => extender.managedResources !== undefined) ?? false;
   const own = found.find((each) => !manages(each));
@@ -44,9 +49,18 @@ export type InstallOptions = {
 
 /** Applies everything in dependency order. Objects that a cluster without controllers can hold are applied as they are. */
 export async function install(kube: Kube, options: InstallOptions = {}): Promise<KubeObject[]> {
-  const order = ['Namespace', 'ServiceAccount', 'ConfigMap', 'ClusterRole', 'Role', 'PriorityClass', 'RuntimeClass'];
+  const order = [
+    'CustomResourceDefinition',
+    'Namespace',
+    'ServiceAccount',
+    'ConfigMap',
+    'ClusterRole',
+    'Role',
+    'PriorityClass',
+    'RuntimeClass',
+  ];
   const rank = ({ kind }: KubeObject): number => (order.includes(kind) ? order.indexOf(kind) : order.length);
-  const objects = manifests().sort((a, b) => rank(a) - rank(b));
+  const objects = [...definitions(), ...manifests()].sort((a, b) => rank(a) - rank(b));
   const applied: KubeObject[] = [];
   for (const object of objects) {
     try {
@@ -80,7 +94,7 @@ function reachable(object: KubeObject, { webhookPort }: InstallOptions): KubeObj
 
 type Document = KubeObject & Partial<Pick<KubeObject, 'metadata'>>;
 
-function documents(recursive: boolean): Document[] {
+function documents(folder: string, recursive: boolean): Document[] {
   return readdirSync(folder, { recursive, encoding: 'utf8' })
     .filter((file) => /\.ya?ml$/.test(file))
     .sort()

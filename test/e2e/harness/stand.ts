@@ -7,7 +7,7 @@ import { Audit, type AuditReport } from './audit.ts';
 import { ControlPlane, type ControlPlaneOptions, type Scheduler, type SchedulerOptions } from './control-plane.ts';
 import { install, schedulerConfigurations } from './deploy.ts';
 import { account, waitForGpuMilli, waitForWebhook } from './installed.ts';
-import type { Kube, Pod } from './kube.ts';
+import type { Kube, KubeObject, Pod } from './kube.ts';
 import { Kubelet } from './kubelet.ts';
 import { Muster } from './muster.ts';
 import { createNode, type NodeSpec } from './nodes.ts';
@@ -26,6 +26,10 @@ export type StandOptions = {
   webhook?: boolean;
   /** puts a proxy between Muster and the API server */
   apiProxy?: boolean;
+  /** further kube-scheduler flags */
+  schedulerArgs?: readonly string[];
+  /** what the cluster has before Muster starts, e.g. CRDs of others */
+  before?: readonly KubeObject[];
 };
 
 export class Stand {
@@ -57,6 +61,7 @@ export class Stand {
       serviceAccounts: [account, ...(options.plane?.serviceAccounts ?? [])],
     });
     try {
+      for (const object of options.before ?? []) await plane.admin.create(object);
       for (const node of options.nodes) await createNode(plane.admin, node);
       const api = options.apiProxy === true ? await LoopbackProxy.start({ to: plane.url, ca: plane.ca }) : null;
       const muster = await Muster.start(plane, {
@@ -71,7 +76,7 @@ export class Stand {
       await waitForGpuMilli(plane.admin, managed, muster);
       if (options.webhook ?? true) await waitForWebhook(plane.admin, muster);
       const verbs = await LoopbackProxy.start({ to: muster.url });
-      const scheduler = await plane.startScheduler(ownScheduler(verbs));
+      const scheduler = await plane.startScheduler({ ...ownScheduler(verbs), args: options.schedulerArgs ?? [] });
       const kubelet = await Kubelet.start(plane.admin);
       const audit = await Audit.start(plane.admin);
       return new Stand({ plane, muster, scheduler, verbs, api, kubelet, audit });

@@ -32,6 +32,7 @@ const pod = (name: string, facts: Partial<PodFacts>): DemoEvent => ({
     uid: name,
     name,
     team: name.split('-')[0]!,
+    gang: '',
     ask: '0.5 GPU',
     urgent: false,
     createdMs: 0,

@@ -1,7 +1,6 @@
-/** Pods that wait: what each wants, how long it waits, and the scheduler's reason. */
+/** Pods that wait, a gang's on one line: what each wants, how long it waits, and the scheduler's reason. */
 import type { ReactElement } from 'react';
-import type { PodFacts } from '../events.ts';
-import { waitingOf } from '../model.ts';
+import { type WaitingRow, waitingOf, waitingRowsOf } from '../model.ts';
 import { shortReason } from '../reason.ts';
 import { lines, ruled } from './lines.ts';
 import type { Paint } from './paint.ts';
@@ -11,7 +10,7 @@ import type { PanelProps } from './view.ts';
 const NAME_WIDTH = 12;
 const ASK_WIDTH = 12;
 
-function waitingLine(pod: PodFacts, nowMs: number, paint: Paint): string {
+function waitingLine(pod: WaitingRow, nowMs: number, paint: Paint): string {
   const seconds = Math.max(0, Math.round((nowMs - pod.createdMs) / 1000));
   const name = pod.name.padEnd(NAME_WIDTH);
   const reason = pod.reason === '' ? 'not looked at yet' : shortReason(pod.reason);
@@ -23,6 +22,8 @@ export function Waiting({ view, layout, paint, width }: PanelProps & { readonly 
   if (layout.waiting === 0) return null;
   const waiting = waitingOf(view.state);
   const title = waiting.length === 0 ? 'nobody waits' : `${waiting.length} waiting, and why`;
-  const texts = waiting.slice(0, layout.waiting).map((pod) => waitingLine(pod, view.nowMs, paint));
+  const texts = waitingRowsOf(view.state)
+    .slice(0, layout.waiting)
+    .map((pod) => waitingLine(pod, view.nowMs, paint));
   return lines([paint.dim(ruled(title, width)), ...texts], width, layout.waiting + 1);
 }

@@ -57,4 +57,8 @@ export type GangObjectFacts = {
   readonly subGroups: readonly GangSubGroupFacts[];
   readonly onMemberLoss: 'keep' | 'restart' | 'evict';
   readonly problem: string | null;
+  /** metadata.generation; absent: not told */
+  readonly generation?: number;
+  /** what its status said last; absent: nothing. No decision rests on it */
+  readonly phase?: string;
 };

@@ -7,6 +7,7 @@ import { checkedByRules } from '../kind-rules.ts';
 import { checkMetadata, createdMetadata, generatedName } from '../metadata.ts';
 import { type KubeObject, storeKey } from '../object.ts';
 import { checkPod, createdPod } from '../pod-rules.ts';
+import { chargeQuotas } from '../quota.ts';
 import { qualified } from '../resources.ts';
 import type { Route } from '../route.ts';
 import { checkCreation, kindName } from '../rules/immutable.ts';
@@ -91,6 +92,7 @@ async function createNamed(
   if (route.id === SERVICES) next = withAddresses(next, store);
   const type = resource.status ? builtInType(resource) : null;
   if (type !== null) next = canonicalObject(next, type) as KubeObject;
+  if (route.id === PODS) chargeQuotas(store, next, by.dryRun);
   return commit(store, route, next, by.dryRun);
 }
 

@@ -26,7 +26,8 @@ type Nomination = {
 export type Awaited = Law & {
   /** An extender answered this node to preempt; kube-scheduler may write the nomination much later. */
   readonly promised: (uid: string, node: string) => void;
-  readonly filtered: (uid: string, fits: boolean) => void;
+  /** the node that filter named first; null: the pod fits nowhere */
+  readonly filtered: (uid: string, node: string | null) => void;
   readonly bindTried: (uid: string) => void;
   readonly nominatedTo: (uid: string) => string | null;
 };
@@ -34,13 +35,17 @@ export type Awaited = Law & {
 export function awaited({ facts, now, seats, deciderSince, check, report }: Judge): Awaited {
   /** uid → nomination of a pod that waits */
   const nominated = new Map<string, Nomination>();
-  const promises = new Map<string, { readonly node: string; readonly at: number }>();
+  /** `at`: virtual ms of the last answer, `from`: of the first one that named this node */
+  const promises = new Map<string, { readonly node: string; readonly at: number; readonly from: number }>();
 
-  /** uid → virtual ms from which on filter has said that it fits */
-  const held = new Map<string, number>();
-  /** It was on its way before the preemptor was promised anything, or was promised a place on this node itself. */
+  /** uid → where filter sends it, and since when, virtual ms */
+  const held = new Map<string, { readonly node: string; readonly from: number }>();
+  /**
+   * Both have a right to the node and the other one's is no younger: filter sent it there before the preemptor was promised anything
+   * (seed 2430 once), or it was promised a place there first, on other devices, and only the preemptor's victims are slower (1217).
+   */
   const mayCome = (uid: string, node: string, since: number): boolean =>
-    (held.get(uid) ?? since + 1) <= since || promises.get(uid)?.node === node;
+    [held.get(uid), promises.get(uid)].some((right) => right?.node === node && right.from <= since);
 
   /** The preemptor found another place meanwhile, or is on its way to this one. */
   const placedElsewhere = (uid: string): boolean =>
@@ -57,11 +62,13 @@ export function awaited({ facts, now, seats, deciderSince, check, report }: Judg
   return {
     invariants: ['awaited-given-away'],
     promised(uid, node) {
-      promises.set(uid, { node, at: now() });
+      // asked again it hears the same: what it was promised first stays its own
+      const before = promises.get(uid);
+      promises.set(uid, { node, at: now(), from: before?.node === node ? before.from : now() });
     },
-    filtered(uid, fits) {
-      if (!fits) held.delete(uid);
-      else if (!held.has(uid)) held.set(uid, now());
+    filtered(uid, node) {
+      if (node === null) held.delete(uid);
+      else if (held.get(uid)?.node !== node) held.set(uid, { node, from: now() });
     },
     bindTried(uid) {
       const nomination = nominated.get(uid);

@@ -23,6 +23,8 @@ const PLAN_MS = 120_000;
 export type GangLaw = Law & {
   /** A member came to bind. */
   readonly arrived: (process: Process, uid: string) => void;
+  /** Somebody is evicted for this pod, by the answer of an extender. */
+  readonly evicted: (uid: string) => void;
   /** Its Binding begins. */
   readonly letGo: (process: Process, uid: string) => void;
 };
@@ -97,7 +99,7 @@ export function gangs(judge: Judge, nominatedTo: (uid: string) => string | null)
   };
 
   return {
-    invariants: ['gang-early', 'gang-in-part', 'gang-waits', 'plan-in-part', 'plan-overdue'],
+    invariants: ['gang-early', 'gang-evicts', 'gang-in-part', 'gang-waits', 'plan-in-part', 'plan-overdue'],
     written(pod) {
       const gang = gangOf(pod);
       if (gang === null) return;
@@ -113,6 +115,13 @@ export function gangs(judge: Judge, nominatedTo: (uid: string) => string | null)
     },
     arrived(process, uid) {
       if (members.has(uid)) arrivalsOf(process).set(uid, now());
+    },
+    evicted(uid) {
+      const gang = members.get(uid)?.gang;
+      if (gang === undefined) return;
+      check('gang-evicts');
+      if (!whole.has(gang.name))
+        report('gang-evicts', `pods are evicted for one member of ${gang.name}, which has not started`);
     },
     letGo(process, uid) {
       const member = members.get(uid);

@@ -21,6 +21,7 @@ export const INVARIANTS = [
   'awaited-given-away',
   'gpu-milli-wrong',
   'gang-early',
+  'gang-evicts',
   'gang-in-part',
   'gang-waits',
   'plan-in-part',

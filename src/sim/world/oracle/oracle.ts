@@ -97,10 +97,11 @@ export class Oracle {
 
   promised(uid: string, node: string): void {
     this.#awaited.promised(uid, node);
+    this.#gangs.evicted(uid);
   }
 
-  filtered(uid: string, fits: boolean): void {
-    this.#awaited.filtered(uid, fits);
+  filtered(uid: string, node: string | null): void {
+    this.#awaited.filtered(uid, node);
   }
 
   /** A pod of a gang came to bind. */

@@ -36,10 +36,10 @@ function file(name: string, text: string): string {
   return path;
 }
 
-const pod = (name: string, annotations: Record<string, string>) => ({
+const pod = (name: string, annotations: Record<string, string>, labels: Record<string, string> = {}) => ({
   apiVersion: 'v1',
   kind: 'Pod',
-  metadata: { name, namespace: 'team', annotations },
+  metadata: { name, namespace: 'team', annotations, labels },
   spec: { schedulerName: 'muster-scheduler', containers: [{ name: 'main', image: 'none' }] },
 });
 
@@ -62,10 +62,10 @@ afterAll(async () => {
   rmSync(folder, { recursive: true });
 });
 
-describe('muster explain', () => {
+describe('muster why', () => {
   it('says where a bound pod is, and asks no node about it', async () => {
     const bound = await vi.waitFor(async () => {
-      const { stdout } = await muster(['explain', 'team/half', '--url', url]);
+      const { stdout } = await muster(['why', 'team/half', '--url', url]);
       expect(stdout).toContain('is bound to');
       return stdout;
     }, PATIENCE);
@@ -75,7 +75,7 @@ describe('muster explain', () => {
   });
 
   it('groups the reasons of a waiting pod, with amounts', async () => {
-    const { stdout, status } = await muster(['explain', 'team/vast', '--url', url]);
+    const { stdout, status } = await muster(['why', 'team/vast', '--url', url]);
     expect(status).toBe(0);
     expect(stdout).toMatch(/^pod team\/vast waits\nasks for: 1 GPU with 512000 MiB in container main\n/);
     expect(stdout).toMatch(
@@ -84,7 +84,7 @@ describe('muster explain', () => {
   });
 
   it('gives machines the same as JSON', async () => {
-    const { stdout } = await muster(['explain', 'team/vast', '--url', `${url}/`, '-o', 'json']);
+    const { stdout } = await muster(['why', 'team/vast', '--url', `${url}/`, '-o', 'json']);
     const { pod: name, node, deciding, nodes } = JSON.parse(stdout);
     expect({ name, node, deciding }).toEqual({ name: 'team/vast', node: null, deciding: true });
     expect(nodes).toHaveLength(4);
@@ -96,8 +96,24 @@ describe('muster explain', () => {
     });
   });
 
+  it('says of a gang how many members fit, and what is missing, also when asked about a member', async () => {
+    const gang = (name: string) =>
+      pod(name, { 'muster.dev/gpu-memory': '60Gi', 'muster.dev/min-member': '40' }, { 'muster.dev/pod-group': 'g' });
+    for (let at = 0; at < 40; at++) await cluster.create('/api/v1/namespaces/team/pods', gang(`g-${at}`));
+    const { text, fit } = await vi.waitFor(async () => {
+      const json = JSON.parse((await muster(['why', 'team/g', '--url', url, '-o', 'json'])).stdout);
+      expect(json).toMatchObject({ gang: 'team/g', state: 'waits', code: 'gang-no-room', minMember: 40 });
+      return { text: (await muster(['explain', 'team/g-1', '--url', url])).stdout, fit: json.fit };
+    }, PATIENCE);
+    expect(fit.needed).toBe(40);
+    expect(fit.fits).toBeGreaterThan(0);
+    expect(text).toContain('pod team/g-1 waits\n');
+    expect(text).toContain('gang team/g waits for room\nstarts with 40 members: 0 are bound, 40 wait\n');
+    expect(text).toContain(`room now: for ${fit.fits} of the 40 members that have no place yet\n`);
+  });
+
   it('asks whether a pod that nobody knows exists', async () => {
-    const { stderr, status } = await muster(['explain', 'team/none', '--url', url]);
+    const { stderr, status } = await muster(['why', 'team/none', '--url', url]);
     expect(status).toBe(1);
     expect(stderr).toContain('pod team/none is not known: does `kubectl get pod` show it');
   });
@@ -105,10 +121,10 @@ describe('muster explain', () => {
 
 describe('what users get wrong is answered with what to do, and no stack', () => {
   const cases: [string, () => string[], RegExp][] = [
-    ['no extender there', () => ['explain', 'a/b', '--url', 'http://127.0.0.1:1'], /no extender answers .*--url/],
-    ['a pod without its namespace', () => ['explain', 'train-0'], /expected NAMESPACE\/POD/],
-    ['an address that is none', () => ['explain', 'a/b', '--url', 'here'], /expected an address such as http:/],
-    ['an unknown format', () => ['explain', 'a/b', '-o', 'xml'], /expected text or json/],
+    ['no extender there', () => ['why', 'a/b', '--url', 'http://127.0.0.1:1'], /no extender answers .*--url/],
+    ['a pod without its namespace', () => ['why', 'train-0'], /expected NAMESPACE\/POD/],
+    ['an address that is none', () => ['why', 'a/b', '--url', 'here'], /expected an address such as http:/],
+    ['an unknown format', () => ['why', 'a/b', '-o', 'xml'], /expected text or json/],
     ['no configuration', () => ['extender'], /--config <file>/],
     ['a configuration that is not there', () => ['extender', '--config', '/none.yaml'], /\/none\.yaml cannot be read/],
     [
@@ -118,7 +134,7 @@ describe('what users get wrong is answered with what to do, and no stack', () =>
     ],
     ['a kubeconfig that is not there', () => extender('ok.yaml', '--kubeconfig', '/none'), /\/none cannot be read/],
     ['no kubeconfig at all', () => extender('ok.yaml'), /no cluster: name a kubeconfig/],
-    ['an unknown command', () => ['explian'], /muster --help/],
+    ['an unknown command', () => ['whyy'], /muster --help/],
   ];
   const extender = (name: string, ...more: string[]): string[] => [
     'extender',
@@ -170,7 +186,7 @@ describe('what users get wrong is answered with what to do, and no stack', () =>
         return LISTENS.exec(said)![1]!;
       }, PATIENCE);
       const text = await vi.waitFor(async () => {
-        const { stderr } = await muster(['explain', 'a/b', '--url', address]);
+        const { stderr } = await muster(['why', 'a/b', '--url', address]);
         expect(stderr).toContain('pods: ');
         return stderr;
       }, PATIENCE);

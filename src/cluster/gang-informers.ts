@@ -1,0 +1,188 @@
+/**
+ * PodGroups of every CRD that the server serves, also of those that are installed, or taken away, while this runs. Which there are is
+ * asked of discovery: at the start, and then every half minute.
+ *
+ * They are optional in every sense: a kind that cannot be read (its CRD just gone, no permission) is reported and holds nothing up for
+ * longer than a start should take. Its gangs wait meanwhile: nobody says how many members they have.
+ */
+import type { GangObjectFacts } from '../core/placement/gang/gang-facts.ts';
+import { backoffMs } from '../kube/backoff.ts';
+import type { ObjectKey } from '../kube/decoder.ts';
+import { ReflectorError } from '../kube/errors.ts';
+import { inlineDecoder } from '../kube/inline-decoder.ts';
+import type { Clock, Rng, Timer, Transport } from '../kube/ports.ts';
+import { Reflector, type ReflectorStats } from '../kube/reflector.ts';
+import type { Told } from './kept/kinds.ts';
+import { toldCollection } from './kept/telling.ts';
+import type { Picture } from './picture.ts';
+import { GANG_KINDS, type GangKind, projectGang } from './project-gang.ts';
+import { fieldsOf, listOf, own, textOf } from './project-shapes.ts';
+
+export type GangInformerOptions = {
+  readonly transport: Transport;
+  readonly clock: Clock;
+  readonly rng: Rng;
+  readonly onError: (kind: string, error: ReflectorError) => void;
+  readonly told?: Told | undefined;
+};
+
+const PLURAL = 'podgroups';
+const DISCOVERY_TIMEOUT_MS = 10_000;
+const LOOK_MS = 30_000;
+/** a start waits so long for the first lists */
+const PATIENCE_MS = 10_000;
+
+type Watched = {
+  readonly kind: GangKind;
+  readonly version: string;
+  readonly reflector: Reflector<unknown>;
+  /** what the picture was told, by uid */
+  readonly known: Map<string, ObjectKey>;
+};
+
+export class GangInformers {
+  readonly #picture: Picture;
+  readonly #options: GangInformerOptions;
+  readonly #watched = new Map<string, Watched>();
+  #timer: Timer | null = null;
+  #stopped = false;
+
+  constructor(picture: Picture, options: GangInformerOptions) {
+    this.#picture = picture;
+    this.#options = options;
+  }
+
+  /** Resolves when what is served was listed once, or after some patience. */
+  async start(): Promise<void> {
+    for (let failures = 1; !(await this.#look()) && !this.#stopped; failures++)
+      await this.#pause(backoffMs(failures, null, this.#options.rng));
+    this.#lookLater();
+    const listed = Promise.all([...this.#watched.values()].map(({ reflector }) => reflector.whenSynced()));
+    if (this.#watched.size > 0) await Promise.race([listed, this.#pause(PATIENCE_MS)]);
+  }
+
+  stats(): ReadonlyMap<string, ReflectorStats> {
+    return new Map([...this.#watched].map(([name, { reflector }]) => [name, reflector.stats]));
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#timer?.cancel();
+    await Promise.all([...this.#watched.values()].map(({ reflector }) => reflector.stop()));
+  }
+
+  #pause(ms: number): Promise<void> {
+    return new Promise((resolve) => this.#options.clock.after(ms, resolve));
+  }
+
+  #lookLater(): void {
+    if (this.#stopped) return;
+    this.#timer = this.#options.clock.after(LOOK_MS, () => void this.#look().finally(() => this.#lookLater()));
+  }
+
+  /** Starts what is served and not watched yet, ends what is served no more. False: nothing answered. */
+  async #look(): Promise<boolean> {
+    const groups = await this.#read('/apis');
+    if (groups === 'unreachable') return false;
+    if (groups === 'refused') return true;
+    const versionsOf = new Map(
+      listOf(own(groups, 'groups')).map((group) => [
+        textOf(own(group, 'name')),
+        listOf(own(group, 'versions')).map((version) => textOf(own(version, 'version'))),
+      ]),
+    );
+    for (const kind of GANG_KINDS) {
+      const offered = versionsOf.get(kind.group) ?? [];
+      const version = await this.#servedOf(
+        kind,
+        kind.versions.filter((one) => offered.includes(one)),
+      );
+      // a group that could not be read is looked at again; one that is gone is gone
+      if (version === undefined || this.#stopped) continue;
+      const watched = this.#watched.get(kind.group);
+      if (watched?.version === (version ?? undefined)) continue;
+      if (watched !== undefined) await this.#end(watched);
+      if (version !== null) this.#begin(kind, version);
+    }
+    return true;
+  }
+
+  /** The first of the versions that has PodGroups; null: none; undefined: it cannot be told now. */
+  async #servedOf({ group }: GangKind, versions: readonly string[]): Promise<string | null | undefined> {
+    for (const version of versions) {
+      const resources = await this.#read(`/apis/${group}/${version}`);
+      if (typeof resources === 'string') return undefined;
+      if (listOf(own(resources, 'resources')).some((one) => own(one, 'name') === PLURAL)) return version;
+    }
+    return null;
+  }
+
+  /** The answer, `{}` for 404. */
+  async #read(path: string): Promise<object | 'refused' | 'unreachable'> {
+    try {
+      const request = { method: 'GET', path, timeoutMs: DISCOVERY_TIMEOUT_MS } as const;
+      const { status, body } = await this.#options.transport.request(request);
+      if (status === 404) return {};
+      if (status === 200) return fieldsOf(JSON.parse(body.toString()));
+      const message = `cannot tell whether ${path} is served: HTTP status ${status}`;
+      this.#options.onError(PLURAL, new ReflectorError('status', message));
+      return 'refused';
+    } catch (error) {
+      // an answer that is no JSON is one that will not change by asking again at once
+      return error instanceof SyntaxError ? 'refused' : 'unreachable';
+    }
+  }
+
+  #begin(kind: GangKind, version: string): void {
+    const { transport, clock, rng, onError, told } = this.#options;
+    const { group, dialect } = kind;
+    const name = `${PLURAL}.${group}`;
+    const apiVersion = `${group}/${version}`;
+    const known = new Map<string, ObjectKey>();
+    const sink = {
+      upsert: ({ uid, namespace, name: of, object }: ObjectKey & { object: GangObjectFacts }) => {
+        known.set(uid, { uid, namespace, name: of });
+        this.#picture.gangs.upsertObject(object);
+      },
+      remove: ({ uid, namespace, name: of }: ObjectKey) => {
+        known.delete(uid);
+        this.#picture.gangs.removeObject(`${namespace}/${of}`, dialect);
+      },
+      synced: () => {},
+    };
+    // items of a list of a built-in kind do not say what they are
+    const before = (object: unknown): object => ({ ...fieldsOf(object), apiVersion });
+    const shared = {
+      transport,
+      clock,
+      rng,
+      path: `/apis/${apiVersion}/${PLURAL}`,
+      onError: (error: ReflectorError) => onError(name, error),
+    };
+    const recorded =
+      told === undefined
+        ? null
+        : toldCollection<GangObjectFacts>(PLURAL, sink, told, { thread: null, aliyunUnit: 'GiB', before });
+    const reflector = (
+      recorded === null
+        ? new Reflector<GangObjectFacts>({
+            ...shared,
+            decoder: inlineDecoder((object) => projectGang(before(object))),
+            sink,
+          })
+        : new Reflector({ ...shared, ...recorded })
+    ) as Reflector<unknown>;
+    this.#watched.set(group, { kind, version, reflector, known });
+    reflector.start();
+  }
+
+  /** What it told is true no more. */
+  async #end({ kind, reflector, known }: Watched): Promise<void> {
+    this.#watched.delete(kind.group);
+    await reflector.stop();
+    for (const key of known.values()) {
+      this.#options.told?.gone(PLURAL, key);
+      this.#picture.gangs.removeObject(`${key.namespace}/${key.name}`, kind.dialect);
+    }
+  }
+}
