@@ -15,7 +15,7 @@ const PODS = new Set(['pods', 'count/pods']);
 const BARE = new Set(['cpu', 'memory', 'ephemeral-storage']);
 
 /** amounts by the names of a quota: cpu in thousandths, all else in units */
-export type Amounts = ReadonlyMap<string, number>;
+type Amounts = ReadonlyMap<string, number>;
 
 function amount(name: string, value: unknown): number {
   return isCpu(name) ? quantityMilli(value) : quantityUnits(value);
