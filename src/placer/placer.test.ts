@@ -130,6 +130,18 @@ describe('a gang', () => {
   });
 });
 
+describe('a member let through without a place', () => {
+  it('hears of its place when the gang has one', async () => {
+    await start({ nodes: [2], scheduler: false, placer: { exposeHead: 1 } });
+    await stand.gang('g', 3, '1');
+    await stand.until(async () => (await stand.pod('g-0')).spec.schedulingGates === undefined);
+    expect(await reason('g-0')).toBe('False GangNoRoom');
+    await stand.addNode('more', 1);
+    await stand.until(async () => (await stand.pod('g-0')).status?.nominatedNodeName !== undefined);
+    expect(await reason('g-0')).toBe('True Placed');
+  });
+});
+
 describe('a place that is not what it was', () => {
   const class_ = { metadata: { name: 'high' }, value: 100 };
 
