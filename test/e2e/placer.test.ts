@@ -64,7 +64,8 @@ describe('the placer', () => {
     const pods = (await stand.admin.list<Pod>('/api/v1/namespaces/default/pods')).items;
     expect(pods.filter(({ metadata, spec }) => metadata.name.startsWith('two-') && spec.nodeName)).toEqual([]);
     await end(one);
-    const bound = await stand.bound(namesOf(two));
+    // the barrier in bind gives up after ten: whoever has a place must not be left behind its gate
+    const bound = await stand.bound(namesOf(two), 9_000);
     expect(placed(bound.get('two-11')!)?.status).toBe('True');
     await end(two);
   });
