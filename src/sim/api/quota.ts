@@ -14,9 +14,7 @@ const PODS = new Set(['pods', 'count/pods']);
 /** names without `requests.` mean it too */
 const BARE = new Set(['cpu', 'memory', 'ephemeral-storage']);
 
-/** amounts by the names of a quota: cpu in thousandths, all else in units */
-export type Amounts = ReadonlyMap<string, number>;
-
+/** Of a quota's names: cpu in thousandths, all else in units. */
 function amount(name: string, value: unknown): number {
   return isCpu(name) ? quantityMilli(value) : quantityUnits(value);
 }
