@@ -7,6 +7,7 @@ import { ApiError } from './errors.ts';
 import { arrayAt, type JsonObject, type KubeObject, objectAt, textAt } from './object.ts';
 import { resourceId } from './resources.ts';
 import type { Store } from './store.ts';
+import { quantityText, THOUSANDTHS } from './types/quantity-text.ts';
 
 export const QUOTAS = resourceId('v1', 'resourcequotas');
 const PODS = new Set(['pods', 'count/pods']);
@@ -25,7 +26,7 @@ const isCpu = (name: string) => name === 'cpu' || name.endsWith('.cpu');
 /** A quantity in the largest unit that is exact. */
 export function amountText(name: string, value: number): string {
   if (isCpu(name)) return value % 1000 === 0 ? String(value / 1000) : `${value}m`;
-  if (!/memory|storage|hugepages/.test(name) || value === 0) return String(value);
+  if (!/memory|storage|hugepages/.test(name) || value === 0) return quantityText(String(value), THOUSANDTHS) ?? '0';
   for (const [unit, size] of [
     ['Gi', 2 ** 30],
     ['Mi', 2 ** 20],

@@ -6,8 +6,19 @@ import type { Fault } from './chance.ts';
 import { FAULTS, type FaultKind } from './faults.ts';
 import type { Machine, Member, Wiring } from './member.ts';
 import { drawnNode, withHealth } from './nodes.ts';
-import { NODES, PODS } from './oracle/facts.ts';
-import { type DrawnGang, drawnEdit, drawnGang, drawnMember, drawnPod, NAMESPACE } from './workload.ts';
+import { NODES, PODS, SLICES } from './oracle/facts.ts';
+import { gpusOf } from './oracle/gpus.ts';
+import {
+  type Day,
+  type DrawnGang,
+  drawnContender,
+  drawnEdit,
+  drawnGang,
+  drawnMember,
+  drawnPod,
+  drawnRival,
+  NAMESPACE,
+} from './workload.ts';
 
 export const MERGE = 'application/merge-patch+json';
 
@@ -20,6 +31,12 @@ export type EventsOptions = {
   readonly span: number;
 };
 
+/** of a device: more than is free beside what fills a contended day, less than is free on an empty one */
+const RIVALS_PART = 0.45;
+const RIVALS_AFTER_MS = [500, 3_000, 9_000, 18_000];
+const PODS_PATH = `/api/v1/namespaces/${NAMESPACE}/pods`;
+/** part of the days that are contended */
+const CONTENDED = 0.35;
 /** podgc deletes the pods of a node that has been away for so long, ms */
 const POD_GC_MS = 8_000;
 
@@ -28,6 +45,7 @@ export class Events {
   readonly made = { nodes: 0, pods: 0 };
   readonly #options: EventsOptions;
   #serial = 0;
+  #day: Day = 'mixed';
   readonly #lives = new Map<string, number>();
   /** name of a pod → the gang that it is in, and the how manieth there */
   readonly #members = new Map<string, { readonly gang: DrawnGang; readonly at: number }>();
@@ -40,9 +58,11 @@ export class Events {
   plan(): void {
     const { span } = this.#options;
     const { chance, time, rates } = this.#options.wiring;
-    const nodes = chance.whole('nodes', 6, 8);
+    this.#day = chance.draw('day') < CONTENDED ? 'contended' : 'mixed';
+    const nodes = this.#day === 'contended' ? 6 : chance.whole('nodes', 6, 8);
     for (let at = 0; at < nodes; at++) void this.#createNode(`n${at}`);
-    const pods = chance.whole('pods', 30, 32) - this.#planGangs();
+    const gangs = this.#day === 'contended' ? 1 : chance.whole('gangs', 3, 4);
+    const pods = chance.whole('pods', 30, 32) - this.#planGangs(gangs);
     for (let at = 0; at < pods; at++) {
       const burst = chance.whole('arrivals', 0, 9);
       const apart = chance.draw('arrivals') < 0.4 ? (span * 2) / 3 : 50;
@@ -63,10 +83,10 @@ export class Events {
   }
 
   /** Members come together, but for some that take seconds; how many come in all. */
-  #planGangs(): number {
+  #planGangs(count: number): number {
     const { span } = this.#options;
     const { chance, time } = this.#options.wiring;
-    const gangs = Array.from({ length: chance.whole('gangs', 3, 4) }, (_, at) => drawnGang(chance, `g${at}`));
+    const gangs = Array.from({ length: count }, (_, at) => drawnGang(chance, `g${at}`));
     for (const gang of gangs) {
       const begins = 2_500 + chance.whole('gangs', 0, span / 2);
       for (let at = 0; at < gang.size; at++) {
@@ -119,7 +139,7 @@ export class Events {
   async #createNode(name: string): Promise<void> {
     const life = this.#lives.get(name) ?? 0;
     this.#lives.set(name, life + 1);
-    const { node, slices } = drawnNode(this.#options.wiring.chance, name, life);
+    const { node, slices } = drawnNode(this.#options.wiring.chance, name, life, this.#day === 'contended' ? 2 : 3);
     this.made.nodes++;
     for (const slice of slices) await this.#call('POST', '/apis/resource.k8s.io/v1/resourceslices', slice);
     await this.#call('POST', '/api/v1/nodes', node);
@@ -183,14 +203,33 @@ export class Events {
 
   // ---- pods
 
+  /** A node is being freed for somebody. Who comes now must not get what is freed, though kube-scheduler's own sums would let it. */
+  promised(node: string): void {
+    const { chance, rates, time } = this.#options.wiring;
+    const fault = chance.fault('users', [['rivals-come', rates['rivals-come']]]);
+    const object = this.#objects(NODES).find(({ metadata }) => metadata.name === node);
+    if (fault === null || object === undefined) return;
+    const mib = Math.floor((gpusOf(object, this.#objects(SLICES))[0]?.mib ?? 0) * RIVALS_PART);
+    for (const after of RIVALS_AFTER_MS) {
+      const serial = this.#serial++;
+      const pod = drawnRival(chance, `r${serial}`, serial, mib);
+      this.made.pods++;
+      time.after(Math.floor(fault.size * after), () => void this.#call('POST', PODS_PATH, pod));
+    }
+  }
+
   async #createPod(name: string): Promise<void> {
     const { chance } = this.#options.wiring;
     const member = this.#members.get(name);
     const serial = this.#serial++;
     const pod =
-      member === undefined ? drawnPod(chance, name, serial) : drawnMember(chance, member.gang, member.at, name, serial);
+      member !== undefined
+        ? drawnMember(chance, member.gang, member.at, name, serial)
+        : this.#day === 'contended'
+          ? drawnContender(chance, this.made.pods, name, serial)
+          : drawnPod(chance, name, serial);
     this.made.pods++;
-    await this.#call('POST', `/api/v1/namespaces/${NAMESPACE}/pods`, pod);
+    await this.#call('POST', PODS_PATH, pod);
   }
 
   #podDeleted(size: number, replace: boolean): void {

@@ -55,7 +55,7 @@ export const FAULTS = {
   'reply-cut': { rate: 0.004, per: 'verb', what: 'the answer ends early, and kube-scheduler is given what there is' },
   'crash-called': { rate: 0.002, per: 'verb', what: 'the extender is killed at the call, or when it has its answer' },
   'crash-preempted': {
-    rate: 0.06,
+    rate: 0.1,
     per: 'preempt',
     what: 'the extender is killed within seconds of naming whom to evict',
   },
@@ -84,6 +84,11 @@ export const FAULTS = {
   'pod-deleted': { rate: 5, per: 'seed', what: 'a user deletes a pod at some stage, sometimes with force' },
   'pod-replaced': { rate: 4, per: 'seed', what: 'a pod is deleted and another one of its name made at once' },
   'gang-restarted': { rate: 0.7, per: 'seed', what: 'all members of a gang are deleted and made anew at once' },
+  'rivals-come': {
+    rate: 0.5,
+    per: 'preempt',
+    what: 'small unimportant pods come while a node is being freed for another one',
+  },
   'pod-edited': { rate: 2, per: 'seed', what: 'a user edits the request or other annotations of a pod' },
 } as const satisfies Record<string, { rate: number; per: string; what: string }>;
 

@@ -8,13 +8,16 @@ const MODELS = [GPU_MODELS.t4, GPU_MODELS.l40s, GPU_MODELS.a100] as const;
 const SOURCES: readonly InventorySource[] = ['annotation', 'annotation', 'slices', 'labels'];
 export const LARGEST_MIB = Math.max(...MODELS.map((model) => model.mib));
 
-/** Small on purpose: devices, CPU and memory are all short in every seed. `life`: how often this name came before. */
-export function drawnNode(chance: Chance, name: string, life: number): NodeObjects {
+/**
+ * Small on purpose: devices, CPU and memory are all short in every seed. `life`: how often this name came before; `most`: devices it
+ * has at most.
+ */
+export function drawnNode(chance: Chance, name: string, life: number, most: number): NodeObjects {
   const purpose = `node ${name} ${life}`;
   return gpuNode({
     name,
     model: chance.pick(purpose, MODELS),
-    count: chance.whole(purpose, 1, 3),
+    count: chance.whole(purpose, 1, most),
     source: chance.pick(purpose, SOURCES),
     cpu: chance.whole(purpose, 4, 10),
     memoryGib: 64,

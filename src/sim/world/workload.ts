@@ -19,6 +19,12 @@ export const PRIORITY_CLASSES = { high: 1000, urgent: 2000 } as const;
 
 export type Ask = { readonly annotations: Readonly<Record<string, string>>; readonly wants: Wants | null };
 
+/**
+ * What a day is like: `mixed`, or `contended`: unimportant pods fill the cluster and stay, important ones come and have them evicted, and
+ * small unimportant ones keep coming and would take what was freed for them.
+ */
+export type Day = 'mixed' | 'contended';
+
 /** What the pods of a gang have in common. */
 export type DrawnGang = {
   readonly name: string;
@@ -64,11 +70,41 @@ export function drawnMember(chance: Chance, gang: DrawnGang, at: number, name: s
   return { ...pod, metadata: { ...pod.metadata, labels: { [POD_GROUP_LABEL]: gang.name } } };
 }
 
+/** Small in compute, `mib` in memory. */
+export function drawnRival(chance: Chance, name: string, serial: number, mib: number): JsonObject {
+  const ask: Ask = { annotations: { [GPU_MEMORY]: String(mib) }, wants: { count: 1, milli: 0, mib } };
+  return drawnPod(chance, name, serial, { ask, priorityClassName: null, cpu: '250m' });
+}
+
 type Given = {
   readonly ask?: Ask;
   readonly priorityClassName?: string | null;
+  readonly cpu?: string;
   readonly annotations?: Readonly<Record<string, string>>;
 };
+
+/** The first so many pods of a contended day fill it. */
+const FILLERS = 16;
+
+/** A pod of a contended day, the `at`th that comes. */
+export function drawnContender(chance: Chance, at: number, name: string, serial: number): JsonObject {
+  const purpose = `contender ${serial}`;
+  const filler = at < FILLERS;
+  const important = !filler && chance.draw(purpose) < 0.45;
+  // kube-scheduler's own sums say that a small one has room beside whoever is nominated; on which device, only we know
+  const milli = filler
+    ? chance.pick(purpose, [600, 700, 800])
+    : important
+      ? 1000
+      : chance.pick(purpose, [200, 300, 400]);
+  const annotations = milli === 1000 ? { [GPU_COUNT]: '1' } : { [GPU_FRACTION]: `0.${milli / 100}` };
+  const priorityClassName = important ? chance.pick(purpose, ['high', 'high', 'urgent']) : null;
+  return drawnPod(chance, name, serial, {
+    ask: { annotations, wants: fraction(1, milli) },
+    priorityClassName,
+    cpu: '250m',
+  });
+}
 
 /** A pod of which every seed has dozens. `name` may have been used before. `given`: what is not left to chance. */
 export function drawnPod(chance: Chance, name: string, serial: number, given: Given = {}) {
@@ -108,7 +144,9 @@ export function drawnPod(chance: Chance, name: string, serial: number, given: Gi
         {
           name: 'main',
           image: 'registry.k8s.io/pause:3.10',
-          resources: { requests: { cpu: chance.pick(purpose, ['250m', '500m', '1', '2']), memory: '1Gi' } },
+          resources: {
+            requests: { cpu: given.cpu ?? chance.pick(purpose, ['250m', '500m', '1', '2']), memory: '1Gi' },
+          },
         },
       ],
     },

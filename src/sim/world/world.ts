@@ -162,7 +162,10 @@ class World {
         this.#oracle.check('answer-differs');
         if (difference !== null) this.#oracle.report('answer-differs', difference);
       },
-      onPromise: (uid: string, node: string): void => this.#oracle.promised(uid, node),
+      onPromise: (uid: string, node: string): void => {
+        this.#oracle.promised(uid, node);
+        this.#events.promised(node);
+      },
       onFilter: (uid: string, node: string | null): void => this.#oracle.filtered(uid, node),
       onArrived: (process: Process, uid: string): void => this.#oracle.arrived(process, uid),
       onBind: (process: Process, uid: string): void => this.#oracle.bindTried(process, uid),
