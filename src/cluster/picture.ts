@@ -30,7 +30,7 @@ export class Picture {
   readonly nodes = new NodeTable();
   readonly holds = new Holds();
   readonly gangs = new Gangs();
-  /** hears of every pod that came, changed, went or lost its hold */
+  /** hears of every pod that came, changed, went, was given a place ahead or lost its hold */
   onPod: ((uid: string) => void) | null = null;
   readonly barred = new Barred();
   readonly #pods = new Map<string, PodFacts>();
@@ -130,6 +130,8 @@ export class Picture {
     this.holds.set(hold);
     // a preemptor goes on waiting until its victims are gone
     if (hold.cause !== 'awaiting') this.#waiting.delete(uid);
+    // filter plans for members that are behind their gates, too
+    if (hold.cause === 'planned') this.onPod?.(uid);
   }
 
   dropHold(uid: string): void {

@@ -130,6 +130,30 @@ describe('a gang', () => {
   });
 });
 
+describe('a member let through without a place', () => {
+  it('hears of its place when the gang has one', async () => {
+    await start({ nodes: [2], scheduler: false, placer: { exposeHead: 1 } });
+    await stand.gang('g', 3, '1');
+    await stand.until(async () => (await stand.pod('g-0')).spec.schedulingGates === undefined);
+    expect(await reason('g-0')).toBe('False GangNoRoom');
+    await stand.addNode('more', 1);
+    await stand.until(async () => (await stand.pod('g-0')).status?.nominatedNodeName !== undefined);
+    expect(await reason('g-0')).toBe('True Placed');
+  });
+});
+
+it('a plan that filter made, asked for the member that was let through, is made known of all its gated members', async () => {
+  await start({ nodes: [2], scheduler: false, placer: { exposeHead: 1 } });
+  await stand.gang('g', 3, '1');
+  await stand.until(async () => (await stand.pod('g-0')).spec.schedulingGates === undefined);
+  await stand.addNode('more', 1);
+  await stand.until(() => stand.core.parts.picture.nodes.get('more')?.facts?.devices.length === 1, 500);
+  const { decider, picture } = stand.core.parts;
+  const answer = decider.filter(picture.podNamed('team', 'g-0')!, decider.resolve(['n0', 'more']), 1);
+  expect(answer.fits.length).toBe(1);
+  await stand.until(() => ['g-1', 'g-2'].every((name) => stand.written.includes(`PATCH /${name}`)), 500);
+});
+
 describe('a place that is not what it was', () => {
   const class_ = { metadata: { name: 'high' }, value: 100 };
 

@@ -103,6 +103,8 @@ export class Placer {
         const known = this.#of(uid);
         known.code = null;
         known.through = false;
+        // kube-scheduler has given up on those that were let through without a place
+        known.wanted = true;
         this.#lanes.add(uid);
       }
     };
