@@ -14,7 +14,7 @@ const PODS = new Set(['pods', 'count/pods']);
 /** names without `requests.` mean it too */
 const BARE = new Set(['cpu', 'memory', 'ephemeral-storage']);
 
-/** cpu in thousandths, all else in units */
+/** Of a quota's names: cpu in thousandths, all else in units. */
 function amount(name: string, value: unknown): number {
   return isCpu(name) ? quantityMilli(value) : quantityUnits(value);
 }

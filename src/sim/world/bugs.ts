@@ -309,14 +309,6 @@ export const BUGS: Readonly<Record<string, Bug>> = {
       return parts;
     },
   },
-  'awaiting-not-moved': {
-    what: 'what is kept for a preemptor stays the devices of its victims, whatever comes free beside them',
-    breaks: ['awaited-given-away'],
-    picture(parts) {
-      parts.picture.holds.awaiting = () => [];
-      return parts;
-    },
-  },
   'nomination-forgotten': {
     what: 'an extender that begins to decide keeps nothing for pods that are nominated',
     breaks: ['awaited-given-away'],
