@@ -293,37 +293,30 @@ export const BUGS: Readonly<Record<string, Bug>> = {
     picture(parts) {
       const { gangs } = parts.picture;
       const upsert = gangs.upsertPod.bind(gangs);
-      // as the registry would keep them if nobody looked at their end
-      gangs.upsertPod = (pod) =>
+      const last = new Map<string, Parameters<typeof upsert>[0]>();
+      gangs.upsertPod = (pod) => {
+        last.set(pod.uid, pod);
         upsert(pod.terminating || pod.terminal ? { ...pod, terminating: false, terminal: true, succeeded: true } : pod);
-      gangs.removePod = () => {};
+      };
+      gangs.removePod = (uid) => {
+        const pod = last.get(uid);
+        if (pod !== undefined) upsert({ ...pod, terminating: false, terminal: true, succeeded: true });
+      };
       return parts;
     },
   },
   'gang-hopeless-for-ever': {
-    what: 'a gang that did not fit once is not tried again when something comes free',
+    what: 'a gang that did not fit once is not tried again, whatever comes free and whoever joins it',
     breaks: ['answer-differs', 'gang-waits'],
     picture(parts) {
-      const { nodes } = parts.picture;
+      const { nodes, gangs } = parts.picture;
       Object.defineProperty(nodes, 'freed', { get: () => 0, set() {} });
+      const get = gangs.get.bind(gangs);
+      gangs.get = (key) => {
+        const gang = get(key);
+        return gang === undefined ? undefined : { ...gang, version: 0 };
+      };
       return parts;
-    },
-  },
-  'nomination-forgotten': {
-    what: 'an extender that begins to decide keeps nothing for pods that are nominated',
-    breaks: ['awaited-given-away'],
-    picture(parts) {
-      const { holds } = parts.picture;
-      const forget = (known: ReadonlySet<string>): void => {
-        for (const { pod } of holds.awaiting()) if (!known.has(pod.uid)) parts.picture.dropHold(pod.uid);
-      };
-      const uids = (): Set<string> => new Set(holds.awaiting().map(({ pod }) => pod.uid));
-      const then = async (run: () => Promise<void>): Promise<void> => {
-        const known = uids();
-        await run();
-        forget(known);
-      };
-      return { ...parts, start: () => then(() => parts.start()), refresh: () => then(() => parts.refresh()) };
     },
   },
 };

@@ -28,6 +28,11 @@ export const FAULTS = {
     per: 'call',
     what: 'the caller is killed when the call has left it; the call arrives, perhaps late',
   },
+  'crash-binding': {
+    rate: 0.04,
+    per: 'binding',
+    what: 'the extender is killed when a Binding has left it; the Binding arrives, perhaps late',
+  },
   // watches
   'watch-expired': { rate: 0.01, per: 'watch', what: 'a watch is answered with 410: list again' },
   'watch-refused': { rate: 0.05, per: 'watch', what: 'a watch is answered with 429 or 500' },

@@ -56,6 +56,8 @@ const READ = [
 const WRITE: readonly FaultKind[] = [...READ, 'refused-409', 'done-500'];
 const WRITE_ANYHOW: readonly FaultKind[] = WRITE.filter((one) => one !== 'refused-409');
 const EVICT: readonly FaultKind[] = ['eviction-refused', ...WRITE];
+/** last, so that what else happens to a write stays the same */
+const BIND: readonly FaultKind[] = [...WRITE, 'crash-binding'];
 const WATCH: readonly FaultKind[] = ['watch-refused', 'watch-expired', 'call-unsent', 'crash-before'];
 const EVENT: readonly FaultKind[] = ['event-delayed', 'event-stalled', 'event-doubled', 'event-split', 'stream-broken'];
 type Menu = readonly (readonly [kind: FaultKind, rate: number])[];
@@ -120,11 +122,9 @@ export class Network {
       process,
     );
     if (fault?.kind === 'call-lost') return promise;
+    const crashes = fault?.kind === 'crash-after' || fault?.kind === 'crash-binding';
     // what left a process before it died may still be under way, as long as any late call
-    const late =
-      fault?.kind === 'call-late' || fault?.kind === 'crash-after'
-        ? fault.size * Math.min(LATEST_MS, request.timeoutMs - 1)
-        : 0;
+    const late = fault?.kind === 'call-late' || crashes ? fault.size * Math.min(LATEST_MS, request.timeoutMs - 1) : 0;
     time.after(Math.floor(late) + this.#latency(process), () => {
       if (unconditional && process.dead) return;
       void this.#carriedOut(process, request, fault).then((answer) => {
@@ -141,7 +141,7 @@ export class Network {
         );
       });
     });
-    if (fault?.kind === 'crash-after') process.kill();
+    if (crashes) process.kill();
     return promise;
   }
 
@@ -223,7 +223,8 @@ export class Network {
     const pod = write && podPathOf(request.path) !== null;
     // only kube-schedulers delete pods under a precondition
     const evicts = pod && request.method === 'DELETE' && !unconditional;
-    const menu = this.#menu(evicts ? EVICT : kinds, pod);
+    const binds = pod && request.method === 'POST' && request.path.includes('/binding');
+    const menu = this.#menu(evicts ? EVICT : binds ? BIND : kinds, pod);
     return this.#options.chance.fault<FaultKind>(`call ${process.name}`, menu);
   }
 

@@ -77,7 +77,7 @@ describe('known bugs', () => {
   it.each([
     'hold-dropped-at-bind',
     'landed-hold-dropped',
-    'freed-on-terminating',
+    'barrier-open',
     'holds-never-swept',
     'generation-not-bumped',
   ])('%s is found within 20 seeds', { timeout: 120_000 }, async (bug) => {
