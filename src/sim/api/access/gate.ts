@@ -30,6 +30,8 @@ export class Gate {
   readonly authentication: Authentication;
   readonly #authorize: boolean;
   readonly #anonymousIsLoopback: boolean;
+  /** false: nobody is known here, so whatever token somebody brings is as good as none */
+  readonly #asksWho: boolean;
 
   constructor(options: AccessOptions, store: Store, clock: Clock) {
     const { authorization = 'off', tokens = new Map(), serviceAccountKey, anonymous = true } = options;
@@ -37,6 +39,7 @@ export class Gate {
     this.accounts = serviceAccountKey === undefined ? null : new ServiceAccountTokens(serviceAccountKey, store);
     this.authentication = new Authentication({ clock, tokens, accounts: this.accounts, anonymous });
     this.#authorize = authorization === 'rbac';
+    this.#asksWho = this.#authorize || tokens.size > 0 || serviceAccountKey !== undefined || !anonymous;
     this.#anonymousIsLoopback = authorization === 'off' && anonymous;
   }
 
@@ -63,7 +66,8 @@ export class Gate {
   #caller(request: ApiRequest): User {
     if (request.user !== undefined) return request.user;
     // the in-process transport has neither headers nor certificates
-    if (request.headers === undefined) return LOOPBACK;
+    if (request.headers === undefined || (!this.#asksWho && request.headers.authorization !== undefined))
+      return LOOPBACK;
     const user = this.authentication.of(request);
     if (user === null) throw new ApiError('Unauthorized', 'Unauthorized');
     return this.#anonymousIsLoopback && user.name === 'system:anonymous' ? LOOPBACK : user;
