@@ -406,3 +406,41 @@ describe('laws', () => {
     );
   });
 });
+
+describe('the gate of the placer', () => {
+  const OURS = { name: 'muster.dev/placement' };
+  const SHARE = { 'muster.dev/gpu-fraction': '0.5' };
+  const gangPod = (annotations: Record<string, string>, spec: Record<string, unknown> = {}): Pod => ({
+    ...pod({ 'muster.dev/min-member': '2', ...annotations }, spec),
+    metadata: {
+      name: 'train',
+      labels: { 'muster.dev/pod-group': 'g' },
+      annotations: { 'muster.dev/min-member': '2', ...annotations },
+    },
+  });
+  const gatesOf = (before: Pod, gate = true): unknown => after(before, { gate }).spec.schedulingGates;
+
+  it.each([
+    ['a member of a gang', gangPod(SHARE), [OURS]],
+    ['a member without GPUs', gangPod({}), [OURS]],
+    ['a pod that asked to wait', pod({ ...SHARE, 'muster.dev/wait': 'true' }), [OURS]],
+    [
+      'one with the gate of another tool, behind that',
+      gangPod(SHARE, { schedulingGates: [{ name: 'example.org/quota' }] }),
+      [{ name: 'example.org/quota' }, OURS],
+    ],
+    ['one that has it already, once', gangPod(SHARE, { schedulingGates: [OURS] }), [OURS]],
+    ['nobody else', pod(SHARE), undefined],
+    ['nobody who asked for something else', pod({ ...SHARE, 'muster.dev/wait': 'false' }), undefined],
+    ['no member of a native group', pod(SHARE, { schedulingGroup: { podGroupName: 'g' } }), undefined],
+    ['no pod of another scheduler', gangPod(SHARE, { schedulerName: 'default-scheduler' }), undefined],
+  ])('is put on %s', (_, before, gates) => {
+    expect(gatesOf(before)).toEqual(gates);
+    const once = after(before, { gate: true });
+    expect(mutate(once, { gate: true }).kind).toBe('untouched');
+  });
+
+  it('is never put where no placer would lift it', () => {
+    expect(gatesOf(gangPod({ ...SHARE, 'muster.dev/wait': 'true' }), false)).toBeUndefined();
+  });
+});

@@ -6,10 +6,11 @@
  * refuses them on managed nodes. Running it again on its own output changes nothing (reinvocationPolicy: IfNeeded).
  */
 import type { ContainerSlot, GpuRequest } from '../core/gpu/request.ts';
-import { GPU_MILLI, ORIGINAL, REQUEST } from '../core/names.ts';
+import { GPU_MILLI, ORIGINAL, PLACEMENT_GATE, REQUEST, WAIT } from '../core/names.ts';
 import { printable } from '../core/printable.ts';
 import { readAsk } from '../dialects/ask.ts';
 import { isEnvSafe, pastMusterLine } from '../dialects/env-safe.ts';
+import { gangSaid } from '../dialects/gang-said.ts';
 import { type ContainerChange, type Normalisation, normalise } from '../dialects/normalise.ts';
 import { type PodLike, viewPod } from '../dialects/pod-like.ts';
 import type { DialectOptions } from '../dialects/reading.ts';
@@ -29,6 +30,8 @@ export type MutateOptions = {
   readonly runtimeClassExists: (name: string) => boolean;
   /** MiB of the largest device in the cluster, ≥ 1 */
   readonly largestDeviceMib: number;
+  /** a placer runs: who must wait for others, or asked to wait, gets its gate; default false */
+  readonly gate?: boolean;
   readonly dialects: DialectOptions;
 };
 
@@ -48,15 +51,28 @@ export function mutatePod(pod: unknown, namespace: string, options: MutateOption
   const ask = readAsk(named, options.dialects);
   if (ask.kind === 'unmanaged') return UNTOUCHED;
   if (ask.kind === 'invalid') return ask.mig ? UNTOUCHED : { kind: 'refused', message: ask.message };
-  if (ask.kind === 'none')
-    return patchTo(
-      pod,
-      withSpec(pod, (spec) => withContainers(spec, withoutShare)),
-    );
+  const gated = (after: Bag): Bag => (options.gate === true && mustWait(named) ? withGate(after) : after);
+  if (ask.kind === 'none') return patchTo(pod, gated(withSpec(pod, (spec) => withContainers(spec, withoutShare))));
 
   const after = withShares(pod, ask.request, options);
   if (!isEnvSafe(after as PodLike, ask)) return { kind: 'refused', message: pastMuster(named) };
-  return patchTo(pod, after);
+  return patchTo(pod, gated(after));
+}
+
+/** Members of gangs (of native ones kube-scheduler takes care itself) and pods that asked for it: nothing is gained by looking at them early. */
+function mustWait(pod: PodLike): boolean {
+  const gang = gangSaid(pod);
+  if (gang !== null) return gang.dialect !== 'native' && gang.strict;
+  return fieldOf(fieldOf(fieldOf(pod, 'metadata'), 'annotations'), WAIT) === 'true';
+}
+
+function withGate(pod: Bag): Bag {
+  return withSpec(pod, (spec) => {
+    const gates = fieldOf(spec, 'schedulingGates');
+    const list = Array.isArray(gates) ? gates : [];
+    if (list.some((gate) => fieldOf(gate, 'name') === PLACEMENT_GATE)) return spec as Bag;
+    return withField(spec, 'schedulingGates', [...list, { name: PLACEMENT_GATE }]);
+  });
 }
 
 function isOurs(pod: Bag, schedulerNames: readonly string[]): boolean {

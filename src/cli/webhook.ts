@@ -32,6 +32,7 @@ export function startWebhookBeside(
       runtimeClassName: config.runtimeClassName || null,
       runtimeClassExists: runtimeClasses.has,
       largestDeviceMib: config.largestDeviceMib,
+      gate: config.placer.enabled,
       dialects: { aliyunUnit: config.aliyunUnit },
     },
   });

@@ -5,16 +5,15 @@
 import { LRUCache } from 'lru-cache';
 import { gpuMilliOf } from '../core/gpu/gpu-milli.ts';
 import type { DevicePolicy, GpuRequest, NodePolicy } from '../core/gpu/request.ts';
-import { claimStands } from '../core/gpu/stands.ts';
 import { GPU_MILLI } from '../core/names.ts';
-import { compileConstraints } from '../core/placement/constraints.ts';
-import { judge, reasonOf } from '../core/placement/judge.ts';
 import type { NodeInfo } from '../core/placement/node-info.ts';
 import type { PodFacts } from '../core/placement/pod-facts.ts';
 import type { Typical } from '../core/placement/policies/typical.ts';
 import type { ShapeIndex } from '../core/placement/shape-index.ts';
 import type { ReasonCode } from '../core/reasons.ts';
 import type { Clock } from '../kube/ports.ts';
+import { Ahead } from './ahead.ts';
+import { AWAIT_MS, Awaiting } from './awaiting.ts';
 import type {
   BindPlan,
   Decider,
@@ -26,17 +25,19 @@ import type {
   OfferedNodes,
   PreemptAnswer,
   PreemptCandidate,
-  Refusal,
 } from './decider.ts';
 import { DryDecisions } from './dry.ts';
 import { explainPod } from './explaining.ts';
-import type { Hold, HoldCause } from './holds.ts';
+import type { Hold } from './holds.ts';
 import { Offered } from './offered.ts';
 import { passThrough } from './pass-through.ts';
 import type { Picture } from './picture.ts';
-import { Planning } from './planning.ts';
-import { correctVictims, reservedClaim } from './preemption.ts';
+import type { Planner, PodOutcome } from './planner.ts';
+import { Planning, type PlanOutcome } from './planning.ts';
+import { correctVictims } from './preemption.ts';
+import { answer, Refusals, refuseAll } from './refusals.ts';
 import { Shapes } from './shapes.ts';
+import { objectionTo } from './stands.ts';
 import { podsToWake, WAKE_VISITS } from './waking.ts';
 
 export type BooksConfig = {
@@ -46,6 +47,8 @@ export type BooksConfig = {
   readonly holdMs: number;
   /** refuse pods on managed nodes whose containers lack our env (they would see every GPU of the node) */
   readonly envGuard: boolean;
+  /** a placer runs: what is held for a pod elsewhere than where it was offered can be made known; default false */
+  readonly placer?: boolean;
 };
 
 export type BooksMemory = {
@@ -58,11 +61,6 @@ export type BooksMemory = {
 
 /** Pods without GPUs are not held; their last filter is remembered for bind, this many of them. */
 const SEEN_PODS = 10_000;
-/**
- * How long an `awaiting` hold waits for its victims to begin to end, and for its preemptor to come once they are gone, ms. While
- * they are ending it goes on by itself, whatever their grace period.
- */
-const AWAIT_MS = 30_000;
 /** How often a gang is planned anew within one filter call, because kube-scheduler refuses what was planned. */
 const REPLANS = 3;
 /** Refused pods that the informer does not know are counted as waiting for so long, ms. */
@@ -70,12 +68,15 @@ const STRANGER_MS = 60_000;
 /** A landed Binding that the informer does not show for so long is read back, ms. */
 const LANDED_OVERDUE_MS = 30_000;
 
-export class Books implements Decider {
+export class Books implements Decider, Planner {
   readonly picture: Picture;
   readonly #clock: Clock;
   readonly #config: BooksConfig;
   readonly #shapes: Shapes;
   readonly #planning: Planning;
+  readonly #awaiting: Awaiting;
+  readonly #refusals: Refusals;
+  readonly #ahead: Ahead;
   /** hears of waiting pods, refused before, that have a place now: kube-scheduler does not know and must be told */
   onPlanned: ((pods: readonly PodFacts[]) => void) | null = null;
   #started = false;
@@ -85,12 +86,6 @@ export class Books implements Decider {
   /** monotonic ms of the last filter */
   #askedAt = 0;
   readonly #seen = new LRUCache<string, PodFacts>({ maxSize: SEEN_PODS, sizeCalculation: () => 1 });
-  /** the last answer of a shape to a list of names where nothing fitted: hopeless pods ask again and again */
-  readonly #hopeless = new WeakMap<
-    ShapeIndex,
-    { generation: number; offered: Offered; answer: FilterAnswer; fragmented: boolean }
-  >();
-
   /** `typical`: what is typically asked, for those who know it beforehand; otherwise it is learnt from what arrives. */
   constructor(picture: Picture, clock: Clock, config: BooksConfig, typical: Typical | null = null) {
     this.picture = picture;
@@ -98,6 +93,17 @@ export class Books implements Decider {
     this.#planning = new Planning(picture, this.#shapes, clock, {
       planMs: config.holdMs,
       mayCome: (pod) => pod.ask.kind !== 'invalid' && this.#guarded(pod) === null,
+    });
+    this.#refusals = new Refusals(picture, clock);
+    this.#awaiting = new Awaiting(picture, this.#shapes, clock);
+    this.#ahead = new Ahead({
+      picture,
+      shapes: this.#shapes,
+      planning: this.#planning,
+      awaiting: this.#awaiting,
+      clock,
+      planMs: config.holdMs,
+      guarded: (pod) => this.#guarded(pod),
     });
     this.#clock = clock;
     this.#config = config;
@@ -119,8 +125,7 @@ export class Books implements Decider {
   filter(pod: PodFacts, offeredNodes: OfferedNodes, shortList: number): FilterAnswer {
     const offered = this.#current(offeredNodes);
     this.#askedAt = this.#clock.monotonic();
-    if (!this.#seen.has(pod.uid)) this.#shapes.forecast.arrived(pod);
-    this.#seen.set(pod.uid, pod);
+    this.#notice(pod);
     const bound = this.picture.pod(pod.uid)?.nodeName ?? null;
     if (bound !== null) return answer(offered.includes(bound) ? [bound] : [], []);
     const guarded = this.#guarded(pod);
@@ -130,16 +135,22 @@ export class Books implements Decider {
     if (hold !== undefined && hold.cause !== 'awaiting') {
       const confirmed = this.#confirm(hold, pod, offered);
       if (confirmed !== null) return confirmed;
-      if (hold.state !== 'open') return answer([], refuseAll(offered, 'bind-pending'));
-      this.#giveUp(hold, offered);
+      if (hold.state !== 'open') return refuseAll(offered, 'bind-pending');
+      if (this.#isElsewhere(hold, pod, offered)) return this.#redirect(pod, offered);
+      this.#giveUp(hold, pod, offered);
     }
     const gang = this.#planning.gangOf(pod);
     const asMember = gang === null ? null : this.#asMember(gang, pod, offered);
     if (asMember !== null) return asMember;
     if (pod.ask.kind !== 'request') return passThrough(pod, offered, this.picture.nodes, guarded);
-    this.#settleAwaiting();
+    this.#awaiting.settle();
     const awaiting = this.picture.holds.get(pod.uid) ?? null;
     return this.#decide(pod, pod.ask.request, offered, shortList, awaiting);
+  }
+
+  #notice(pod: PodFacts): void {
+    if (!this.#seen.has(pod.uid)) this.#shapes.forecast.arrived(pod);
+    this.#seen.set(pod.uid, pod);
   }
 
   dry(pod: PodFacts, offeredNodes: OfferedNodes, shortList: number): FilterAnswer {
@@ -147,12 +158,26 @@ export class Books implements Decider {
   }
 
   /** The hold cannot be confirmed: it ends, a gang's whole plan with it. A planned node that is not offered was refused in-tree. */
-  #giveUp(hold: Hold, offered: Offered): void {
+  #giveUp(hold: Hold, pod: PodFacts, offered: Offered): void {
     const node = this.picture.nodes.get(hold.node);
-    if (hold.cause === 'planned' && node !== undefined && !offered.has(node.slot))
+    const tried = this.#config.placer !== true || pod.nominatedNode === hold.node;
+    if (hold.cause === 'planned' && node !== undefined && !offered.has(node.slot) && tried)
       this.#planning.bar(hold.pod.uid, hold.node);
     if (hold.gang === null) this.picture.dropHold(hold.pod.uid);
     else this.picture.dropPlan(hold.gang);
+  }
+
+  /** A place kept on a node that kube-scheduler has only not looked at: it does not know of the nomination yet. */
+  #isElsewhere(hold: Hold, pod: PodFacts, offered: Offered): boolean {
+    if (this.#config.placer !== true || hold.cause !== 'planned' || pod.nominatedNode === hold.node) return false;
+    const node = this.picture.nodes.get(hold.node);
+    return node !== undefined && !offered.has(node.slot) && this.#stands(hold, pod) === null;
+  }
+
+  /** The nomination will make kube-scheduler come back for the node that is held. */
+  #redirect(pod: PodFacts, offered: Offered): FilterAnswer {
+    this.onPlanned?.([pod]);
+    return this.#refusals.elsewhere(offered);
   }
 
   /**
@@ -163,21 +188,17 @@ export class Books implements Decider {
     for (let attempt = 0; attempt < REPLANS; attempt++) {
       const outcome = this.#planning.planGang(gang);
       if (outcome.kind === 'started') return null;
-      if (outcome.kind === 'refused') return this.#refuseAs(outcome.code, pod, offered);
+      if (outcome.kind === 'refused') return this.#refusals.waiting(outcome.code, pod, offered);
       this.onPlanned?.(outcome.refused.filter(({ uid }) => uid !== pod.uid));
       const hold = this.picture.holds.get(pod.uid);
       // there are more members than must start together, and this one is not among them
       if (hold === undefined) return null;
       const confirmed = this.#confirm(hold, pod, offered);
       if (confirmed !== null) return confirmed;
-      this.#giveUp(hold, offered);
+      if (this.#isElsewhere(hold, pod, offered)) return this.#redirect(pod, offered);
+      this.#giveUp(hold, pod, offered);
     }
-    return this.#refuseAs('gang-dropped', pod, offered);
-  }
-
-  #refuseAs(code: ReasonCode, pod: PodFacts, offered: Offered): FilterAnswer {
-    this.picture.setWaiting(pod.uid, false, this.#clock.monotonic());
-    return answer([], refuseAll(offered, code));
+    return this.#refusals.waiting('gang-dropped', pod, offered);
   }
 
   prioritize(pod: PodFacts, offeredNodes: OfferedNodes): readonly { node: string; score: number }[] {
@@ -216,17 +237,12 @@ export class Books implements Decider {
     // Its victims are still there, by a watch that may be late: what was freed for it stays its own, and nobody is evicted elsewhere.
     const settled = held?.victims.some((uid) => this.picture.pod(uid)?.nodeName === held.node) ?? false;
     const where = settled ? candidates.filter(({ node }) => node === held?.node) : candidates;
-    this.#settleAwaiting();
+    this.#awaiting.settle();
     const { shape } = this.#shapes.indexOf(pod, pod.ask.request);
     const { best, next } = correctVictims(this.picture, pod, shape, where, this.#preemptFrom);
     this.#preemptFrom = next;
     if (best === null) return [];
-    if (best.claim !== null) {
-      this.#hold(pod, best.node, best.claim, 'awaiting', {
-        victims: best.victims,
-        deadline: this.#clock.monotonic() + AWAIT_MS,
-      });
-    }
+    if (best.claim !== null) this.#awaiting.keep(pod, best);
     return [{ node: best.node, victims: best.victims, pdbViolations: best.pdbViolations }];
   }
 
@@ -321,18 +337,11 @@ export class Books implements Decider {
   sweep(): void {
     const now = this.#clock.monotonic();
     for (const hold of this.picture.holds.expired(now)) {
-      if (this.#awaitsStill(hold)) hold.deadline = now + AWAIT_MS;
+      if (this.#awaiting.goesOn(hold)) hold.deadline = now + AWAIT_MS;
       else if (hold.gang === null) this.picture.dropHold(hold.pod.uid);
       else this.picture.dropPlan(hold.gang);
     }
     this.picture.forgetStrangers(now - STRANGER_MS);
-  }
-
-  /** kube-scheduler took our word (the preemptor is nominated there and may still come) and a victim is on its way out. */
-  #awaitsStill(hold: Hold): boolean {
-    const pod = this.picture.pod(hold.pod.uid);
-    if (hold.cause !== 'awaiting' || pod === undefined || pod.nominatedNode !== hold.node) return false;
-    return hold.victims.some((uid) => this.picture.pod(uid)?.terminating);
   }
 
   /** Refused pods that would fit somewhere by now and that kube-scheduler does not try by itself (waking.ts). Call about once a second. */
@@ -369,53 +378,41 @@ export class Books implements Decider {
   }
 
   /**
-   * Room on its node may come free for a preemptor before all its victims are gone, and on other devices than theirs: pods end, and
-   * an eviction may have failed. Then that room is what is kept for it, before anybody else is given it.
-   */
-  #settleAwaiting(): void {
-    for (const hold of this.picture.holds.awaiting()) {
-      const node = this.picture.nodes.get(hold.node);
-      const pod = this.picture.pod(hold.pod.uid) ?? hold.pod;
-      if (node?.facts == null || hold.victims.length === 0) continue;
-      if (hold.settledAt === this.picture.nodes.loads.stamp(node.slot)) continue;
-      if (pod.ask.kind === 'request') {
-        const found = reservedClaim(this.picture, pod, this.#shapes.indexOf(pod, pod.ask.request).shape, node);
-        const spared = hold.victims.some((uid) => {
-          const victim = this.picture.pod(uid);
-          return victim?.nodeName === hold.node && !victim.terminating;
-        });
-        if (found !== null && (found.victims.length === 0 || spared)) {
-          const { claim, victims } = found;
-          this.#hold(pod, hold.node, claim, 'awaiting', { victims, deadline: this.#clock.monotonic() + AWAIT_MS });
-        }
-      }
-      const now = this.picture.holds.get(hold.pod.uid);
-      if (now !== undefined) now.settledAt = this.picture.nodes.loads.stamp(node.slot);
-    }
-  }
-
-  /**
-   * After the first sync: a nomination made by kube-scheduler becomes an `awaiting` hold again, before anything is decided, if
-   * there is room on that node, now or once those that are ending there are gone. The first time, what runs already teaches what is typical here.
+   * After the first sync, and `restorePlans`: nominations made by kube-scheduler become `awaiting` holds again. The first time, what
+   * runs already teaches what is typical here.
    */
   restoreAwaiting(): void {
     if (!this.#started) for (const pod of this.picture.pods()) if (!pod.terminal) this.#shapes.forecast.known(pod);
     this.#started = true;
-    const nominated = [...this.picture.pods()].filter(
-      (pod) => pod.nodeName === null && pod.nominatedNode !== null && !pod.terminating && !pod.terminal,
-    );
-    nominated.sort((a, b) => b.priority - a.priority || a.createdMs - b.createdMs || (a.uid < b.uid ? -1 : 1));
-    for (const pod of nominated) {
-      if (pod.ask.kind !== 'request' || this.picture.holds.get(pod.uid) !== undefined) continue;
-      const node = this.picture.nodes.get(pod.nominatedNode!);
-      if (node?.facts == null) continue;
-      const reserved = reservedClaim(this.picture, pod, this.#shapes.indexOf(pod, pod.ask.request).shape, node);
-      if (reserved === null) continue;
-      this.#hold(pod, pod.nominatedNode!, reserved.claim, 'awaiting', {
-        victims: reserved.victims,
-        deadline: this.#clock.monotonic() + AWAIT_MS,
-      });
-    }
+    this.#awaiting.restore();
+  }
+
+  restorePlans(wallMs: number): void {
+    this.#ahead.restorePlans(wallMs);
+  }
+
+  planPod(uid: string): PodOutcome {
+    const pod = this.picture.pod(uid);
+    if (pod === undefined) return { kind: 'settled' };
+    this.#notice(pod);
+    return this.#ahead.planPod(pod);
+  }
+
+  planGang(gang: string): PlanOutcome {
+    return this.#planning.planGang(gang);
+  }
+
+  unwritable(uid: string): void {
+    this.#planning.onTheSpot(uid);
+    const hold = this.picture.holds.get(uid);
+    if (hold?.cause !== 'planned' || hold.state !== 'open') return;
+    if (hold.gang === null) this.picture.dropHold(uid);
+    else this.picture.dropPlan(hold.gang);
+  }
+
+  evictFor(uid: string): PreemptAnswer | null {
+    const pod = this.picture.pod(uid);
+    return pod === undefined ? null : this.#ahead.evictFor(pod);
   }
 
   /** What does not follow from the picture and cannot be learnt again. */
@@ -431,6 +428,7 @@ export class Books implements Decider {
     this.#preemptFrom = 0;
     this.#shapes.beginAnew();
     this.#planning.beginAnew();
+    this.#ahead.beginAnew();
     this.#seen.clear();
     for (const pod of strangers) this.#seen.set(pod.uid, pod);
     for (const hold of this.picture.holds.awaiting()) delete hold.settledAt;
@@ -488,15 +486,20 @@ export class Books implements Decider {
       index.compare(offered.slots);
       fits = this.#best(index, pod, offered, Math.max(1, shortList));
     }
+    if (this.#config.placer === true) {
+      if (pod.nominatedNode === null && this.#ahead.placeBetter(index, pod, offered, fits[0] ?? null))
+        return this.#redirect(pod, offered);
+      if (fits.length === 0) fits = this.#ahead.takeOver(index, pod, offered);
+    }
     if (fits.length > 0) {
       const claim = this.#shapes.claimOn(index, fits[0]!);
       if (claim !== null) {
         const names = fits.map((node) => node.name);
-        this.#hold(pod, names[0]!, claim, 'tentative', { ranked: names });
+        this.#hold(pod, names[0]!, claim, names);
         return answer(names, []);
       }
     }
-    return this.#refuse(index, pod, offered, awaiting);
+    return this.#refusals.byNode(index, pod, offered, awaiting);
   }
 
   /** The best `count` offered nodes with room for everything the pod needs, best first. */
@@ -517,32 +520,6 @@ export class Books implements Decider {
     return found;
   }
 
-  #refuse(index: ShapeIndex, pod: PodFacts, offered: Offered, awaiting: Hold | null): FilterAnswer {
-    const generation = this.picture.nodes.generation;
-    const last = this.#hopeless.get(index);
-    if (awaiting === null && last !== undefined && last.generation === generation && last.offered.sameSet(offered)) {
-      this.picture.setWaiting(pod.uid, last.fragmented, this.#clock.monotonic());
-      return last.answer;
-    }
-    const refused: Refusal[] = [];
-    let byShapeAlone = awaiting === null && !index.incomplete;
-    // in node-name order, whatever the order of the offer: the answer may be given again for the same set of names
-    for (const slot of offered.ordered()) {
-      const node = this.picture.nodes.at(slot)!;
-      const shapeCode = index.reason(slot);
-      if (shapeCode === null) byShapeAlone = false;
-      const code =
-        node.name === awaiting?.node ? 'victims-terminating' : (shapeCode ?? node.lacks(pod.needs) ?? 'gpu-full');
-      refused.push({ node: node.name, code });
-    }
-    for (const node of offered.unknown()) refused.push({ node, code: 'node-unknown' });
-    const result = answer([], refused);
-    const fragmented = refused.some((refusal) => refusal.code === 'gpu-fragmented');
-    if (byShapeAlone) this.#hopeless.set(index, { generation, offered, answer: result, fragmented });
-    this.picture.setWaiting(pod.uid, fragmented, this.#clock.monotonic());
-    return result;
-  }
-
   /** The preemptor comes back to the node that was freed for it: its own reservation does not stand in its way. */
   #takeAwaited(awaiting: Hold, pod: PodFacts, request: GpuRequest, offered: Offered): FilterAnswer | null {
     const node = this.picture.nodes.get(awaiting.node);
@@ -552,7 +529,7 @@ export class Books implements Decider {
     if (this.#shapes.fitCode(index, pod, node) === null) {
       const claim = this.#shapes.claimOn(index, node);
       if (claim !== null) {
-        this.#hold(pod, node.name, claim, 'tentative', { ranked: [node.name] });
+        this.#hold(pod, node.name, claim, [node.name]);
         return answer([node.name], []);
       }
     }
@@ -562,7 +539,7 @@ export class Books implements Decider {
 
   /** kube-scheduler chose another node than ours (shortList), or we were restarted after its filter: decide on that node now. */
   #moveAndBind(pod: PodFacts, request: GpuRequest, node: NodeInfo): BindPlan {
-    this.#settleAwaiting();
+    this.#awaiting.settle();
     const before = this.picture.holds.get(pod.uid);
     this.picture.dropHold(pod.uid);
     const index = this.#shapes.indexOf(pod, request);
@@ -574,29 +551,23 @@ export class Books implements Decider {
     }
     const claim = this.#shapes.claimOn(index, node);
     if (claim === null) return { kind: 'refuse', code: 'gpu-full' };
-    const hold = this.#hold(pod, node.name, claim, 'tentative', { ranked: [node.name] });
+    const hold = this.#hold(pod, node.name, claim, [node.name]);
     this.picture.holds.move(hold, 'binding', this.#clock.monotonic());
     return { kind: 'bind', claim };
   }
 
-  #hold(
-    pod: PodFacts,
-    node: string,
-    claim: Hold['claim'],
-    cause: HoldCause,
-    more: { ranked?: readonly string[]; victims?: readonly string[]; deadline?: number },
-  ): Hold {
+  #hold(pod: PodFacts, node: string, claim: Hold['claim'], ranked: readonly string[]): Hold {
     const now = this.#clock.monotonic();
     const hold: Hold = {
       pod,
       node,
       claim,
-      cause,
+      cause: 'tentative',
       gang: null,
-      ranked: more.ranked ?? [node],
-      victims: more.victims ?? [],
+      ranked,
+      victims: [],
       state: 'open',
-      deadline: more.deadline ?? now + this.#config.holdMs,
+      deadline: now + this.#config.holdMs,
       since: now,
     };
     this.picture.putHold(hold);
@@ -626,30 +597,7 @@ export class Books implements Decider {
     );
   }
 
-  /** null: the hold's node still admits the pod and its devices are still there and healthy. */
   #stands(hold: Hold, pod: PodFacts): ReasonCode | null {
-    const node = this.picture.nodes.get(hold.node);
-    if (node?.facts == null) return 'node-unknown';
-    if (hold.claim === null) return compileConstraints(pod.constraints).admits(node.facts);
-    // the request was edited since: what was held is not what is asked
-    if (pod.ask.kind !== 'request' || hold.pod.ask.kind !== 'request') return 'request-invalid';
-    if (
-      pod !== hold.pod &&
-      this.#shapes.keyOf(pod, pod.ask.request) !== this.#shapes.keyOf(hold.pod, hold.pod.ask.request)
-    )
-      return 'request-invalid';
-    const code = reasonOf(judge(this.#shapes.indexOf(pod, pod.ask.request).shape, node, { work: 0 }));
-    // full is no objection: it is full because of this hold
-    if (code !== null && !code.startsWith('gpu-')) return code;
-    if (node.useUnknown) return 'gpu-unknown-use';
-    return claimStands(node.ledger, pod.ask.request, hold.claim) ? null : 'gpu-full';
+    return objectionTo(hold, pod, this.picture, this.#shapes);
   }
-}
-
-function answer(fits: readonly string[], refused: readonly Refusal[]): FilterAnswer {
-  return { all: false, fits, refused };
-}
-
-function refuseAll(offered: Offered, code: ReasonCode): Refusal[] {
-  return offered.names.map((node) => ({ node, code }));
 }

@@ -30,6 +30,8 @@ export class Picture {
   readonly nodes = new NodeTable();
   readonly holds = new Holds();
   readonly gangs = new Gangs();
+  /** hears of every pod that came, changed, went, was given a place ahead or lost its hold */
+  onPod: ((uid: string) => void) | null = null;
   readonly barred = new Barred();
   readonly #pods = new Map<string, PodFacts>();
   readonly #uidByName = new Map<string, string>();
@@ -80,10 +82,11 @@ export class Picture {
     const counted = counts(pod);
     if (counted || pod.terminal) {
       this.#waiting.delete(pod.uid);
-      if (heldOn !== undefined) this.dropHold(pod.uid);
+      if (heldOn !== undefined) this.#settle(heldOn, pod);
     }
     // it will never be bound, so what it was promised (unless a Binding is on its way) goes to others
     if (pod.terminating && this.holds.get(pod.uid)?.state === 'open') this.dropHold(pod.uid);
+    this.onPod?.(pod.uid);
     if (before !== undefined && counts(before)) {
       if (counted && sameOccupancy(before, pod)) return;
       this.nodes.remove(before.nodeName!, pod.uid);
@@ -102,6 +105,7 @@ export class Picture {
     const key = `${pod.namespace}/${pod.name}`;
     if (this.#uidByName.get(key) === uid) this.#uidByName.delete(key);
     if (counts(pod)) this.nodes.remove(pod.nodeName!, uid);
+    this.onPod?.(uid);
   }
 
   upsertBudget(budget: PdbObject): void {
@@ -126,6 +130,8 @@ export class Picture {
     this.holds.set(hold);
     // a preemptor goes on waiting until its victims are gone
     if (hold.cause !== 'awaiting') this.#waiting.delete(uid);
+    // filter plans for members that are behind their gates, too
+    if (hold.cause === 'planned') this.onPod?.(uid);
   }
 
   dropHold(uid: string): void {
@@ -133,6 +139,17 @@ export class Picture {
     if (hold === undefined) return;
     this.holds.delete(uid);
     this.nodes.remove(hold.node, uid);
+    this.onPod?.(uid);
+  }
+
+  /** The hold of a pod that is bound or has ended. Where it was bound as it was held, nobody gets room by that. */
+  #settle(hold: Hold, pod: PodFacts): void {
+    if (hold.cause === 'awaiting' || pod.nodeName !== hold.node || pod.terminal || !sameJson(hold.claim, pod.claim)) {
+      this.dropHold(pod.uid);
+      return;
+    }
+    this.holds.delete(pod.uid);
+    this.nodes.undo(hold.node, pod.uid);
   }
 
   /** Ends what is open of a gang's plan; where a Binding is under way nothing is touched. */
@@ -152,6 +169,10 @@ export class Picture {
   notWoken(uid: string): void {
     const refused = this.#waiting.get(uid);
     if (refused !== undefined) refused.told = false;
+  }
+
+  refusal(uid: string): Refused | undefined {
+    return this.#waiting.get(uid);
   }
 
   isRefused(uid: string): boolean {

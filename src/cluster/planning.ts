@@ -14,7 +14,7 @@ import type { PodFacts } from '../core/placement/pod-facts.ts';
 import type { ReasonCode } from '../core/reasons.ts';
 import type { Clock } from '../kube/ports.ts';
 import type { GangAtBind } from './decider.ts';
-import { type GangStanding, groupToPlan, standingOf } from './gangs/standing.ts';
+import { type GangStanding, groupToPlan, standingOf, startsWith } from './gangs/standing.ts';
 import type { Hold } from './holds.ts';
 import type { Picture } from './picture.ts';
 import type { Shapes } from './shapes.ts';
@@ -45,6 +45,8 @@ export type PlanningConfig = {
   readonly mayCome: (pod: PodFacts) => boolean;
 };
 
+/** no node has this name */
+const EVERYWHERE = '*';
 /** Gangs whose last refusal is remembered. */
 const HOPELESS_GANGS = 10_000;
 
@@ -54,6 +56,7 @@ type Hopeless = {
   readonly freed: number;
   readonly until: number;
   readonly outcome: PlanOutcome;
+  readonly likeness: string | null;
 };
 
 export class Planning {
@@ -63,6 +66,8 @@ export class Planning {
   readonly #config: PlanningConfig;
   /** what was found of a gang last, and the state of things that it was found at */
   readonly #hopeless = new LRUCache<string, Hopeless>({ maxSize: HOPELESS_GANGS, sizeCalculation: () => 1 });
+
+  #alike = { freed: -1, outcomes: new Map<string, PlanOutcome>() };
 
   constructor(picture: Picture, shapes: Shapes, clock: Clock, config: PlanningConfig) {
     this.#picture = picture;
@@ -74,13 +79,13 @@ export class Planning {
   /** Forgets what was refused and why. */
   beginAnew(): void {
     this.#hopeless.clear();
+    this.#alike = { freed: -1, outcomes: new Map() };
     this.#picture.barred.clear();
   }
 
   /** The gang that has a say in when this pod starts: not a native one, whose cycle and barrier are kube-scheduler's own. */
   gangOf(pod: PodFacts): string | null {
-    const { gangSaid } = pod;
-    return gangSaid === null || gangSaid.dialect === 'native' || !gangSaid.strict ? null : gangSaid.key;
+    return startsWith(pod);
   }
 
   standing(gang: string): GangStanding | null {
@@ -102,6 +107,15 @@ export class Planning {
     return this.#picture.barred.has(uid, node, this.#clock.monotonic());
   }
 
+  /** Nothing that is decided ahead can be made known of this pod: for a while only filter decides for it. */
+  onTheSpot(uid: string): void {
+    this.bar(uid, EVERYWHERE);
+  }
+
+  isOnTheSpot(uid: string): boolean {
+    return this.isBarred(uid, EVERYWHERE);
+  }
+
   /** Plans what is missing of a gang's minimum (and of those that must start together with it). Holds all of it or nothing. */
   planGang(gang: string): PlanOutcome {
     const version = this.#picture.gangs.get(gang)?.version ?? 0;
@@ -109,13 +123,49 @@ export class Planning {
     const last = this.#hopeless.get(gang);
     // its members ask one after the other, again and again: nothing that could help has happened since
     const now = this.#clock.monotonic();
-    if (last !== undefined && last.version === version && last.freed === freed && now < last.until) return last.outcome;
+    const known = last?.version === version && now < last.until ? last : undefined;
+    if (known?.freed === freed) return known.outcome;
+    const alike = this.#refusedAlike(freed);
+    const until = this.#picture.barred.nextEnd(this.#picture.gangs.get(gang)?.members.keys() ?? [], now);
+    let likeness = known?.likeness ?? null;
+    // worth it only where there is something to be found by it
+    if (known === undefined && alike.size > 0 && until === Number.POSITIVE_INFINITY) likeness = this.#likeness(gang);
+    const same = likeness === null ? undefined : alike.get(likeness);
+    if (same !== undefined) {
+      this.#hopeless.set(gang, { version, freed, until, outcome: same, likeness });
+      return same;
+    }
     const outcome = this.#plan(gang);
     if (outcome.kind === 'refused' && this.#together(gang).length === 1) {
-      const until = this.#picture.barred.nextEnd(this.#picture.gangs.get(gang)?.members.keys() ?? [], now);
-      this.#hopeless.set(gang, { version, freed: this.#picture.nodes.freed, until, outcome });
+      const { freed: after } = this.#picture.nodes;
+      if (until === Number.POSITIVE_INFINITY) likeness ??= this.#likeness(gang);
+      if (likeness !== null) this.#refusedAlike(after).set(likeness, outcome);
+      this.#hopeless.set(gang, { version, freed: after, until, outcome, likeness });
     }
     return outcome;
+  }
+
+  /** What gangs were refused since something last came free, by what decides on them. */
+  #refusedAlike(freed: number): Map<string, PlanOutcome> {
+    if (this.#alike.freed !== freed) this.#alike = { freed, outcomes: new Map() };
+    return this.#alike.outcomes;
+  }
+
+  /** Equal for gangs that find room or do not at the same time: thousands that wait are a few kinds. null: it stands for itself. */
+  #likeness(gang: string): string | null {
+    const standing = this.standing(gang);
+    if (standing === null || standing.code !== null || standing.together.length > 0) return null;
+    const group = groupToPlan(standing, (uid) => this.#placeOf(uid));
+    if (group === null || membersOf(group).some(({ uid }) => this.#picture.holds.get(uid) !== undefined)) return null;
+    return JSON.stringify(group, (key, value: unknown) => {
+      if (key === 'name') return undefined;
+      return key === 'members' ? (value as readonly PodFacts[]).map((pod) => this.#kindOf(pod)) : value;
+    });
+  }
+
+  #kindOf(pod: PodFacts): unknown {
+    const { ask, constraints, needs, envSafe } = pod;
+    return [ask.kind === 'request' ? this.#shapes.keyOf(pod, ask.request) : [ask.kind, constraints], needs, envSafe];
   }
 
   /** What was found when it was planned last, for as long as nothing has happened that could help. */

@@ -29,6 +29,10 @@ export const POD_GROUP_LABEL = `${GROUP}/pod-group`;
 export const MIN_MEMBER = `${GROUP}/min-member`;
 /** label: the sub-group of its PodGroup that a pod belongs to */
 export const SUB_GROUP_LABEL = `${GROUP}/sub-group`;
+/** annotation with the value "true": the pod waits behind our gate until it has a place, as members of gangs do */
+export const WAIT = `${GROUP}/wait`;
+/** scheduling gate of pods whose place is decided before kube-scheduler sees them; put by the webhook, lifted by the placer */
+export const PLACEMENT_GATE = `${GROUP}/placement`;
 /** condition type on pods: False with the one reason why nothing was found */
 export const PLACED_CONDITION = `${GROUP}/Placed`;
 

@@ -48,3 +48,10 @@ export const REASONS = {
 
 export type ReasonCode = keyof typeof REASONS;
 export const REASON_CODES = Object.keys(REASONS) as ReasonCode[];
+
+const CONDITION_REASONS = new Map(
+  REASON_CODES.map((code) => [code, code.replace(/(?:^|-)([a-z])/g, (_, letter: string) => letter.toUpperCase())]),
+);
+
+/** The code as the reason of a condition: `gang-no-room` → `GangNoRoom`. */
+export const conditionReason = (code: ReasonCode): string => CONDITION_REASONS.get(code)!;

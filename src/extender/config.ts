@@ -68,6 +68,32 @@ const record = z.strictObject({
     .describe('written at SIGUSR2 and at the end; .gz and .zst are compressed. Any time: GET /debug/recording'),
 });
 
+const placer = z.strictObject({
+  enabled: z
+    .boolean()
+    .default(false)
+    .describe(
+      'decide ahead of kube-scheduler: gangs and pods that wait behind our gate, backlogs of large clusters; kube-scheduler may then sample nodes',
+    ),
+  concurrency: z.int().min(1).max(1024).default(64).describe('writes under way at a time'),
+  nominateSeconds: z
+    .number()
+    .positive()
+    .max(60)
+    .default(3)
+    .describe('how many seconds of binds, at the rate of the last ones, are decided ahead'),
+  minNodes: z.int().min(0).default(1_000).describe('from so many nodes on pods without our gate are nominated, too'),
+  minBacklog: z.int().min(0).default(100).describe('… while so many of them wait'),
+  exposeHead: z
+    .int()
+    .min(0)
+    .max(1_000)
+    .default(4)
+    .describe(
+      'pods at the head of the line that fit nowhere and are let through to kube-scheduler, so that autoscalers and preemption see them; 0: none',
+    ),
+});
+
 const schema = z
   .strictObject({
     listen: listen.prefault({}),
@@ -114,6 +140,7 @@ const schema = z
     largestDeviceMib: z.int().positive().default(81_559).describe('turns memory-only requests into a least gpu-milli'),
     aliyunUnit: z.enum(['GiB', 'MiB']).default('GiB').describe('what one aliyun.com/gpu-mem is'),
     envGuard: z.boolean().default(true).describe('refuse pods on managed nodes that the webhook did not prepare'),
+    placer: placer.prefault({}),
     record: record.optional().describe('keep what was told and answered, for muster replay; absent: off'),
     kubeconfig: file.optional().describe('default: $KUBECONFIG, ~/.kube/config, the service account'),
     logLevel: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),

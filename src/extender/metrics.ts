@@ -18,6 +18,8 @@ export type MetricSources = {
   readonly relists: () => ReadonlyMap<string, number>;
   readonly bindsInFlight: () => number;
   readonly readingBack: () => number;
+  /** null: none runs */
+  readonly placer: () => { readonly waiting: number; readonly writes: number } | null;
 };
 
 /** A decision aims at about a ms; kube-scheduler gives up after seconds. */
@@ -108,6 +110,20 @@ export class Metrics {
       'Bindings of unknown outcome that are being read back',
       sources.readingBack,
     );
+    gauge(
+      'muster_placer_line',
+      'Pods of ours without a node that the placer knows, behind its gate or not',
+      () => sources.placer()?.waiting ?? 0,
+    );
+    new Counter({
+      name: 'muster_placer_writes_total',
+      help: 'Nominations, lifted gates, withdrawals and reasons sent by the placer, repetitions included',
+      registers,
+      collect() {
+        this.reset();
+        this.inc(sources.placer()?.writes ?? 0);
+      },
+    });
     new Gauge({
       name: 'muster_devices',
       help: 'GPU devices of managed nodes, by health',

@@ -4,6 +4,7 @@ import { type Condition, conditionOf } from '../cluster/condition.ts';
 import type { Decider } from '../cluster/decider.ts';
 import { Informers } from '../cluster/informers.ts';
 import { Picture } from '../cluster/picture.ts';
+import type { Planner } from '../cluster/planner.ts';
 import { projectPod, projectPodAliyunMib } from '../cluster/project-pod.ts';
 import type { Device } from '../core/gpu/device.ts';
 import type { PodFacts } from '../core/placement/pod-facts.ts';
@@ -17,6 +18,8 @@ import type { Recorder } from './record/recorder.ts';
 
 export type PictureParts = {
   readonly decider: Decider;
+  /** what the placer asks */
+  readonly planner: Planner;
   /** what the decider rests on, for audits */
   readonly picture: Picture;
   readonly projectPod: ProjectPod;
@@ -68,6 +71,7 @@ export const makePicture: MakePicture = (options) => {
     devicePolicy: config.devicePolicy,
     holdMs: config.holdSeconds * 1000,
     envGuard: config.envGuard,
+    placer: config.placer.enabled,
   });
   made.onPlanned = options.onPlanned;
   const books = record?.books(made) ?? made;
@@ -95,15 +99,18 @@ export const makePicture: MakePicture = (options) => {
   let restored = false;
   return {
     decider: books,
+    planner: books,
     picture,
     projectPod: record?.projectPod(project) ?? project,
     async start() {
       await informers.start();
+      books.restorePlans(clock.now());
       books.restoreAwaiting();
       restored = true;
     },
     async refresh() {
       await informers.relist();
+      books.restorePlans(clock.now());
       books.restoreAwaiting();
     },
     async stop() {

@@ -10,6 +10,7 @@ import type { PodFacts } from '../core/placement/pod-facts.ts';
 import { backoffMs } from '../kube/backoff.ts';
 import type { Clock, Rng, Timer, Transport } from '../kube/ports.ts';
 import type { DecodeThread } from '../kube/worker-decoder.ts';
+import { Placer } from '../placer/placer.ts';
 import { NameLists } from './codec/name-lists.ts';
 import { type ExtenderConfig, schedulerNames } from './config.ts';
 import { addDry } from './dry.ts';
@@ -75,6 +76,8 @@ export type ExtenderPorts = Pick<
 export type ExtenderCore = {
   readonly context: VerbContext;
   readonly binder: Binder;
+  /** null: the configuration has none */
+  readonly placer: Placer | null;
   readonly parts: PictureParts;
   /** one line for people */
   readonly leadership: () => string;
@@ -126,6 +129,7 @@ export function makeExtender(config: ExtenderConfig, ports: ExtenderPorts): Exte
     log('info', leadership.describe, { deciding: true });
     record?.deciding(true, leadership.describe);
     parts.onDeciding(true);
+    placer?.decides();
     gangs.beginAnew();
     ports.onDeciding?.();
   };
@@ -154,10 +158,25 @@ export function makeExtender(config: ExtenderConfig, ports: ExtenderPorts): Exte
     mayWrite: deciding,
     onProblem: (message, details) => log('warn', message, details),
     onPlanned: (pods) => {
-      for (const pod of pods) void tellOfPlace(pod, 1);
+      if (placer !== null) placer.nominate(pods);
+      else for (const pod of pods) void tellOfPlace(pod, 1);
     },
     record,
   });
+  const placer = config.placer.enabled
+    ? new Placer({
+        picture: parts.picture,
+        planner: parts.planner,
+        transport,
+        clock,
+        rng,
+        config: config.placer,
+        callDeadlineMs: config.callDeadlineMs,
+        schedulerNames: schedulerNames(config),
+        mayDecide: deciding,
+        onProblem: (message, details) => log('warn', message, details),
+      })
+    : null;
   /** Nothing else will make kube-scheduler try it again while its place is kept. */
   const tellOfPlace = async (pod: PodFacts, attempt: number): Promise<void> => {
     if (!deciding() || (await wake(pod, { transport, clock })) || attempt === TELL_ATTEMPTS) return;
@@ -213,12 +232,14 @@ export function makeExtender(config: ExtenderConfig, ports: ExtenderPorts): Exte
   return {
     context,
     binder,
+    placer,
     parts,
     leadership: () => leadership.describe,
     draining: () => draining,
     untilDeciding,
     whenSynced,
     begin() {
+      placer?.begin();
       void parts.start().then(() => {
         log('info', 'synced', {});
         synced.resolve();
@@ -229,7 +250,7 @@ export function makeExtender(config: ExtenderConfig, ports: ExtenderPorts): Exte
       draining = true;
       for (const goOn of patient) goOn();
       sweepTimer?.cancel();
-      return binder.drain();
+      return Promise.all([binder.drain(), placer?.close()]).then(() => {});
     },
     async stop() {
       leadership.stop();
@@ -271,6 +292,7 @@ export async function startExtender(config: ExtenderConfig, options: StartOption
     relists: parts.relists,
     bindsInFlight: () => binder.inFlight,
     readingBack: () => binder.readingBack,
+    placer: () => core.placer,
   });
   const observe: ObserveOptions = {
     synced: parts.synced,

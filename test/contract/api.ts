@@ -123,6 +123,46 @@ export function apiContract(connect: () => Promise<Transport>): void {
         expect(body).toMatchObject({ kind: 'Status', status: 'Failure', reason, code });
     });
 
+    it('an object of a list does not say its kind, one that is asked for does', async () => {
+      const { path } = await pods();
+      await client.must('POST', path, pod('one'));
+      const [listed] = items(await client.must('GET', path));
+      expect(listed).toMatchObject({ metadata: { name: 'one' } });
+      expect([listed?.kind, listed?.apiVersion]).toEqual([undefined, undefined]);
+      expect(await client.must('GET', `${path}/one`)).toMatchObject({ kind: 'Pod', apiVersion: 'v1' });
+    });
+
+    it('an Event is one in both APIs, each with its own names', async () => {
+      const { namespace } = await pods();
+      const regarding = { kind: 'Pod', namespace, name: 'one', apiVersion: 'v1' };
+      const told = { reason: 'Tested', type: 'Normal', action: 'Testing' };
+      const newer = `/apis/events.k8s.io/v1/namespaces/${namespace}/events`;
+      const older = `/api/v1/namespaces/${namespace}/events`;
+      const made = await client.must('POST', newer, {
+        metadata: { name: 'told' },
+        eventTime: '2020-01-01T00:00:00.000000Z',
+        reportingController: 'test',
+        reportingInstance: 'test-0',
+        note: 'it happened',
+        regarding,
+        ...told,
+      });
+      expect(made).toMatchObject({ apiVersion: 'events.k8s.io/v1', note: 'it happened', regarding });
+      const seen = await client.must('GET', `${older}/told`);
+      expect(seen).toMatchObject({ apiVersion: 'v1', message: 'it happened', involvedObject: regarding, ...told });
+      expect(seen.metadata.uid).toBe(made.metadata.uid);
+      expect('note' in seen).toBe(false);
+      const counted = await client.must('PATCH', `${older}/told`, { count: 3 }, PATCH_TYPE.merge);
+      expect(await client.must('GET', `${newer}/told`)).toMatchObject({
+        deprecatedCount: 3,
+        metadata: { resourceVersion: counted.metadata.resourceVersion },
+      });
+      const selected = `${older}?fieldSelector=${encodeURIComponent('involvedObject.name=one')}`;
+      expect(items(await client.must('GET', selected))).toHaveLength(1);
+      await client.must('DELETE', `${newer}/told`);
+      expect((await client.get(`${older}/told`)).status).toBe(404);
+    });
+
     it('an update with an old resourceVersion is a conflict and changes nothing', async () => {
       const { path } = await pods();
       const first = await client.must('POST', path, pod('one'));

@@ -182,6 +182,25 @@ describe('a gang in every dialect', () => {
   });
 });
 
+test('with the extender killed by -9 again and again, every gang becomes whole', async () => {
+  const gangs = Array.from({ length: 8 }, (_, at) => members(`killed${at}`, 4));
+  const all = gangs.flat();
+  const group = (name: string): Pod =>
+    fraction(name, '0.5', {
+      labels: { 'muster.dev/pod-group': name.split('-')[0]! },
+      annotations: { 'muster.dev/min-member': '4' },
+    });
+  // the webhook is in the same process: who is created while it is away is not prepared, so all are there before
+  await stand.create(all.map(group), 32);
+  for (let kill = 0; kill < 3; kill++) {
+    await stand.muster.killAndRestart();
+    await stand.muster.ready();
+    await sleep(200 * kill);
+  }
+  await stand.bound(all, 90_000);
+  await remove(all);
+});
+
 describe('native pod groups', () => {
   const GROUPS = '/apis/scheduling.k8s.io/v1beta1/namespaces/default/podgroups';
   const group = (name: string, minCount: number) =>

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
-import { type RunningCluster, runCluster } from '../../src/cli/cluster/run.ts';
+import { type RunningCluster, startCluster } from '../../src/cli/cluster/start.ts';
 
 const folder = process.env.MUSTER_CONTROL_PLANE;
 const given = folder === undefined ? '' : join(folder, 'kubectl');
@@ -60,7 +60,10 @@ const one = file('one.yaml', stringify(gizmo(3)));
 const bigger = file('bigger.yaml', stringify(gizmo(5)));
 const small = file('small.yaml', stringify(gizmo(0)));
 const editor = file('editor.sh', '#!/bin/sh\nsed -i "s/size: 5/size: 7/" "$1"\n', 0o700);
-const NODES = '- {count: 2, gpus: 4, model: A100-SXM4-80GB, memoryMiB: 81920}\n- {count: 2, cpu: 16, memoryGiB: 64}\n';
+const NODES = [
+  { count: 2, gpus: 4, model: 'A100-SXM4-80GB', memoryMiB: 81_920 },
+  { count: 2, cpu: 16, memoryGiB: 64 },
+];
 
 type Line = readonly [command: string, says: RegExp];
 
@@ -165,22 +168,9 @@ describe.skipIf(!installed).each([
   const errors: string[] = [];
   beforeAll(async () => {
     cache = join(directory, `cache-${tls}`);
-    running = await runCluster(
-      {
-        nodes: file('nodes.yaml', NODES),
-        port: 0,
-        tls,
-        scheduler: true,
-        kubelet: true,
-        controllers: true,
-        schedulerName: 'muster-scheduler',
-        service: new Map(),
-        kubeconfig: join(directory, `kubeconfig-${tls}`),
-      },
-      (line) => {
-        if (line.startsWith('error') && !line.includes('exceeded quota')) errors.push(line);
-      },
-    );
+    running = await startCluster({ nodes: NODES, tls, kubeconfig: join(directory, `kubeconfig-${tls}`) }, (line) => {
+      if (line.startsWith('error') && !line.includes('exceeded quota')) errors.push(line);
+    });
   });
   afterAll(async () => {
     await running?.stop();

@@ -23,9 +23,11 @@ export function booksPicture(
       devicePolicy: config.devicePolicy,
       holdMs: config.holdSeconds * 1000,
       envGuard,
+      placer: config.placer.enabled,
     });
     return {
       decider: books,
+      planner: books,
       picture,
       projectPod,
       start: async () => {},

@@ -2,13 +2,14 @@
  * `muster cluster` as people use it: everything from deploy/ applied to it unchanged, the real extender beside it with the rights of
  * its own account, a fraction placed; and a cluster that is there again after its end.
  */
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
 import { parse, stringify } from 'yaml';
 import type { ClusterCommandOptions } from '../../src/cli/cluster/options.ts';
 import { type RunningCluster, runCluster } from '../../src/cli/cluster/run.ts';
+import { definition, mainVersion } from '../contract/crd-samples.ts';
 import { install } from '../e2e/harness/deploy.ts';
 import { Kube, messageOf, type Pod } from '../e2e/harness/kube.ts';
 import { freePorts } from '../e2e/harness/loopback.ts';
@@ -210,6 +211,49 @@ describe('a cluster that is saved', () => {
     const load = written('broken.save', text);
     await expect(runCluster({ ...defaults, load }, () => {})).rejects.toThrow(message);
     await expect(runCluster({ ...defaults, load }, () => {})).rejects.toThrow(load);
+  });
+});
+
+describe('a place to save to', () => {
+  test.each([
+    ['a folder that is not there', { save: at('nowhere/cluster.save') }, /cannot save to .*: there is no such folder/],
+    ['no file at all', { saveEvery: 5 }, /--save-every needs --save/],
+  ])('that is %s is refused at the start', async (_what, options, message) => {
+    await expect(runCluster({ ...defaults, ...options }, () => {})).rejects.toThrow(message);
+  });
+
+  it('keeps the last whole save when a process died in the middle of the next', async () => {
+    const save = at('halved.save');
+    const first = await runCluster({ ...defaults, save }, () => {});
+    await first.stop();
+    const whole = readFileSync(save, 'utf8');
+    writeFileSync(`${save}.tmp`, whole.slice(0, whole.length / 2));
+    const again = await runCluster({ ...defaults, load: save, save }, () => {});
+    await again.stop();
+    expect(readFileSync(save, 'utf8')).toMatch(/\{"end":\d+\}\n$/);
+    expect(existsSync(`${save}.tmp`)).toBe(false);
+  });
+
+  it('brings definitions back before the objects that they define', async () => {
+    const save = at('custom.save');
+    const first = await runCluster({ ...defaults, save }, () => {});
+    const post = (url: string, path: string, body: object) =>
+      fetch(`${url}${path}`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify(body),
+      }).then(({ status }) => status);
+    const crd = definition('aaa.example.com', 'Gizmo', [mainVersion()]);
+    expect(await post(first.url, '/apis/apiextensions.k8s.io/v1/customresourcedefinitions', crd)).toBe(201);
+    const path = '/apis/aaa.example.com/v1/namespaces/default/gizmos';
+    await waitFor(async () => (await fetch(`${first.url}${path}`)).ok, { for: 'the kind to be served' });
+    const gizmo = { apiVersion: 'aaa.example.com/v1', kind: 'Gizmo', metadata: { name: 'one' }, spec: { replicas: 1 } };
+    expect(await post(first.url, path, gizmo)).toBe(201);
+    await first.stop();
+    const again = await runCluster({ ...defaults, load: save }, () => {});
+    const answer = await fetch(`${again.url}${path}/one`);
+    expect(await answer.json()).toMatchObject({ spec: { replicas: 1 } });
+    await again.stop();
   });
 });
 

@@ -53,7 +53,7 @@ beforeAll(async () => {
   extender = await startExtenderProcess(api.url, { envGuard: false });
   await waitFor(() => extender.deciding(), { for: 'decisions', everyMs: 50, onTimeout: () => extender.process.tail() });
   pulse = new Pulse(`${extender.url}/livez`);
-});
+}, 60_000);
 
 afterAll(async () => {
   await pulse?.stop();

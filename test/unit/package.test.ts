@@ -60,7 +60,7 @@ describe('the packed package', () => {
         (path) => !/^(dist\/.*\.js|deploy\/.*|docs\/.*\.(?:md|svg)|README\.md|package\.json|LICENSE)$/.test(path),
       ),
     ).toEqual([]);
-    expect(paths.filter((path) => /test|spec|bench/.test(path))).toEqual([]);
+    expect(paths.filter((path) => /\.(test|spec)\.|^(dist\/)?(test|bench)\//.test(path))).toEqual([]);
     expect(paths).toEqual(
       expect.arrayContaining([
         'dist/cli/main.js',

@@ -34,7 +34,7 @@ const DOORS: Record<string, readonly string[]> = {
     'sim',
     'kube',
   ],
-  extender: ['cluster', 'core', 'kube'],
+  extender: ['placer', 'cluster', 'core', 'kube'],
   placer: ['cluster', 'core', 'kube'],
   admission: ['dialects', 'core', 'kube'],
   sidecar: ['cluster', 'dialects', 'core', 'kube', 'bus'],

@@ -1,5 +1,17 @@
 /** What `muster cluster` has on disk. Written files are whole or not there: beside the place first, then renamed. */
-import { closeSync, createReadStream, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
+import {
+  accessSync,
+  closeSync,
+  constants,
+  createReadStream,
+  fsyncSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from 'node:fs';
+import { dirname } from 'node:path';
 import { createInterface } from 'node:readline';
 import { parse, stringify } from 'yaml';
 import type { JsonObject } from '../../sim/api/object.ts';
@@ -47,13 +59,25 @@ export async function saveFrom(file: string): Promise<Save> {
   return readSave(lines, file);
 }
 
+/** Said at the start: at the end it would be too late. Throws UsageError. */
+export function checkSaveable(file: string): void {
+  try {
+    accessSync(dirname(file), constants.W_OK);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    const why = code === 'ENOENT' ? 'there is no such folder' : 'not allowed to write there';
+    throw new UsageError(`cannot save to ${file}: ${why}`);
+  }
+}
+
 /** Writes the cluster as it is now, in turns of the loop so that it goes on serving. Returns bytes. */
 export async function writeSave(file: string, store: Store, kept: JsonObject): Promise<number> {
   return await replaceFile(file, saveLines(store, kept, new Date().toISOString()));
 }
 
 async function replaceFile(file: string, pieces: Iterable<string>): Promise<number> {
-  const beside = `${file}.${process.pid}.tmp`;
+  // one name: what a killed process left is overwritten by the next
+  const beside = `${file}.tmp`;
   let bytes = 0;
   try {
     const out = openSync(beside, 'w', PRIVATE);

@@ -2,7 +2,8 @@
 import { InvalidArgumentError } from 'commander';
 
 export type ClusterCommandOptions = {
-  nodes?: string;
+  /** a file, or what would be in it */
+  nodes?: string | readonly unknown[];
   port: number;
   save?: string;
   load?: string;

@@ -14,9 +14,11 @@ import { resourceId } from '../../sim/api/resources.ts';
 import { type ApiServer, listen } from '../../sim/api/server.ts';
 import type { Store } from '../../sim/api/store.ts';
 import { Cluster, type SchedulerSpec } from '../../sim/cluster.ts';
+import { readNodeList } from '../../sim/node-list.ts';
 import { restore } from '../../sim/save.ts';
 import type { ExtenderConfig } from '../../sim/scheduler/extender.ts';
-import { nodesFrom, saveFrom, writeKubeconfig, writeSave } from './files.ts';
+import { UsageError } from '../errors.ts';
+import { checkSaveable, nodesFrom, saveFrom, writeKubeconfig, writeSave } from './files.ts';
 import type { ClusterCommandOptions } from './options.ts';
 
 /** what a decision and a bind may take, as in the scheduler configuration that we ship */
@@ -36,7 +38,10 @@ export async function runCluster(
 ): Promise<RunningCluster> {
   const { tls = false, load } = options;
   const authorization = options.authorization ?? (tls ? 'rbac' : 'off');
-  const nodes = options.nodes === undefined ? [] : nodesFrom(options.nodes);
+  if (options.save !== undefined) checkSaveable(options.save);
+  else if (options.saveEvery !== undefined) throw new UsageError('--save-every needs --save, the file to save to');
+  const { nodes: list = [] } = options;
+  const nodes = typeof list === 'string' ? nodesFrom(list) : readNodeList(list, 'nodes');
   const save = load === undefined ? null : await saveFrom(load);
   const kept = (save === null ? null : readKept(save.kept)) ?? (await newKept());
   const admin: User = { name: 'admin', uid: '', groups: ['system:masters'], extra: {} };
@@ -92,9 +97,14 @@ export async function runCluster(
 }
 
 async function serve(cluster: Cluster, { port, tls }: ClusterCommandOptions, kept: Kept): Promise<ApiServer> {
-  if (!tls) return await listen(cluster.api, { port });
-  const serving = await issueServing(kept.authority, HOSTS, nodeClock.now(), 'muster cluster');
-  return await listen(cluster.api, { port, tls: { ...serving, clientCa: kept.authority.certificate } });
+  const serving = tls ? await issueServing(kept.authority, HOSTS, nodeClock.now(), 'muster cluster') : null;
+  try {
+    if (serving === null) return await listen(cluster.api, { port });
+    return await listen(cluster.api, { port, tls: { ...serving, clientCa: kept.authority.certificate } });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
+    throw new UsageError(`127.0.0.1:${port} is in use by another process: say another --port, or 0 for any free one`);
+  }
 }
 
 async function schedulersOf(

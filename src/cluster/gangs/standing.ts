@@ -5,6 +5,7 @@
  * The object rules (minimum, sub-groups, topology), then what the pods say; where both speak they must agree. Members that run or have
  * succeeded are settled: they started, nobody waits for them again. Failed and terminating ones count for nothing.
  */
+import { PLACEMENT_GATE } from '../../core/names.ts';
 import {
   GANG_DIALECTS,
   type GangDialect,
@@ -47,7 +48,8 @@ export function standingOf(gang: Gang, mayCome: (pod: PodFacts) => boolean = () 
   const alive = members.filter((pod) => !pod.terminating);
   const settled = alive.filter((pod) => (pod.terminal ? pod.succeeded : pod.nodeName !== null));
   const unbound = alive.filter((pod) => !pod.terminal && pod.nodeName === null);
-  const waiting = unbound.filter(mayCome);
+  // one behind the gate of another tool (a queue, a quota) may come in hours: it is not there yet
+  const waiting = unbound.filter((pod) => mayCome(pod) && !heldBack(pod));
   const minMember = object?.minMember ?? smallestSaid(said) ?? 0;
   const problem = problemOf(members, said, object);
   const never = unbound.find((pod) => !mayCome(pod));
@@ -67,6 +69,14 @@ export function standingOf(gang: Gang, mayCome: (pod: PodFacts) => boolean = () 
     detail: problem ?? missing,
   };
 }
+
+/** The gang that has a say in when this pod starts: not a native one, whose cycle and barrier are kube-scheduler's own. */
+export function startsWith({ gangSaid }: PodFacts): string | null {
+  return gangSaid === null || gangSaid.dialect === 'native' || !gangSaid.strict ? null : gangSaid.key;
+}
+
+/** Somebody else's scheduling gate is on the pod. */
+export const heldBack = (pod: PodFacts): boolean => pod.gates.some((gate) => gate !== PLACEMENT_GATE);
 
 /** Priority, then age, then name: whose turn it is within a gang, and between gangs by their first member. */
 export function inLine(a: PodFacts, b: PodFacts): number {

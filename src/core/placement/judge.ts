@@ -1,11 +1,13 @@
 /** One shape on one node: a score if it fits, a reason if not, in one integer so that thousands of them cost nothing to keep. */
 import { claimOf, fits, type Placement, place, verdict } from '../gpu/fit.ts';
 import type { DeviceLedger } from '../gpu/ledger.ts';
+import type { NodePolicy } from '../gpu/request.ts';
 import { newVerdict } from '../gpu/verdict.ts';
 import type { Work } from '../gpu/work.ts';
 import { REASON_CODES, type ReasonCode } from '../reasons.ts';
 import type { NodeInfo } from './node-info.ts';
 import { BLIND, type Outlook } from './outlook.ts';
+import { isAsGood } from './policies/as-good.ts';
 import type { NodeFit } from './policies/node-fit.ts';
 import { FORESIGHT, isForesighted, SCORES } from './policies/node-policies.ts';
 import type { Shape } from './shape.ts';
@@ -55,6 +57,10 @@ export function judge(shape: Shape, node: NodeInfo, spent: Work, outlook: Outloo
     : SCORES[nodePolicy](fitOf(ledger));
   return score * PREFERENCE_LIMIT + preference;
 }
+
+/** Two values of fitting nodes: is the first as good as the second, in the eyes of this policy? Preferences break ties only. */
+export const isAsGoodAs = (policy: NodePolicy, value: number, best: number): boolean =>
+  isAsGood(policy, Math.floor(value / PREFERENCE_LIMIT), Math.floor(best / PREFERENCE_LIMIT));
 
 /** The claim of the same decision on the chosen node. */
 export function placeOn(shape: Shape, node: NodeInfo, outlook: Outlook = BLIND): Placement {

@@ -27,6 +27,7 @@ export const RECORDED_CONFIG = [
   'largestDeviceMib',
   'aliyunUnit',
   'envGuard',
+  'placer',
 ] as const satisfies readonly (keyof ExtenderConfig)[];
 export type RecordedConfig = Pick<ExtenderConfig, (typeof RECORDED_CONFIG)[number]>;
 
@@ -97,7 +98,13 @@ export type Input =
   | (Turn & { readonly notWoken: string })
   | (Turn & { readonly explain: { readonly namespace: string; readonly name: string } })
   | (Turn & { readonly explainGang: string })
-  | (Turn & { readonly restore: true });
+  | (Turn & { readonly restore: true })
+  | (Turn & { readonly planPod: string })
+  | (Turn & { readonly planGang: string })
+  /** ms since the epoch: what deadlines on pods are compared with */
+  | (Turn & { readonly restorePlans: number })
+  | (Turn & { readonly unwritable: string })
+  | (Turn & { readonly evictFor: string });
 
 export type Candidate = {
   readonly node: string;

@@ -12,12 +12,14 @@ import type {
   PreemptAnswer,
   PreemptCandidate,
 } from '../../cluster/decider.ts';
+import type { Planner, PodOutcome } from '../../cluster/planner.ts';
+import type { PlanOutcome } from '../../cluster/planning.ts';
 import type { PodFacts } from '../../core/placement/pod-facts.ts';
 import type { PodRef } from './format.ts';
 import { packNames } from './names.ts';
 import type { Recorder } from './recorder.ts';
 
-export class RecordedBooks implements Decider {
+export class RecordedBooks implements Decider, Planner {
   readonly #books: Books;
   readonly #recorder: Recorder;
 
@@ -137,6 +139,31 @@ export class RecordedBooks implements Decider {
     const pods = this.#books.toWake();
     this.#recorder.write({ at, wake: pods.map(({ namespace, name }) => `${namespace}/${name}`) });
     return pods;
+  }
+
+  planPod(uid: string): PodOutcome {
+    this.#recorder.write({ at: this.#recorder.turn(), planPod: uid });
+    return this.#books.planPod(uid);
+  }
+
+  planGang(gang: string): PlanOutcome {
+    this.#recorder.write({ at: this.#recorder.turn(), planGang: gang });
+    return this.#books.planGang(gang);
+  }
+
+  restorePlans(wallMs: number): void {
+    this.#recorder.write({ at: this.#recorder.turn(), restorePlans: wallMs });
+    this.#books.restorePlans(wallMs);
+  }
+
+  unwritable(uid: string): void {
+    this.#recorder.write({ at: this.#recorder.turn(), unwritable: uid });
+    this.#books.unwritable(uid);
+  }
+
+  evictFor(uid: string): PreemptAnswer | null {
+    this.#recorder.write({ at: this.#recorder.turn(), evictFor: uid });
+    return this.#books.evictFor(uid);
   }
 
   restoreAwaiting(): void {

@@ -78,6 +78,8 @@ export class Replay {
       devicePolicy: config.devicePolicy,
       holdMs: config.holdSeconds * 1000,
       envGuard: config.envGuard,
+      // recordings of before there was a placer do not say
+      placer: config.placer?.enabled ?? false,
     });
     const project: ProjectPod = config.aliyunUnit === 'MiB' ? projectPodAliyunMib : projectPod;
     this.#context = {
@@ -129,6 +131,11 @@ export class Replay {
     else if ('readBack' in line) this.#books.bindReadBack(line.readBack, line.node);
     else if ('sweep' in line) this.#books.sweep();
     else if ('restore' in line) this.#books.restoreAwaiting();
+    else if ('planPod' in line) this.#books.planPod(line.planPod);
+    else if ('planGang' in line) this.#books.planGang(line.planGang);
+    else if ('restorePlans' in line) this.#books.restorePlans(line.restorePlans);
+    else if ('unwritable' in line) this.#books.unwritable(line.unwritable);
+    else if ('evictFor' in line) this.#books.evictFor(line.evictFor);
     else if ('explainGang' in line) this.#books.explainGang(line.explainGang);
     else if ('explain' in line) this.#books.explain(line.explain.namespace, line.explain.name);
     else if ('notWoken' in line) this.#picture.notWoken(line.notWoken);

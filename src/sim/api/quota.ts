@@ -7,15 +7,14 @@ import { ApiError } from './errors.ts';
 import { arrayAt, type JsonObject, type KubeObject, objectAt, textAt } from './object.ts';
 import { resourceId } from './resources.ts';
 import type { Store } from './store.ts';
+import { quantityText, THOUSANDTHS } from './types/quantity-text.ts';
 
 export const QUOTAS = resourceId('v1', 'resourcequotas');
 const PODS = new Set(['pods', 'count/pods']);
 /** names without `requests.` mean it too */
 const BARE = new Set(['cpu', 'memory', 'ephemeral-storage']);
 
-/** amounts by the names of a quota: cpu in thousandths, all else in units */
-export type Amounts = ReadonlyMap<string, number>;
-
+/** Of a quota's names: cpu in thousandths, all else in units. */
 function amount(name: string, value: unknown): number {
   return isCpu(name) ? quantityMilli(value) : quantityUnits(value);
 }
@@ -25,7 +24,7 @@ const isCpu = (name: string) => name === 'cpu' || name.endsWith('.cpu');
 /** A quantity in the largest unit that is exact. */
 export function amountText(name: string, value: number): string {
   if (isCpu(name)) return value % 1000 === 0 ? String(value / 1000) : `${value}m`;
-  if (!/memory|storage|hugepages/.test(name) || value === 0) return String(value);
+  if (!/memory|storage|hugepages/.test(name) || value === 0) return quantityText(String(value), THOUSANDTHS) ?? '0';
   for (const [unit, size] of [
     ['Gi', 2 ** 30],
     ['Mi', 2 ** 20],

@@ -46,6 +46,7 @@ function merged(left: readonly string[], right: readonly string[]): string[] {
 export class Table {
   readonly #rows = new Map<string, Version>();
   readonly #watchers = new Set<(change: Change) => void>();
+  readonly #dropped = new Set<() => void>();
   readonly #historySize: number;
   #history: Change[] = [];
   /** changes up to and including this version are forgotten */
@@ -137,6 +138,16 @@ export class Table {
     return () => this.#watchers.delete(tell);
   }
 
+  /** Calls `run` when the table is no more, until the returned function is called. */
+  onDrop(run: () => void): () => void {
+    this.#dropped.add(run);
+    return () => this.#dropped.delete(run);
+  }
+
+  drop(): void {
+    for (const run of this.#dropped) run();
+  }
+
   /** Forgets the history, as etcd's compaction does: older versions answer 410 from now on. */
   compact(rv: number): void {
     this.#history = [];
@@ -174,9 +185,11 @@ export class Store {
     return table;
   }
 
-  /** Forgets the table. Those who watch it hear no more of it. */
+  /** Forgets the table; watches of it end. */
   dropTable(resourceId: string): void {
+    const table = this.#tables.get(resourceId);
     this.#tables.delete(resourceId);
+    table?.drop();
   }
 
   tables(): Iterable<[string, Table]> {

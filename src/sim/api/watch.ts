@@ -128,12 +128,16 @@ function startWatch(
   const stop = () => {
     stopped = true;
     feed.unwatch();
+    undrop();
     for (const timer of timers.values()) timer.cancel();
   };
-  feed.onOverrun(() => {
+  const end = () => {
     stop();
     sink.end();
-  });
+  };
+  feed.onOverrun(end);
+  // the definition of the kind was deleted
+  const undrop = target.table.onDrop(end);
   const bookmark = (annotations?: Record<string, string>) => {
     const metadata = {
       resourceVersion: String(store.version),

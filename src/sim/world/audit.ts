@@ -39,6 +39,7 @@ export function audited(
       devicePolicy: config.devicePolicy,
       holdMs: config.holdSeconds * 1000,
       envGuard: config.envGuard,
+      placer: config.placer.enabled,
     });
     const fresh = said(books.filter(pod, books.resolve(offered.names), shortList));
     const answer = answered(pod, offered, shortList);

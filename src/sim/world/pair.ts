@@ -27,6 +27,8 @@ export type PairOptions = {
   readonly name: string;
   /** false: a single scheduler without leader election */
   readonly elects: boolean;
+  /** places are decided ahead of kube-scheduler */
+  readonly placer: boolean;
   readonly wiring: Wiring;
   readonly bug: Bug | null;
   readonly audit: Omit<AuditOptions, 'wanted' | 'onArrived' | 'onBind'> & {
@@ -58,6 +60,8 @@ export class Pair {
       nodePolicy: chance.pick('config', ['pack', 'spread']),
       devicePolicy: chance.pick('config', ['pack', 'spread', 'numa']),
       holdSeconds: chance.pick('config', [5, 30]),
+      // a world is small: the backlog that pays is, too
+      placer: { enabled: options.placer, minNodes: 0, minBacklog: 5 },
     });
     const machine: Machine = { name: `machine-${name}`, wall: new WallClock() };
     this.members = [

@@ -7,6 +7,7 @@ import {
   POD_GROUP_LABEL,
   REQUEST,
   SCHEDULER_NAME,
+  WAIT,
 } from '../../core/names.ts';
 import type { JsonObject, KubeObject } from '../api/object.ts';
 import { RUN_SECONDS, STOP_SECONDS } from '../kubelet/settings.ts';
@@ -130,6 +131,8 @@ export function drawnPod(chance: Chance, name: string, serial: number, given: Gi
       annotations: {
         ...annotations,
         ...given.annotations,
+        // without a placer it says nothing
+        ...(chance.draw(`waits ${serial}`) < 0.3 ? { [WAIT]: 'true' } : {}),
         ...(wants === null ? {} : { [WANTS]: JSON.stringify(wants) }),
         ...(runs ? { [RUN_SECONDS]: String(chance.whole(purpose, 3, 40)) } : {}),
         [STOP_SECONDS]: String(slow ? grace : chance.whole(purpose, 0, 4)),

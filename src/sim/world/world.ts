@@ -77,7 +77,7 @@ export type WorldResult = {
 
 /** The webhook. `away`: it crashes, hangs or is not there; its failurePolicy is Ignore. */
 const admission =
-  (away: () => boolean): Admission =>
+  (away: () => boolean, gate: boolean): Admission =>
   async ({ operation, route, object }) => {
     if (operation !== 'CREATE' || route.resource.kind !== 'Pod' || route.subresource !== '' || away()) return object;
     const mutation = mutatePod(object, route.namespace ?? '', {
@@ -85,6 +85,7 @@ const admission =
       runtimeClassName: null,
       runtimeClassExists: () => false,
       largestDeviceMib: LARGEST_MIB,
+      gate,
       dialects: DEFAULT_DIALECT_OPTIONS,
     });
     if (mutation.kind === 'refused') throw new ApiError('Forbidden', mutation.message);
@@ -135,7 +136,9 @@ class World {
     const bug = options.bug ? (BUGS[options.bug] ?? null) : null;
     this.#chance = chance;
     this.#trace = trace;
-    const api = this.#makeApi(rates);
+    // every other day somebody decides ahead of kube-scheduler; known bugs are in what it does not use
+    const placer = bug === null && chance.draw('placer') < 0.5;
+    const api = this.#makeApi(rates, placer);
     this.#api = api;
     const elects = chance.draw('world') < 0.75 || bug?.leadership === 'ignored';
     const two = elects && (chance.draw('world') < 0.5 || bug?.leadership === 'ignored');
@@ -171,7 +174,7 @@ class World {
       onBind: (process: Process, uid: string): void => this.#oracle.bindTried(process, uid),
     };
     const pairs = (two ? ['a', 'b'] : ['a']).map(
-      (name) => new Pair({ name, elects, wiring, bug, audit, record: options.record }),
+      (name) => new Pair({ name, elects, placer, wiring, bug, audit, record: options.record }),
     );
     const members = [...pairs.flatMap((pair) => pair.members), kubelets(wiring)];
     this.#oracle = new Oracle({ store: api.store, now: () => time.now, seats: () => pairs, elects });
@@ -184,13 +187,14 @@ class World {
     time.after(SPAN_MS, () => this.#calm());
   }
 
-  #makeApi(rates: Rates): Api {
+  #makeApi(rates: Rates, placer: boolean): Api {
     let uids = 0;
     return new Api({
       clock: new Process('api', this.#time, new WallClock()).clock,
       newUid: () => `00000000-0000-4000-8000-${(++uids).toString(16).padStart(12, '0')}`,
       admit: admission(
         () => this.#chance.fault<FaultKind>('webhook', [['webhook-away', rates['webhook-away']]]) !== null,
+        placer,
       ),
     });
   }

@@ -6,6 +6,7 @@ import { Agent, request } from 'undici';
 import { type WaitOptions, waitFor } from './wait.ts';
 
 export type Metadata = {
+  generation?: number;
   name: string;
   namespace?: string;
   uid?: string;

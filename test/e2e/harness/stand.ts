@@ -24,6 +24,8 @@ export type StandOptions = {
   plane?: ControlPlaneOptions;
   /** false: annotations alone, no webhook is waited for (with `envGuard: false` in the settings) */
   webhook?: boolean;
+  /** kube-scheduler looks at a part of the nodes, as it does by default */
+  sampling?: boolean;
   /** puts a proxy between Muster and the API server */
   apiProxy?: boolean;
   /** further kube-scheduler flags */
@@ -76,7 +78,10 @@ export class Stand {
       await waitForGpuMilli(plane.admin, managed, muster);
       if (options.webhook ?? true) await waitForWebhook(plane.admin, muster);
       const verbs = await LoopbackProxy.start({ to: muster.url });
-      const scheduler = await plane.startScheduler({ ...ownScheduler(verbs), args: options.schedulerArgs ?? [] });
+      const scheduler = await plane.startScheduler({
+        ...ownScheduler(verbs, options.sampling),
+        args: options.schedulerArgs ?? [],
+      });
       const kubelet = await Kubelet.start(plane.admin);
       const audit = await Audit.start(plane.admin);
       return new Stand({ plane, muster, scheduler, verbs, api, kubelet, audit });
@@ -143,8 +148,10 @@ export class Stand {
 }
 
 /** the shipped configuration for a process of its own */
-function ownScheduler(verbs: LoopbackProxy): SchedulerOptions {
-  const { own } = schedulerConfigurations();
+function ownScheduler(verbs: LoopbackProxy, sampling = false): SchedulerOptions {
+  const { own: shipped } = schedulerConfigurations();
+  const { percentageOfNodesToScore: _all, ...sampled } = shipped;
+  const own = sampling ? sampled : shipped;
   // Its own dead instance is the only other candidate: a short lease makes the tests quick and changes nothing else.
   const leaderElection = { leaseDuration: '6s', renewDeadline: '4s', retryPeriod: '1s' };
   return { name: 'kube-scheduler', config: own, extenderUrl: verbs.url, user: account, leaderElection };

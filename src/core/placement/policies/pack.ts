@@ -14,3 +14,15 @@ export function packScore(fit: NodeFit): number {
   const full = Math.floor(fit.nodeFill / 10);
   return (opened * LEVELS + tight) * LEVELS + full;
 }
+
+/** Two scores that open as many devices, and leave holes and fill nodes alike but for ten hundredths. */
+export function sameButForATenth(a: number, b: number): boolean {
+  const [openedA, tightA, fullA] = parts(a);
+  const [openedB, tightB, fullB] = parts(b);
+  return openedA === openedB && Math.abs(tightA - tightB) <= 10 && Math.abs(fullA - fullB) <= 10;
+}
+
+function parts(score: number): readonly [opened: number, tight: number, full: number] {
+  const rest = Math.floor(score / LEVELS);
+  return [Math.floor(rest / LEVELS), rest % LEVELS, score % LEVELS];
+}

@@ -40,7 +40,7 @@ export async function create(
   const { resource } = route;
   if (resource.namespaced && route.namespace === null)
     throw new ApiError('MethodNotAllowed', 'the server does not allow this method on the requested resource');
-  const given = asObject(body, route, by.strict);
+  const given = asObject(body, route, true);
   if (given.metadata.resourceVersion) throw badRequest('resourceVersion should not be set on objects to be created');
   const base = given.metadata.generateName ?? '';
   const named = given.metadata.name ?? '';

@@ -35,7 +35,7 @@ const PATCH_ATTEMPTS = 5;
 
 export async function update(options: WritesOptions, route: Route, body: unknown, by: Asked): Promise<Version> {
   const current = stored(options.store, route);
-  const given = asObject(body, route, by.strict);
+  const given = asObject(body, route, true);
   if (given.metadata.name !== route.name)
     throw badRequest(
       `the name of the object (${given.metadata.name}) does not match the name on the URL (${route.name})`,
@@ -80,7 +80,7 @@ export async function patch(
       }
       if (current === undefined || live === null) throw notFound(qualified(route.resource), route.name);
       const patched = applyPatchOf(contentType, live, body, strategicType(route.resource));
-      const object = asObject(patched, route, by.strict, live);
+      const object = asObject(patched, route, true, live);
       return { version: await replaceWith(options, route, current, object, by, false), created: false };
     } catch (error) {
       const moved =

@@ -2,7 +2,7 @@
 import type { Clock } from '../../../kube/ports.ts';
 import { ApiError, badRequest, invalid, notFound } from '../errors.ts';
 import { EVENTS, eventIn } from '../events.ts';
-import { decodedBody } from '../kind-rules.ts';
+import { decodedBody, reportFields } from '../kind-rules.ts';
 import { isObject, type JsonObject, type KubeObject, type ObjectMeta, objectAt, storeKey, textAt } from '../object.ts';
 import { groupVersion, qualified, type Resource, resourceId } from '../resources.ts';
 import type { Route } from '../route.ts';
@@ -48,8 +48,6 @@ export type Asked = {
   readonly manager: string;
   /** nothing is stored */
   readonly dryRun: boolean;
-  /** unknown fields are an error */
-  readonly strict: boolean;
 };
 
 const LONGEST_MANAGER = 128;
@@ -80,7 +78,6 @@ export function asked(query: URLSearchParams, userAgent: string): Asked {
   return {
     manager: manager || (userAgent.split('/')[0] ?? '').slice(0, LONGEST_MANAGER),
     dryRun: dryRun.includes('All'),
-    strict: query.get('fieldValidation') === 'Strict',
   };
 }
 
@@ -103,8 +100,11 @@ export function commit(store: Store, route: Route, next: KubeObject, dryRun: boo
   return { key: '', rv: 0, object: { ...next, metadata }, json: null };
 }
 
-/** The object of a body, with the kind and namespace of its path. Throws 400 where they contradict each other. */
-export function asObject(body: unknown, route: Route, strict = false, old: KubeObject | null = null): KubeObject {
+/**
+ * The object of a body, with the kind and namespace of its path. Throws 400 where they contradict each other.
+ * @param report fields that are unknown are warned of or refused, as the request asks
+ */
+export function asObject(body: unknown, route: Route, report = false, old: KubeObject | null = null): KubeObject {
   if (!isObject(body)) throw badRequest('the body of the request is not a JSON object');
   const { resource } = route;
   const kind = textAt(body, 'kind');
@@ -133,11 +133,11 @@ export function asObject(body: unknown, route: Route, strict = false, old: KubeO
     ...fields,
   };
   if (resource.rules !== null) return decodedBody(route, object) as KubeObject;
-  return canonicalised(object, resource, strict, old);
+  return canonicalised(object, route, report, old);
 }
 
-function canonicalised(object: KubeObject, resource: Resource, strict: boolean, old: KubeObject | null): KubeObject {
-  const type = builtInType(resource);
+function canonicalised(object: KubeObject, route: Route, report: boolean, old: KubeObject | null): KubeObject {
+  const type = builtInType(route.resource);
   if (type === null) return object;
   const unknown: string[] = [];
   let made: KubeObject;
@@ -153,12 +153,11 @@ function canonicalised(object: KubeObject, resource: Resource, strict: boolean, 
     for (const [field, value] of Object.entries(canonical))
       if (field in changed || !(field in object)) made[field] = value;
   }
-  if (strict && unknown.length > 0) {
-    const { kind, apiVersion } = object;
-    throw badRequest(
-      `${kind} in version "${apiVersion.split('/').at(-1)}" cannot be handled as a ${kind}: strict decoding error: ${unknown.map((path) => `unknown field "${path}"`).join(', ')}`,
+  if (report)
+    reportFields(
+      route,
+      unknown.map((path) => `unknown field "${path}"`),
     );
-  }
   return made;
 }
 

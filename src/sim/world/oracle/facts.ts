@@ -134,8 +134,10 @@ export const waits = (pod: KubeObject): boolean =>
   textAt(pod.spec, 'nodeName') === '' && pod.metadata.deletionTimestamp === undefined;
 
 /** The condition PodScheduled, undefined without one. */
-export const scheduledCondition = (pod: KubeObject): unknown =>
-  arrayAt(pod.status, 'conditions').find((one) => textAt(one, 'type') === 'PodScheduled');
+export const scheduledCondition = (pod: KubeObject): unknown => condition(pod, 'PodScheduled');
+
+export const condition = (pod: KubeObject, type: string): unknown =>
+  arrayAt(pod.status, 'conditions').find((one) => textAt(one, 'type') === type);
 
 /** The webhook saw it: its containers look for their devices. Without that Muster must refuse it on managed nodes. */
 export const hasEnv = (pod: KubeObject): boolean =>

@@ -1,6 +1,7 @@
 /** No pod is lost: in the end each is bound or says truly why not. What fits by the objects alone is bound. */
-import { type KubeObject, numberAt, textAt } from '../../api/object.ts';
-import { hasEnv, NODES, PODS, scheduledCondition, waits } from './facts.ts';
+import { PLACED_CONDITION } from '../../../core/names.ts';
+import { arrayAt, type KubeObject, numberAt, textAt } from '../../api/object.ts';
+import { condition, hasEnv, NODES, PODS, scheduledCondition, waits } from './facts.ts';
 import { waitsForGang } from './gangs.ts';
 import { isManaged, wantsOf } from './gpus.ts';
 import type { Judge, Law } from './law.ts';
@@ -30,9 +31,11 @@ export function lost({ facts, check, report }: Judge, nominatedTo: (uid: string)
       const waiting = all.filter(waits);
       for (const pod of waiting) {
         const { name } = pod.metadata;
-        const said = scheduledCondition(pod);
+        // kube-scheduler has not seen who waits behind our gate: the placer says why
+        const gated = arrayAt(pod.spec, 'schedulingGates').length > 0;
+        const said = gated ? condition(pod, PLACED_CONDITION) : scheduledCondition(pod);
         check('no-reason');
-        if (textAt(said, 'reason') !== 'Unschedulable')
+        if (gated ? textAt(said, 'status') !== 'False' : textAt(said, 'reason') !== 'Unschedulable')
           report('no-reason', `${name} waits with ${JSON.stringify(said ?? null)}`);
         check('pod-lost');
         if (facts.edited(pod) || waitsForGang(pod, all)) continue;

@@ -1,0 +1,259 @@
+/**
+ * Single pods decided ahead of kube-scheduler, and plans found on pods after a restart. The same decision as filter's, over all
+ * nodes instead of those offered; gangs are planned in planning.ts.
+ */
+import type { Claim } from '../core/gpu/claim.ts';
+import type { GpuRequest } from '../core/gpu/request.ts';
+import { allows, isAsGoodAs } from '../core/placement/judge.ts';
+import type { NodeInfo } from '../core/placement/node-info.ts';
+import type { PodFacts } from '../core/placement/pod-facts.ts';
+import type { ShapeIndex } from '../core/placement/shape-index.ts';
+import type { ReasonCode } from '../core/reasons.ts';
+import type { Clock } from '../kube/ports.ts';
+import type { Awaiting } from './awaiting.ts';
+import type { PreemptAnswer } from './decider.ts';
+import { inLine } from './gangs/standing.ts';
+import type { Hold } from './holds.ts';
+import type { Offered } from './offered.ts';
+import type { Picture } from './picture.ts';
+import type { PodOutcome } from './planner.ts';
+import type { Planning } from './planning.ts';
+import { correctVictims } from './preemption.ts';
+import type { Shapes } from './shapes.ts';
+import { objectionTo } from './stands.ts';
+import { takeOver } from './takeover.ts';
+
+export type AheadParts = {
+  readonly picture: Picture;
+  readonly shapes: Shapes;
+  readonly planning: Planning;
+  readonly awaiting: Awaiting;
+  readonly clock: Clock;
+  /** how long a plan waits for its pods' binds, ms */
+  readonly planMs: number;
+  /** why the pod may not go to managed nodes at all, null if it may */
+  readonly guarded: (pod: PodFacts) => ReasonCode | null;
+};
+
+/** Which of the reasons that nodes give is told where one must do: the nearest to fitting. Those not listed come last. */
+const NEAREST: readonly ReasonCode[] = [
+  'victims-terminating',
+  'gpu-awaited',
+  'gpu-fragmented',
+  'resources-full',
+  'gpu-full',
+  'gpu-topology',
+  'gpu-unknown-use',
+  'gpu-not-compared',
+  'resources-too-small',
+  'gpu-too-few',
+  'gpu-too-small',
+  'gpu-model',
+  'node-not-ready',
+  'node-cordoned',
+  'node-taint',
+  'node-selector',
+];
+
+const FREE: PodOutcome = { kind: 'not-ours' };
+const SETTLED: PodOutcome = { kind: 'settled' };
+
+export class Ahead {
+  readonly #parts: AheadParts;
+  /** node at which the next search for victims begins: where the last one stopped when it could not look at all of them */
+  #evictFrom = 0;
+
+  constructor(parts: AheadParts) {
+    this.#parts = parts;
+  }
+
+  planPod(pod: PodFacts): PodOutcome {
+    const { picture, shapes, planning, awaiting, guarded } = this.#parts;
+    if (pod.nodeName !== null || pod.terminating || pod.terminal) return SETTLED;
+    const before = picture.holds.get(pod.uid);
+    if ((before !== undefined && before.cause !== 'awaiting') || planning.isOnTheSpot(pod.uid)) return SETTLED;
+    const { ask } = pod;
+    if (ask.kind === 'none' || ask.kind === 'unmanaged') return FREE;
+    if (ask.kind === 'invalid') return refused(ask.mig ? 'mig-unsupported' : 'request-invalid');
+    const barred = guarded(pod);
+    if (barred !== null) return refused(barred);
+    awaiting.settle();
+    const kept = picture.holds.get(pod.uid);
+    if (kept !== undefined) return this.#takeAwaited(kept, pod, ask.request);
+    const index = shapes.indexOf(pod, ask.request);
+    const best = this.#bestOfAll(index, pod) ?? this.takeOver(index, pod, null)[0] ?? null;
+    const hold = best === null ? null : this.#plan(index, pod, best);
+    return hold === null ? refused(this.#nearest(index, pod)) : { kind: 'planned', hold };
+  }
+
+  /** The best node of the whole cluster with room for all the pod needs, but for those that kube-scheduler refused for it. */
+  #bestOfAll(index: ShapeIndex, pod: PodFacts): NodeInfo | null {
+    const { picture, planning } = this.#parts;
+    const find = (): NodeInfo | null => {
+      let found: NodeInfo | null = null;
+      index.ranking.walk((slot) => {
+        const node = picture.nodes.at(slot);
+        if (node !== null && node.lacks(pod.needs) === null && !planning.isBarred(pod.uid, node.name)) found = node;
+        return found === null;
+      });
+      return found;
+    };
+    const found = find();
+    if (found !== null || !index.incomplete) return found;
+    index.compare(picture.nodes.ordered);
+    return find();
+  }
+
+  /** The offered node (null: any) on which only holds of later pods were in the way, now without them; [] when there is none. */
+  takeOver({ shape }: ShapeIndex, pod: PodFacts, offered: Offered | null): NodeInfo[] {
+    const { picture, planning, shapes } = this.#parts;
+    const allowed = ({ slot, name }: NodeInfo): boolean =>
+      offered === null ? !planning.isBarred(pod.uid, name) : offered.has(slot);
+    const node = takeOver(picture, pod, shape, allowed);
+    // what changed with it is judged again before anybody asks for a claim
+    if (node !== null && pod.ask.kind === 'request') shapes.indexOf(pod, pod.ask.request);
+    return node === null ? [] : [node];
+  }
+
+  /** Holds the best node of all for a pod that was offered only worse ones. False: what it was offered is as good, or nothing fits. */
+  placeBetter(index: ShapeIndex, pod: PodFacts, offered: Offered, offeredBest: NodeInfo | null): boolean {
+    if (this.#parts.planning.isOnTheSpot(pod.uid)) return false;
+    const best = this.#bestOfAll(index, pod);
+    if (best === null || offered.has(best.slot)) return false;
+    const { ranking, shape } = index;
+    if (offeredBest !== null && isAsGoodAs(shape.nodePolicy, ranking.value(offeredBest.slot), ranking.value(best.slot)))
+      return false;
+    return this.#plan(index, pod, best) !== null;
+  }
+
+  /** Holds the pod's place on this node. null: it does not fit. */
+  #plan(index: ShapeIndex, pod: PodFacts, node: NodeInfo): Hold | null {
+    const { shapes, picture, clock, planMs } = this.#parts;
+    const claim = shapes.claimOn(index, node);
+    if (claim === null) return null;
+    const hold = plannedHold(pod, { node: node.name, claim, gang: null }, clock.monotonic(), planMs);
+    picture.putHold(hold);
+    return hold;
+  }
+
+  /** Its victims are gone, or are not: what is kept for it stays with it either way. */
+  #takeAwaited(kept: Hold, pod: PodFacts, request: GpuRequest): PodOutcome {
+    const { picture, shapes } = this.#parts;
+    const node = picture.nodes.get(kept.node);
+    if (node?.facts == null) return refused('node-unknown');
+    // on a copy: asked again and again while they end, it must not look as if something came free each time
+    const trial = node.copy();
+    trial.remove(pod.uid);
+    const { shape } = shapes.indexOf(pod, request);
+    if (!allows(shape, trial, { work: 0 }) || trial.lacks(pod.needs) !== null) return refused('victims-terminating');
+    picture.dropHold(pod.uid);
+    const hold = this.#plan(shapes.indexOf(pod, request), pod, node);
+    if (hold !== null) return { kind: 'planned', hold };
+    picture.putHold(kept);
+    return refused('victims-terminating');
+  }
+
+  /**
+   * Victims anywhere in the cluster, for a pod that fits nowhere; their devices are kept for it. kube-scheduler never asks for them where
+   * free devices are only fragmented (control-plane contract: its own sums say that there is room).
+   */
+  evictFor(pod: PodFacts): PreemptAnswer | null {
+    const { picture, shapes, awaiting, guarded } = this.#parts;
+    if (pod.nodeName !== null || pod.terminating || pod.neverPreempts || pod.ask.kind !== 'request') return null;
+    if (guarded(pod) !== null || picture.holds.get(pod.uid) !== undefined) return null;
+    awaiting.settle();
+    const { shape } = shapes.indexOf(pod, pod.ask.request);
+    const everywhere = [...picture.nodes.values()].map(({ name }) => ({ node: name, victims: null }));
+    const { best, next } = correctVictims(picture, pod, shape, everywhere, this.#evictFrom);
+    this.#evictFrom = next;
+    if (best === null || best.claim === null) return null;
+    awaiting.keep(pod, best);
+    return best;
+  }
+
+  /** Forgets where a search stopped. */
+  beginAnew(): void {
+    this.#evictFrom = 0;
+  }
+
+  /** O(nodes). */
+  #nearest(index: ShapeIndex, pod: PodFacts): ReasonCode {
+    const { nodes } = this.#parts.picture;
+    const seen = new Set<ReasonCode>();
+    for (const slot of nodes.ordered)
+      seen.add(index.reason(slot) ?? nodes.at(slot)!.lacks(pod.needs) ?? 'resources-full');
+    return NEAREST.find((code) => seen.has(code)) ?? [...seen].sort()[0] ?? 'gpu-none';
+  }
+
+  /** See Planner.restorePlans. In line order: where two plans do not go together, the first one stands. */
+  restorePlans(wallMs: number): void {
+    const { picture, planning } = this.#parts;
+    const gangs = new Set<string>();
+    for (const pod of [...picture.pods()].filter(({ plan }) => plan !== null).sort(inLine)) {
+      const gang = this.#restore(pod, wallMs);
+      if (gang !== null) gangs.add(gang);
+    }
+    for (const gang of gangs) {
+      const outcome = planning.planGang(gang);
+      // a member that is not there any more, or no room beside the others
+      if (outcome.kind === 'refused') picture.dropPlan(gang);
+    }
+  }
+
+  /** The key of the gang whose plan it is part of, null for others. */
+  #restore(pod: PodFacts, wallMs: number): string | null {
+    const { picture, planning, shapes, clock, planMs, guarded } = this.#parts;
+    const { plan } = pod;
+    if (plan === null || plan === 'malformed' || pod.nodeName !== null || pod.terminating || pod.terminal) return null;
+    if (picture.holds.get(pod.uid) !== undefined) return plan.gang;
+    const left = Math.min(plan.until - wallMs, planMs);
+    const node = picture.nodes.get(plan.node);
+    if (planning.isBarred(pod.uid, plan.node)) return null;
+    if (left <= 0 || node?.facts == null || node.lacks(pod.needs) !== null) return null;
+    if (plan.gang !== (plan.gang === null ? null : (pod.gangSaid?.key ?? null))) return null;
+    if (plan.claim === null) {
+      if (plan.gang === null) return null;
+    } else if (pod.ask.kind !== 'request' || guarded(pod) !== null || !answers(plan.claim, pod.ask.request))
+      return null;
+    const hold = plannedHold(pod, plan, clock.monotonic(), left);
+    try {
+      picture.putHold(hold);
+    } catch {
+      // LedgerError: somebody else has the devices, or a forged claim asks for more than there is
+      return null;
+    }
+    if (objectionTo(hold, pod, picture, shapes) === null) return plan.gang;
+    picture.dropHold(pod.uid);
+    return null;
+  }
+}
+
+function plannedHold(
+  pod: PodFacts,
+  { node, claim, gang }: Pick<Hold, 'node' | 'claim' | 'gang'>,
+  now: number,
+  forMs: number,
+): Hold {
+  return {
+    pod,
+    node,
+    claim,
+    cause: 'planned',
+    gang,
+    ranked: [node],
+    victims: [],
+    state: 'open',
+    deadline: now + forMs,
+    since: now,
+  };
+}
+
+/** As many devices for each container as it asks for. */
+function answers(claim: Claim, { containers }: GpuRequest): boolean {
+  return (
+    claim.containers.length === containers.length &&
+    containers.every(({ count }, at) => claim.containers[at]!.devices.length === count)
+  );
+}
+
+const refused = (code: ReasonCode): PodOutcome => ({ kind: 'refused', code });

@@ -1,0 +1,153 @@
+/**
+ * Goes through the line and asks for places, a bounded number at a time. What fitted nowhere is asked for again only after something
+ * may have come free, pods of equal shape by one try for all of them.
+ *
+ * A round begins when something came free or somebody came; it goes on over several calls until the end of the line, so that the last
+ * one is looked at too, however often something comes free. Where too much is decided ahead already it stops: order is order.
+ */
+import type { Picture } from '../cluster/picture.ts';
+import type { Planner } from '../cluster/planner.ts';
+import type { PodFacts } from '../core/placement/pod-facts.ts';
+import type { ReasonCode } from '../core/reasons.ts';
+import { isGated, type Line, type Place } from './line.ts';
+
+export type RoundOptions = {
+  readonly picture: Picture;
+  readonly planner: Planner;
+  readonly line: Line;
+  /** pods that have a place ahead now */
+  readonly onPlanned: (uids: readonly string[]) => void;
+  /** nothing was found for it; null: it wants nothing of ours */
+  readonly onRefused: (pod: PodFacts, code: ReasonCode | null) => void;
+};
+
+/** Pods asked for in one call: some ten ms, during which nobody else is answered. */
+const AT_ONCE = 256;
+
+export class Rounds {
+  readonly #options: RoundOptions;
+  /** the round under way: the rest of the line, and what it began at */
+  #rest: readonly Place[] = [];
+  #at = 0;
+  #freed = -1;
+  #version = -1;
+  /** of places that fitted nowhere: what was freed until then, and their version */
+  readonly #tried = new Map<string, { freed: number; version: number }>();
+  #hopeless = new Map<string, ReasonCode>();
+  #hopelessAt = -1;
+  readonly #shapes = new WeakMap<PodFacts, string>();
+
+  constructor(options: RoundOptions) {
+    this.#options = options;
+  }
+
+  /** Everything is asked for again. */
+  beginAnew(): void {
+    this.#rest = [];
+    this.#at = 0;
+    this.#freed = -1;
+    this.#tried.clear();
+    this.#hopelessAt = -1;
+  }
+
+  /** `most`: pods that may be given a place now. False: there is more to do, call again soon. */
+  go(most: number): boolean {
+    const { picture, line } = this.#options;
+    if (this.#at >= this.#rest.length) {
+      if (picture.nodes.freed === this.#freed && line.version === this.#version) return true;
+      this.#freed = picture.nodes.freed;
+      this.#version = line.version;
+      this.#rest = [...line.places()];
+      this.#at = 0;
+      if (this.#tried.size > 2 * this.#rest.length) this.#tried.clear();
+    }
+    let left = most;
+    for (let asked = 0; this.#at < this.#rest.length && asked < AT_ONCE; this.#at++) {
+      const place = this.#rest[this.#at]!;
+      if (this.#isTried(place)) continue;
+      const lacking = [...place.pods.values()].filter((pod) => isMine(pod) && !this.#hasPlace(pod.uid));
+      if (lacking.length === 0) continue;
+      // a gang larger than what may be ahead goes alone
+      if (left === 0 || left < Math.min(lacking.length, most)) {
+        this.#at = this.#rest.length;
+        this.#freed = -1;
+        return true;
+      }
+      const { asks, planned } =
+        place.gang === null ? this.#askForPods(place, lacking) : this.#askForGang(place, lacking);
+      asked += asks;
+      left -= planned;
+    }
+    return this.#at >= this.#rest.length;
+  }
+
+  #isTried({ key, version }: Place): boolean {
+    const tried = this.#tried.get(key);
+    return tried !== undefined && tried.freed === this.#options.picture.nodes.freed && tried.version === version;
+  }
+
+  #askForPods(place: Place, lacking: readonly PodFacts[]): { asks: number; planned: number } {
+    let asks = 0;
+    let planned = 0;
+    for (const pod of lacking) {
+      const known = this.#knownRefusal(pod);
+      if (known !== undefined) {
+        this.#options.onRefused(pod, known);
+        continue;
+      }
+      asks++;
+      const outcome = this.#options.planner.planPod(pod.uid);
+      if (outcome.kind === 'planned') {
+        planned++;
+        this.#options.onPlanned([pod.uid]);
+      } else if (outcome.kind === 'not-ours') this.#options.onRefused(pod, null);
+      else if (outcome.kind === 'refused') {
+        this.#hopeless.set(this.#shapeOf(pod), outcome.code);
+        this.#options.onRefused(pod, outcome.code);
+      }
+    }
+    if (planned === 0) this.#tried.set(place.key, { freed: this.#options.picture.nodes.freed, version: place.version });
+    return { asks, planned };
+  }
+
+  #askForGang(place: Place, lacking: readonly PodFacts[]): { asks: number; planned: number } {
+    const outcome = this.#options.planner.planGang(place.gang!);
+    // it has started: whoever is left over stands for itself
+    if (outcome.kind === 'started') return this.#askForPods(place, lacking);
+    if (outcome.kind === 'planned') {
+      const uids = outcome.holds.map((hold) => hold.pod.uid);
+      this.#options.onPlanned(uids);
+      return { asks: uids.length, planned: uids.length };
+    }
+    for (const pod of lacking) this.#options.onRefused(pod, outcome.code);
+    this.#tried.set(place.key, { freed: this.#options.picture.nodes.freed, version: place.version });
+    return { asks: Math.max(1, outcome.needed), planned: 0 };
+  }
+
+  #hasPlace(uid: string): boolean {
+    const hold = this.#options.picture.holds.get(uid);
+    return hold !== undefined && hold.cause !== 'awaiting';
+  }
+
+  #knownRefusal(pod: PodFacts): ReasonCode | undefined {
+    const { freed } = this.#options.picture.nodes;
+    if (this.#hopelessAt !== freed) {
+      this.#hopelessAt = freed;
+      this.#hopeless = new Map();
+    }
+    return this.#options.picture.holds.get(pod.uid) === undefined ? this.#hopeless.get(this.#shapeOf(pod)) : undefined;
+  }
+
+  /** Equal for pods that fit the same nodes. */
+  #shapeOf(pod: PodFacts): string {
+    let shape = this.#shapes.get(pod);
+    if (shape === undefined) {
+      shape = JSON.stringify([pod.ask, pod.needs, pod.constraints, pod.envSafe]);
+      this.#shapes.set(pod, shape);
+    }
+    return shape;
+  }
+}
+
+/** It waits for us: behind our gate, or let through before it had a place. Others are filter's. */
+const isMine = (pod: PodFacts): boolean => isGated(pod) || pod.unplacedReason !== null;
