@@ -165,6 +165,20 @@ describe('a gang', () => {
     expect(books.gangAtBind(late.uid)).toEqual({ gang: 'team/g', minMember: 3, missing: 3 });
   });
 
+  it('gives up places of members that were decided while it ran, when it has not come together again', () => {
+    addNodes(1, 8);
+    const members = arrive('g', 3, whole, {}, 2);
+    filter(members[0]!);
+    filter(members[1]!);
+    expect([members[0]!, members[1]!].map(bind)).toEqual([true, true]);
+    expect(filter(members[2]!).fits).toEqual(['n0']);
+    for (const each of [members[0]!, members[1]!]) picture.removePod(each.uid);
+    expect(books.gangAtBind(members[2]!.uid)).toMatchObject({ missing: 2 });
+    books.dropPlan('team/g');
+    expect(used()).toBe(0);
+    expect(codes(members[2]!)).toEqual(['gang-incomplete']);
+  });
+
   it('that can never start is refused with a reason of its own', () => {
     addNodes(1, 8);
     const members = [...arrive('g', 1, whole, {}, 2), ...arrive('h', 1, whole, { key: 'team/g' }, 3)];

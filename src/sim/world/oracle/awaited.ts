@@ -117,6 +117,9 @@ export function awaited({ facts, now, seats, deciderSince, check, report }: Judg
         const from = keptFrom(nomination);
         if (from === null || now() - from > KEPT_MS || gpus.from > from) continue;
         if (facts.edited(waiting) || placedElsewhere(uid)) continue;
+        // it asked again and was promised another node, which only its object does not say yet (seed 8969 once)
+        const promise = promises.get(uid);
+        if (promise !== undefined && promise.node !== node && promise.at > nomination.since) continue;
         if (mayCome(pod.metadata.uid, node, nomination.since)) continue;
         check('awaited-given-away');
         // once those that are being evicted are gone
