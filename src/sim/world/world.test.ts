@@ -79,7 +79,7 @@ describe('known bugs', () => {
     'landed-hold-dropped',
     'barrier-open',
     'holds-never-swept',
-    'generation-not-bumped',
+    'awaiting-not-kept',
   ])('%s is found within 20 seeds', { timeout: 120_000 }, async (bug) => {
     expect(Object.hasOwn(BUGS, bug)).toBe(true);
     for (let seed = 1; seed <= 20; seed++) if ((await runWorld({ seed, bug })).failure !== null) return;
