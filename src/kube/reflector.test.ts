@@ -185,12 +185,30 @@ describe.each([
     api.compact();
     await eventually(() => clock.nextInMs === 100);
     clock.advance(200);
-    // the 410 comes after a broken watch, so the relist waits its turn too
-    await eventually(() => errors.some((error) => error.code === 'expired') && clock.nextInMs === 200);
-    clock.advance(400);
-    await eventually(inSync);
+    // the broken watch had its pause; the 410 says that the server answers, and adds none
+    await eventually(() => errors.some((error) => error.code === 'expired') && inSync());
     expect(sink.take().toSorted()).toEqual(['remove p3 uid-3', 'synced', 'upsert p4 uid-4', 'upsert p9 uid-6']);
     expect(reflector.stats.relists).toBe(1);
+  });
+
+  it('lists at once when the first answer after a long outage is a 410', async () => {
+    const { api, clock, errors, reflector, inSync } = await setUp(options);
+    await eventually(() => reflector.stats.live && api.watches === 1);
+    api.intercept = (_url, response) => {
+      response.destroy();
+      return true;
+    };
+    api.breakWatches();
+    // pauses grow to half a minute meanwhile
+    for (let failures = 0; failures < 12; failures++) {
+      await eventually(() => errors.length > failures && clock.nextInMs !== null);
+      clock.advance(30_000);
+    }
+    api.put('p9');
+    api.compact();
+    api.intercept = () => false;
+    // no time passes any more
+    await eventually(() => errors.at(-1)?.code === 'expired' && inSync());
   });
 
   it('shows a recreation in a gap as the end of one uid and the start of another', async () => {

@@ -75,6 +75,8 @@ export class Reflector<T> {
   #everSynced = false;
   #listedAt = Number.NEGATIVE_INFINITY;
   #failures = 0;
+  /** monotonic ms at which a list was begun without a pause, last */
+  #hurriedAt = Number.NEGATIVE_INFINITY;
   #refusals = 0;
   #watchList: boolean;
   #watchListsBroken = 0;
@@ -164,9 +166,13 @@ export class Reflector<T> {
       if (outcome.kind === 'relist') {
         this.#resourceVersion = null;
         this.#refusals = 0;
-        // the usual 410 is nobody's fault and costs no time; one soon after the other is
-        const age = this.#options.clock.monotonic() - this.#listedAt;
-        if (outcome.error.code === 'expired' && this.#failures === 1 && age > SOON_MS) continue;
+        // A 410 is nobody's fault and costs no time, also at the end of an outage: the server answers again, and what we show is as old
+        // as the outage was long. One soon after the other is a fault.
+        const now = this.#options.clock.monotonic();
+        if (outcome.error.code === 'expired' && now - Math.max(this.#listedAt, this.#hurriedAt) > SOON_MS) {
+          this.#hurriedAt = now;
+          continue;
+        }
       } else {
         retryAfterSeconds = outcome.retryAfterSeconds;
         this.#refusals = outcome.refused ? this.#refusals + 1 : 0;
