@@ -305,10 +305,10 @@ export class Books implements Decider, Planner {
 
   dropPlan(gang: string): void {
     this.picture.dropPlan(gang);
-    // members decided for themselves while the gang ran, which does not any more: filter would confirm them for ever
+    // members decided for themselves, by filter or ahead of it, while the gang ran, which does not any more: filter would confirm them for ever
     for (const uid of this.picture.gangs.get(gang)?.members.keys() ?? []) {
       const hold = this.picture.holds.get(uid);
-      if (hold?.state === 'open' && hold.cause === 'tentative') this.picture.dropHold(uid);
+      if (hold?.state === 'open' && hold.gang === null && hold.cause !== 'awaiting') this.picture.dropHold(uid);
     }
   }
 
