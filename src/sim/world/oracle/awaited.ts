@@ -98,7 +98,9 @@ export function awaited({ facts, now, seats, deciderSince, check, report }: Judg
     written(pod) {
       const { uid } = pod.metadata;
       const node = textAt(pod.status, 'nominatedNodeName');
-      if (node === '' || textAt(pod.spec, 'nodeName') !== '') nominated.delete(uid);
+      // the placer's nominations are plans with a deadline and laws of their own: nothing was freed for them
+      const planned = pod.metadata.annotations?.['muster.dev/plan'] !== undefined && !promises.has(uid);
+      if (node === '' || planned || textAt(pod.spec, 'nodeName') !== '') nominated.delete(uid);
       else if (nominated.get(uid)?.node !== node) {
         const promise = promises.get(uid);
         const since = promise?.node === node ? promise.at : now();
