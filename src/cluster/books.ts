@@ -378,13 +378,17 @@ export class Books implements Decider, Planner {
   }
 
   /**
-   * After the first sync, and `restorePlans`: nominations made by kube-scheduler become `awaiting` holds again. The first time, what
-   * runs already teaches what is typical here.
+   * After the first sync, and `restorePlans`: nominations made by kube-scheduler become `awaiting` holds again. As long as nobody has
+   * asked for a place, what runs already teaches what is typical here.
    */
   restoreAwaiting(): void {
-    if (!this.#started) for (const pod of this.picture.pods()) if (!pod.terminal) this.#shapes.forecast.known(pod);
+    if (!this.#started || this.#shapes.forecast.unheard) this.#learnFromWhatRuns();
     this.#started = true;
     this.#awaiting.restore();
+  }
+
+  #learnFromWhatRuns(): void {
+    this.#shapes.forecast.begin([...this.picture.pods()].filter(({ terminal }) => !terminal));
   }
 
   restorePlans(wallMs: number): void {
@@ -432,7 +436,7 @@ export class Books implements Decider, Planner {
     this.#seen.clear();
     for (const pod of strangers) this.#seen.set(pod.uid, pod);
     for (const hold of this.picture.holds.awaiting()) delete hold.settledAt;
-    if (started) for (const pod of this.picture.pods()) if (!pod.terminal) this.#shapes.forecast.known(pod);
+    if (started) this.#learnFromWhatRuns();
   }
 
   explain(namespace: string, name: string): { pod: PodFacts; rows: readonly ExplainRow[]; hold: string | null } | null {
