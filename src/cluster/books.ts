@@ -232,11 +232,11 @@ export class Books implements Decider, Planner {
   }
 
   /**
-   * After the first sync, and `restorePlans`: nominations made by kube-scheduler become `awaiting` holds again. The first time, what
-   * runs already teaches what is typical here.
+   * After the first sync, and `restorePlans`: nominations made by kube-scheduler become `awaiting` holds again. As long as nobody has
+   * asked for a place, what runs already teaches what is typical here.
    */
   restoreAwaiting(): void {
-    if (!this.#started) this.#learnWhatRuns();
+    if (!this.#started || this.#parts.shapes.forecast.unheard) this.#learnWhatRuns();
     this.#started = true;
     this.#parts.awaiting.restore();
   }
@@ -261,7 +261,7 @@ export class Books implements Decider, Planner {
   }
 
   #learnWhatRuns(): void {
-    for (const pod of this.picture.pods()) if (!pod.terminal) this.#parts.shapes.forecast.known(pod);
+    this.#parts.shapes.forecast.begin([...this.picture.pods()].filter(({ terminal }) => !terminal));
   }
 
   #current(offered: OfferedNodes): Offered {

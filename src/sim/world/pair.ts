@@ -55,7 +55,7 @@ export class Pair {
       lease: LEASE,
       logLevel: 'silent',
       shortList: chance.pick('config', [1, 1, 1, 3]),
-      nodePolicy: chance.pick('config', ['pack', 'spread']),
+      nodePolicy: chance.pick('config', ['muster', 'muster', 'pack', 'spread']),
       devicePolicy: chance.pick('config', ['pack', 'spread', 'numa']),
       holdSeconds: chance.pick('config', [5, 30]),
       // a world is small: the backlog that pays is, too
