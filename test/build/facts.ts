@@ -2,6 +2,7 @@
 import type { Claim } from '../../src/core/gpu/claim.ts';
 import type { Device } from '../../src/core/gpu/device.ts';
 import type { ContainerNeed, GpuRequest, ShareNeed } from '../../src/core/gpu/request.ts';
+import { NO_CONSTRAINTS } from '../../src/core/placement/constraints.ts';
 import type { NodeFacts } from '../../src/core/placement/node-facts.ts';
 import type { PodFacts } from '../../src/core/placement/pod-facts.ts';
 
@@ -61,8 +62,6 @@ export function pod(name: string, gpu: ShareNeed | GpuRequest | null, over: Part
     terminal: false,
     succeeded: false,
     terminating: false,
-    graceSeconds: 0,
-    disrupted: false,
     gated: false,
     gates: [],
     priority: 0,
@@ -71,12 +70,11 @@ export function pod(name: string, gpu: ShareNeed | GpuRequest | null, over: Part
     createdMs: 1,
     startedMs: 0,
     needs: { cpu: 1000, memory: 2 ** 30, pods: 1 },
-    constraints: { nodeSelector: {}, requiredTerms: null, preferredTerms: [], tolerations: [] },
+    constraints: NO_CONSTRAINTS,
     ask: asked === null ? { kind: 'none' } : { kind: 'request', request: asked },
     claim: null,
     envSafe: true,
     usesGpu: asked !== null,
-    ownerUid: '',
     gang: null,
     gangSaid: null,
     plan: null,
