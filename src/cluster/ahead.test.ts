@@ -1,8 +1,7 @@
 /** Places ahead of filter: one pod at a time, after a restart, taken over, and what filter makes of a sample. */
 import { beforeEach, describe, expect, it } from 'vitest';
-import { bound, fraction, need, node, pod, request, whole } from '../../test/build/facts.ts';
+import { bound, fraction, gangSaid, need, node, pod, request, whole } from '../../test/build/facts.ts';
 import { ManualClock } from '../../test/build/manual-clock.ts';
-import type { GangSaid } from '../core/placement/gang/gang-facts.ts';
 import type { Plan } from '../core/placement/plan.ts';
 import type { PodFacts } from '../core/placement/pod-facts.ts';
 import { Books, type BooksConfig } from './books.ts';
@@ -175,7 +174,7 @@ describe('a hold that is not bound yet', () => {
   it('as a part of a gang gives way to higher priority only, and then the whole plan does', () => {
     addNodes(2);
     const members = ['g-0', 'g-1'].map((name) =>
-      pod(name, whole, { gang: 'team/g', gangSaid: said('g', 2), createdMs: 20_000 }),
+      pod(name, whole, { gang: 'team/g', gangSaid: gangSaid('g', 2), createdMs: 20_000 }),
     );
     seen(...members, old, urgent);
     expect(books.planGang('team/g').kind).toBe('planned');
@@ -184,18 +183,6 @@ describe('a hold that is not bound yet', () => {
     expect(members.map(holdOf)).toEqual([undefined, undefined]);
     expect(used()).toBe(1000);
   });
-});
-
-const said = (gang: string, minMember: number): GangSaid => ({
-  key: `team/${gang}`,
-  dialect: 'muster',
-  minMember,
-  total: null,
-  subGroup: null,
-  waitSeconds: null,
-  strict: true,
-  together: [],
-  problem: null,
 });
 
 describe('plans found on pods', () => {
@@ -260,7 +247,7 @@ describe('plans found on pods', () => {
   });
 
   const members = Array.from({ length: 4 }, (_, at) =>
-    pod(`g-${at}`, whole, { gang: 'team/g', gangSaid: said('g', 4), createdMs: 5 }),
+    pod(`g-${at}`, whole, { gang: 'team/g', gangSaid: gangSaid('g', 4), createdMs: 5 }),
   );
   it('of a part of a gang: what is missing is planned beside them', () => {
     addNodes(2, 2);

@@ -3,6 +3,7 @@ import type { Claim } from '../../src/core/gpu/claim.ts';
 import type { Device } from '../../src/core/gpu/device.ts';
 import type { ContainerNeed, GpuRequest, ShareNeed } from '../../src/core/gpu/request.ts';
 import { NO_CONSTRAINTS } from '../../src/core/placement/constraints.ts';
+import type { GangSaid } from '../../src/core/placement/gang/gang-facts.ts';
 import type { NodeFacts } from '../../src/core/placement/node-facts.ts';
 import type { PodFacts } from '../../src/core/placement/pod-facts.ts';
 
@@ -79,6 +80,22 @@ export function pod(name: string, gpu: ShareNeed | GpuRequest | null, over: Part
     gangSaid: null,
     plan: null,
     unplacedReason: null,
+    ...over,
+  };
+}
+
+/** What a member says of the gang `team/<gang>`. */
+export function gangSaid(gang: string, minMember: number | null, over: Partial<GangSaid> = {}): GangSaid {
+  return {
+    key: `team/${gang}`,
+    dialect: 'muster',
+    minMember,
+    total: null,
+    subGroup: null,
+    waitSeconds: null,
+    strict: true,
+    together: [],
+    problem: null,
     ...over,
   };
 }
