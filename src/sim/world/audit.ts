@@ -78,6 +78,8 @@ function copyOf(picture: Picture): Picture {
   const copy = new Picture();
   copy.barred.copyFrom(picture.barred);
   for (const { settledAt: _looked, ...hold } of picture.holds.values()) copy.putHold(hold);
+  for (const gang of picture.gangs.values())
+    for (const object of gang.objects.values()) copy.gangs.upsertObject(object);
   for (const pod of picture.pods()) copy.upsertPod(pod);
   for (const node of picture.nodes.values()) if (node.facts !== null) copy.nodes.setFacts(node.name, node.facts);
   return copy;

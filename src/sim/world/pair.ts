@@ -29,6 +29,8 @@ export type PairOptions = {
   readonly elects: boolean;
   /** places are decided ahead of kube-scheduler */
   readonly placer: boolean;
+  /** kube-scheduler schedules native pod groups */
+  readonly podGroups: boolean;
   readonly wiring: Wiring;
   readonly bug: Bug | null;
   readonly audit: Omit<AuditOptions, 'wanted' | 'onArrived' | 'onBind'> & {
@@ -60,6 +62,7 @@ export class Pair {
       nodePolicy: chance.pick('config', ['pack', 'spread']),
       devicePolicy: chance.pick('config', ['pack', 'spread', 'numa']),
       holdSeconds: chance.pick('config', [5, 30]),
+      gangGraceSeconds: chance.pick('grace', [5, 20]),
       // a world is small: the backlog that pays is, too
       placer: { enabled: options.placer, minNodes: 0, minBacklog: 5 },
     });
@@ -119,7 +122,7 @@ export class Pair {
   }
 
   #beginScheduler({ process, transport, rng }: Run): void {
-    const { wiring, elects } = this.#options;
+    const { wiring, elects, podGroups } = this.#options;
     const { trace, chance, onThrow } = wiring;
     const verbs = verbTransport(process, wiring, () => this.#extender);
     const shared = { transport: verbs, prefix: '', nodeCacheCapable: true };
@@ -130,6 +133,7 @@ export class Pair {
         clock: process.clock,
         rng,
         schedulerNames: [SCHEDULER_NAME],
+        podGroups,
         // nothing here reads them, and each would be one more call to simulate
         events: false,
         extenders: [
