@@ -40,6 +40,8 @@ export function audited(
     if (!wanted()) return answered(pod, offered, shortList);
     const asked = pod.ask.kind === 'request' ? pod.ask.request.nodePolicy : null;
     const learns = isForesighted(asked ?? config.nodePolicy);
+    // where each member goes decides whether the last one finds room: with other prices another plan, or none
+    if (learns && pod.gangSaid !== null) return answered(pod, offered, shortList);
     const freshly = askFresh(copyOf(picture), offered.names, shortList);
     const before = learns ? copyOf(picture) : null;
     const answer = answered(pod, offered, shortList);

@@ -1,5 +1,6 @@
 /** No hold without an owner, and none past its deadline. */
-import { textAt } from '../../api/object.ts';
+import type { Hold } from '../../../cluster/holds.ts';
+import { type KubeObject, textAt } from '../../api/object.ts';
 import { PODS, waits } from './facts.ts';
 import { gangOf } from './gang-of.ts';
 import type { Judge, Law } from './law.ts';
@@ -29,8 +30,7 @@ export function holds({ facts, now, seats, check, report }: Judge): Law {
         check('hold-orphaned');
         for (const hold of extender?.core.parts.picture.holds.values() ?? []) {
           const pod = facts.object(PODS, hold.pod.namespace, hold.pod.name);
-          // kube-scheduler does not tell what it undoes of a native group's cycle: the hold stays until its deadline, and is made anew
-          if (pod !== undefined && waits(pod) && gangOf(pod)?.form === 'native' && hold.deadline !== null) continue;
+          if (pod !== undefined && isTriedOnly(pod, hold)) continue;
           const where = pod === undefined ? 'gone' : `on ${textAt(pod.spec, 'nodeName') || 'no node'}`;
           report(
             'hold-orphaned',
@@ -41,3 +41,7 @@ export function holds({ facts, now, seats, check, report }: Judge): Law {
     },
   };
 }
+
+/** kube-scheduler does not tell what it undoes of a native group's cycle: the hold stays until its deadline, and is made anew. */
+export const isTriedOnly = (pod: KubeObject, hold: Hold): boolean =>
+  waits(pod) && gangOf(pod)?.form === 'native' && hold.deadline !== null;
