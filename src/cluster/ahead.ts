@@ -64,8 +64,9 @@ export class Ahead {
     awaiting.settle();
     const kept = picture.holds.get(pod.uid);
     if (kept !== undefined) return this.#takeAwaited(kept, pod, ask.request);
-    const index = shapes.indexOf(pod, ask.request);
-    const best = this.#bestOfAll(index, pod) ?? this.takeOver(index, pod, null)[0] ?? null;
+    const near = planning.near(pod);
+    const index = shapes.indexOf(near, ask.request);
+    const best = this.#bestOfAll(index, pod) ?? this.takeOver(index, near, null)[0] ?? null;
     const hold = best === null ? null : this.#plan(index, pod, best);
     return hold === null ? refused(this.#nearest(index, pod)) : { kind: 'planned', hold };
   }
@@ -142,11 +143,11 @@ export class Ahead {
    * free devices are only fragmented (control-plane contract: its own sums say that there is room).
    */
   evictFor(pod: PodFacts): PreemptAnswer | null {
-    const { picture, shapes, awaiting, guarded } = this.#parts;
+    const { picture, shapes, planning, awaiting, guarded } = this.#parts;
     if (pod.nodeName !== null || pod.terminating || pod.neverPreempts || pod.ask.kind !== 'request') return null;
     if (guarded(pod) !== null || picture.holds.get(pod.uid) !== undefined) return null;
     awaiting.settle();
-    const { shape } = shapes.indexOf(pod, pod.ask.request);
+    const { shape } = shapes.indexOf(planning.near(pod), pod.ask.request);
     const everywhere = [...picture.nodes.values()].map(({ name }) => ({ node: name, victims: null }));
     const { best, next } = correctVictims(picture, pod, shape, everywhere, this.#evictFrom);
     this.#evictFrom = next;
