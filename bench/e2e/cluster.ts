@@ -64,7 +64,11 @@ export class Cluster {
   }
 
   /** Pods that wait for a kube-scheduler, `plainPercent` of them without GPUs. */
-  async fill(count: number, prefix: string, { plainPercent, gated }: { plainPercent: number; gated: boolean }): Promise<Pod[]> {
+  async fill(
+    count: number,
+    prefix: string,
+    { plainPercent, gated }: { plainPercent: number; gated: boolean },
+  ): Promise<Pod[]> {
     const names = Array.from({ length: count }, (_, at) => `${prefix}-${at}`);
     const shapes = this.#admitted.slice(0, -1);
     return await inParallel(names, (name, at) => {

@@ -9,6 +9,7 @@ import { Muster } from '../../test/e2e/harness/muster.ts';
 import { Process } from '../../test/e2e/harness/process.ts';
 import { waitFor } from '../../test/e2e/harness/wait.ts';
 import { type Cluster, wantsDevices } from './cluster.ts';
+import { busySeconds, writesAt } from './counters.ts';
 import { cpuMs } from './cpu.ts';
 import type { Mode } from './modes.ts';
 
@@ -20,6 +21,12 @@ export type Drained = {
   readonly podsPerSecond: number;
   /** CPU ms per pod: `kube-scheduler`, `kube-apiserver`, `etcd`, and what runs beside */
   readonly cpu: ReadonlyMap<string, number>;
+  /** per pod: what reached the API server about pods, events included; of pods made meanwhile their creation, too */
+  readonly writes: number;
+  /** share of the time that our event loop was at work; null: nothing of ours ran */
+  readonly loop: number | null;
+  /** GPUs that carry something at the end; null: nobody gave any */
+  readonly gpus: number | null;
   /** highest load of a device that the witness saw, thousandths */
   readonly peakMilli: number;
 };
@@ -75,6 +82,9 @@ export async function drain(
       ['etcd', plane.etcd.pid],
       ...(beside === null ? [] : [[mode.beside, beside.pid] as const]),
     ]);
+    const writes = await writesAt(plane.admin);
+    const busy = mode.beside === 'muster' ? await busySeconds(beside!.url) : null;
+    const since = performance.now();
     const before = new Map([...others].map(([name, pid]) => [name, cpuMs(pid)]));
     const scheduler = await plane.startScheduler({
       name: `kube-scheduler-${run}`,
@@ -94,6 +104,9 @@ export async function drain(
       });
       const cpu = new Map([...others].map(([name, pid]) => [name, (cpuMs(pid) - before.get(name)!) / pods]));
       cpu.set('kube-scheduler', cpuMs(scheduler.process.pid) / pods);
+      const loop =
+        busy === null ? null : (1000 * ((await busySeconds(beside!.url)) - busy)) / (performance.now() - since);
+      const written = ((await writesAt(plane.admin)) - writes) / pods;
       const times = [...bound.values()];
       const last = Math.max(...times);
       // the first one is where the clock starts, so it is not among those that were bound since
@@ -105,7 +118,15 @@ export async function drain(
           `${mode.name}: the witness saw ${claimed} claims of ${claims}, ${gaps} gaps and ${violations.length} violations: ${JSON.stringify(violations.slice(0, 3))}`,
         );
       }
-      return { podsPerSecond: 1000 * rate, cpu, peakMilli: Math.max(peakMilli, peakMemoryMilli) };
+      const gpus = mode.beside === 'muster' ? gpusOf((await plane.admin.list<Pod>(PODS)).items) : null;
+      return {
+        podsPerSecond: 1000 * rate,
+        cpu,
+        writes: written,
+        loop,
+        gpus,
+        peakMilli: Math.max(peakMilli, peakMemoryMilli),
+      };
     } finally {
       await scheduler.process.stop(3_000);
       abort.abort();
@@ -115,6 +136,18 @@ export async function drain(
     await beside?.stop();
     await cluster.clear();
   }
+}
+
+/** Different GPUs in the claims of these pods. */
+function gpusOf(pods: readonly Pod[]): number {
+  const used = new Set<string>();
+  for (const { spec, metadata } of pods) {
+    const text = metadata.annotations?.['muster.dev/claim'];
+    if (text === undefined) continue;
+    const { containers } = JSON.parse(text) as { containers: { devices: { index: number }[] }[] };
+    for (const { devices } of containers) for (const { index } of devices) used.add(`${spec.nodeName}/${index}`);
+  }
+  return used.size;
 }
 
 /** Resolves when it answers (and decides). */

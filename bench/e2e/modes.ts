@@ -205,7 +205,11 @@ async function untilNominated({ plane, pods }: Waiting): Promise<void> {
     return items.filter(({ status }) => status?.nominatedNodeName !== undefined).length;
   };
   let last = 0;
-  await waitFor(async () => (last = await nominated()) === pods.length, {
+  const all = async (): Promise<boolean> => {
+    last = await nominated();
+    return last === pods.length;
+  };
+  await waitFor(all, {
     for: 'all pods to be nominated',
     timeoutMs: 30_000 + 250 * pods.length,
     everyMs: 1_000,

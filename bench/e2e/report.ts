@@ -47,6 +47,13 @@ export function rowsOf(nodes: number, modes: readonly Mode[], drained: ReadonlyM
       const ms = (drained.get(mode) ?? []).map(({ cpu }) => cpu.get(process) ?? Number.NaN);
       rows.push({ name: `${name}, CPU of ${process}`, value: median(ms), unit: 'ms/pod', runs: ms });
     }
+    const more = (what: string, unit: string, read: (drained: Drained) => number | null): void => {
+      const values = (drained.get(mode) ?? []).map(read).filter((value) => value !== null);
+      if (values.length > 0) rows.push({ name: `${name}, ${what}`, value: median(values), unit, runs: values });
+    };
+    more('writes', 'a pod', ({ writes }) => writes);
+    more('event loop of muster', 'busy', ({ loop }) => loop);
+    more('GPUs in use', 'GPUs', ({ gpus }) => gpus);
   }
   return rows;
 }
