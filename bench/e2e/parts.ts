@@ -43,12 +43,21 @@ export const PARTS: readonly Part[] = [
   },
   {
     name: 'gangs',
-    says: 'large and small gangs, the verdict on one that cannot fit, thousands of members that wait',
+    says: 'the verdict on a gang that cannot fit; a large one and many small ones, beside the same pods singly',
     sizes: [512, 5_000],
     turns: 2,
     modes: [],
     seldom: [],
     minutes: 4,
+  },
+  {
+    name: 'waiting',
+    says: 'CPU of kube-scheduler and the extender while thousands of members wait, idle and with churn',
+    sizes: [512],
+    turns: 1,
+    modes: [],
+    seldom: [],
+    minutes: 3,
   },
 ];
 

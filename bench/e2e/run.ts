@@ -109,7 +109,7 @@ async function main(): Promise<number> {
       };
       const cluster = await Cluster.start(size, say);
       try {
-        const run = part.name === 'gangs' ? gangsOn : modesOn;
+        const run = part.modes.length > 0 ? modesOn : gangsOn;
         rows.push(...(await run(cluster, part, extent, until[at]![which]!, say)));
       } finally {
         await cluster.stop();
@@ -159,9 +159,9 @@ async function modesOn(cluster: Cluster, part: Part, extent: Extent, until: numb
 async function gangsOn(cluster: Cluster, part: Part, extent: Extent, _: number, say: Say): Promise<Row[]> {
   const { pods, waiting: members, profileInto } = extent;
   const gangs = { turns: part.turns, large: 512, small: pods, waiting: members, profileInto, say };
+  if (part.name === 'waiting') return await waiting(cluster, gangs);
   const rows = await verdicts(cluster, gangs);
-  if (cluster.nodes.length >= LARGE) return rows;
-  return [...rows, ...(await startGangs(cluster, gangs)), ...(await waiting(cluster, gangs))];
+  return cluster.nodes.length >= LARGE ? rows : [...rows, ...(await startGangs(cluster, gangs))];
 }
 
 function show(rows: readonly Row[], programs: string, minutes: number): number {

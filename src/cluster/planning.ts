@@ -15,7 +15,7 @@ import type { ReasonCode } from '../core/reasons.ts';
 import type { Clock } from '../kube/ports.ts';
 import type { GangAtBind } from './decider.ts';
 import { type GangStanding, groupToPlan, standingOf, startsWith } from './gangs/standing.ts';
-import type { Hold } from './holds.ts';
+import { type Hold, openHold } from './holds.ts';
 import type { Picture } from './picture.ts';
 import type { Shapes } from './shapes.ts';
 
@@ -188,21 +188,10 @@ export class Planning {
     if (groups.length === 0) return { kind: 'started' };
     const verdict = this.#judge(groups.length === 1 ? groups[0]! : allOf(gang, groups));
     if (verdict.kind === 'refused') return { ...refused(verdict.code, detailOf(verdict)), ...verdict, kind: 'refused' };
-    const holds = verdict.placed.map(({ pod, node, claim }): Hold => {
-      const now = this.#clock.monotonic();
-      return {
-        pod,
-        node,
-        claim,
-        cause: 'planned',
-        gang: pod.gangSaid?.key ?? gang,
-        ranked: [node],
-        victims: [],
-        state: 'open',
-        deadline: now + this.#config.planMs,
-        since: now,
-      };
-    });
+    const now = this.#clock.monotonic();
+    const holds = verdict.placed.map(({ pod, node, claim }) =>
+      openHold({ pod, node, claim, cause: 'planned', gang: pod.gangSaid?.key ?? gang }, now, this.#config.planMs),
+    );
     const waited = holds.flatMap(({ pod }) => (this.#picture.isRefused(pod.uid) ? [pod] : []));
     for (const hold of holds) this.#picture.putHold(hold);
     return { kind: 'planned', holds, refused: waited };

@@ -128,7 +128,7 @@ const schema = z
         'how long filter and preempt wait for this extender to decide (start, takeover) before they fail; below httpTimeout; 0 where the scheduler has other profiles',
       ),
     shortList: z.int().min(1).max(100).default(1).describe('nodes that filter answers; 1: ours alone decides'),
-    nodePolicy: z.enum(NODE_POLICIES).default('pack'),
+    nodePolicy: z.enum(NODE_POLICIES).default('muster'),
     devicePolicy: z.enum(DEVICE_POLICIES).default('pack'),
     holdSeconds: z.number().min(1).max(600).default(30).describe('how long a hold made by filter waits for its bind'),
     gangGraceSeconds: z
