@@ -134,71 +134,63 @@ describe('an offer that misses the best node', () => {
     expect(books.planPod(each.uid)).toMatchObject({ kind: 'planned', hold: { node: 'n1' } });
   });
 
-  it('is good enough while there is little room on nodes that carry something, and many are fresh', () => {
-    addNodes(...Array.from({ length: 60 }, () => 1));
-    const [first, each, last] = ['first', 'a', 'last'].map((name) => pod(name, fraction(500))) as [
-      PodFacts,
-      PodFacts,
-      PodFacts,
-    ];
-    seen(first, each, last);
-    filter(first, ['n0']);
-    expect(filter(each, ['n3']).fits).toEqual(['n3']);
-    expect(filter(last, ['n4']).fits).toEqual([]);
-  });
-
-  describe('while more waits than has room on nodes that carry something', () => {
-    /** n0 has half a GPU left, six others have nothing on them */
-    const waits = (milli: number, over: Partial<PodFacts> = {}): PodFacts => {
-      addNodes(1, 1, 1, 1, 1, 1, 1);
+  describe('while others wait behind', () => {
+    /** of 60 nodes n0 has half a GPU left, and `fresh` of the others have nothing on them; `behind` other pods wait */
+    const waits = (behind: number, milli: number, fresh = 59, over: Partial<PodFacts> = {}): PodFacts => {
+      addNodes(...Array.from({ length: 60 }, () => 1));
       const first = pod('first', fraction(500));
-      const each = pod('a', fraction(500));
       seen(first);
       filter(first, ['n0']);
-      seen(each, pod('behind', fraction(milli), over));
-      return each;
-    };
-
-    it('is good enough: fresh nodes will be started in any case', () => {
-      const each = waits(500);
-      expect(filter(each, ['n3']).fits).toEqual(['n3']);
-      expect(told).toEqual([]);
-    });
-
-    it.each<[string, Partial<PodFacts>]>([
-      ['is bound', { nodeName: 'n6' }],
-      ['is behind a gate', { gated: true }],
-      ['is on its way out', { terminating: true }],
-    ])('is not, where what else there is %s', (_, over) => {
-      expect(filter(waits(500, over), ['n3']).fits).toEqual([]);
-    });
-
-    it('is not, where fresh nodes are the smaller part of the cluster', () => {
-      const each = waits(500);
-      for (const at of [2, 3, 4, 5]) {
+      for (let at = 59; at > fresh; at--) {
         const there = pod(`on${at}`, whole);
         seen(there);
         filter(there, [`n${at}`]);
       }
-      expect(filter(each, ['n6']).fits).toEqual([]);
+      const each = pod('a', fraction(500));
+      seen(each, ...Array.from({ length: behind }, (_, at) => pod(`behind${at}`, fraction(milli), over)));
+      return each;
+    };
+
+    it('is good enough: the room left on nodes that carry something is little', () => {
+      const each = waits(9, 10);
+      expect(filter(each, ['n3']).fits).toEqual(['n3']);
+      expect(told).toEqual([]);
     });
 
-    it('is not, where what else there is was refused already', () => {
-      const each = waits(500);
-      picture.setWaiting('uid-behind', false, 0);
+    it('is not, once it is no more so little, until more waits than has room there', () => {
+      filter(waits(9, 10), ['n3']);
+      const next = pod('next', fraction(500));
+      seen(next);
+      expect(filter(next, ['n4']).fits).toEqual([]);
+      picture.dropHold(next.uid);
+      seen(...Array.from({ length: 9 }, (_, at) => pod(`more${at}`, fraction(100))));
+      expect(filter(next, ['n4']).fits).toEqual(['n4']);
+    });
+
+    it.each<[string, Partial<PodFacts>]>([
+      ['are bound', { nodeName: 'n6' }],
+      ['are behind a gate', { gated: true }],
+      ['are on their way out', { terminating: true }],
+    ])('is not, where they %s', (_, over) => {
+      expect(filter(waits(9, 10, 59, over), ['n3']).fits).toEqual([]);
+    });
+
+    it('is not, where they were refused already', () => {
+      const each = waits(9, 10);
+      picture.setWaiting('uid-behind0', false, 0);
       expect(filter(each, ['n3']).fits).toEqual([]);
     });
 
-    it('is not, where fresh nodes are scarce', () => {
-      const each = waits(5000);
-      seen(pod('more', request([need(whole, 2)])));
+    it('is not, where they are few', () => {
+      const each = waits(9, 10);
+      picture.removePod('uid-behind0');
       expect(filter(each, ['n3']).fits).toEqual([]);
     });
 
-    it('is not, where it is all that is left of them', () => {
-      const each = waits(500);
-      picture.removePod('uid-behind');
-      expect(filter(each, ['n3']).fits).toEqual([]);
+    it('is not, where fresh nodes are scarce for them, or the smaller part of the cluster', () => {
+      expect(filter(waits(30, 1000), ['n3']).fits).toEqual([]);
+      renew();
+      expect(filter(waits(9, 100, 29), ['n3']).fits).toEqual([]);
     });
   });
 

@@ -43,6 +43,8 @@ const NEAREST: readonly ReasonCode[] = [
 const FREE: PodOutcome = { kind: 'not-ours' };
 const SETTLED: PodOutcome = { kind: 'settled' };
 
+/** Where fewer wait, the way round by a nomination delays nobody. */
+const HURRY = 10;
 /** Fresh nodes have room for this many times what waits, and are one part in so many of the cluster: they do not become scarce by it. */
 const PLENTY = 2;
 /** Started nodes may have one part in so many of the room of fresh ones. */
@@ -120,13 +122,14 @@ export class Ahead {
   }
 
   /**
-   * Fresh nodes have plenty for all that waits, and the room left on started ones is little, or will be taken by those that wait: which
+   * Others wait behind it, fresh nodes have plenty for all that waits, and the room left on started ones is little, or will be taken by those that wait: which
    * node comes first does not matter, all of them will be filled before fresh ones become scarce.
    */
   #startsNodesAnyway({ ask, uid }: PodFacts): boolean {
     if (ask.kind !== 'request') return false;
     const { picture } = this.#parts;
-    const { milli } = picture.queued;
+    const { milli, pods } = picture.queued;
+    if (pods < HURRY) return false;
     this.#started.refresh(picture.nodes);
     const { freshMilli } = this.#started;
     if (PLENTY * milli > freshMilli || this.#started.allMilli > PLENTY * freshMilli) return false;

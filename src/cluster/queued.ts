@@ -8,6 +8,10 @@ export class Queued {
     return this.#milli;
   }
 
+  get pods(): number {
+    return this.#milliByUid.size;
+  }
+
   milliOf(uid: string): number {
     return this.#milliByUid.get(uid) ?? 0;
   }
