@@ -18,7 +18,7 @@ export type Place = {
 };
 
 type Kept = { key: string; gang: string | null; pods: Map<string, PodFacts>; version: number; rank: Rank | null };
-type Rank = { readonly priority: number; readonly since: number };
+type Rank = { readonly priority: number; readonly since: number; readonly name: string };
 
 /** Behind our gate, and behind no other. */
 export const isGated = (pod: PodFacts): boolean => pod.gated && !heldBack(pod) && pod.gates.includes(PLACEMENT_GATE);
@@ -108,7 +108,7 @@ function byTurn(a: Kept, b: Kept): number {
   const other = rankOf(b);
   if (one.priority !== other.priority) return other.priority - one.priority;
   if (one.since !== other.since) return one.since - other.since;
-  return nameOf(a) < nameOf(b) ? -1 : 1;
+  return one.name < other.name ? -1 : 1;
 }
 
 function rankOf(place: Kept): Rank {
@@ -119,7 +119,7 @@ function rankOf(place: Kept): Rank {
     priority = Math.max(priority, pod.priority);
     since = Math.min(since, pod.createdMs);
   }
-  place.rank = { priority, since };
+  place.rank = { priority, since, name: nameOf(place) };
   return place.rank;
 }
 
