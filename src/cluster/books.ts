@@ -6,6 +6,7 @@ import { LRUCache } from 'lru-cache';
 import { gpuMilliOf } from '../core/gpu/gpu-milli.ts';
 import type { DevicePolicy, GpuRequest, NodePolicy } from '../core/gpu/request.ts';
 import { GPU_MILLI } from '../core/names.ts';
+import type { NodeFacts } from '../core/placement/node-facts.ts';
 import type { NodeInfo } from '../core/placement/node-info.ts';
 import type { PodFacts } from '../core/placement/pod-facts.ts';
 import type { Typical } from '../core/placement/policies/typical.ts';
@@ -85,6 +86,8 @@ export class Books implements Decider, Planner {
   #preemptFrom = 0;
   /** monotonic ms of the last filter */
   #askedAt = 0;
+  /** planned holds that were found to stand, by what is known of their node */
+  #looked = new WeakMap<Hold, NodeFacts | null>();
   readonly #seen = new LRUCache<string, PodFacts>({ maxSize: SEEN_PODS, sizeCalculation: () => 1 });
   /** `typical`: what is typically asked, for those who know it beforehand; otherwise it is learnt from what arrives. */
   constructor(picture: Picture, clock: Clock, config: BooksConfig, typical: Typical | null = null) {
@@ -298,12 +301,15 @@ export class Books implements Decider, Planner {
     if (this.#stands(hold, this.picture.pod(uid) ?? hold.pod) !== null) return false;
     // a plan lives as a whole: those that are still on their way must not end it meanwhile
     const until = this.#clock.monotonic() + untilMs;
+    // and one look at those who wait names the same moment for all of them
+    if (hold.deadline !== null && hold.deadline >= until - 1) return true;
     for (const one of hold.gang === null ? [hold] : this.picture.holds.ofGang(hold.gang))
       if (one.deadline !== null) one.deadline = Math.max(one.deadline, until);
     return true;
   }
 
-  dropPlan(gang: string): void {
+  dropPlan(gang: string, late: boolean): void {
+    if (late) this.#planning.late(gang);
     this.picture.dropPlan(gang);
     // members decided for themselves, by filter or ahead of it, while the gang ran, which does not any more: filter would confirm them for ever
     for (const uid of this.picture.gangs.get(gang)?.members.keys() ?? []) {
@@ -339,9 +345,27 @@ export class Books implements Decider, Planner {
     for (const hold of this.picture.holds.expired(now)) {
       if (this.#awaiting.goesOn(hold)) hold.deadline = now + AWAIT_MS;
       else if (hold.gang === null) this.picture.dropHold(hold.pod.uid);
+      else {
+        this.#planning.late(hold.gang);
+        this.picture.dropPlan(hold.gang);
+      }
+    }
+    this.#dropUntenable();
+    this.picture.forgetStrangers(now - STRANGER_MS);
+  }
+
+  /** Places kept ahead on nodes that are gone, or whose devices fell ill: nobody is sent there, and who waits behind it is placed anew. */
+  #dropUntenable(): void {
+    for (const hold of [...this.picture.holds.values()]) {
+      if (hold.cause !== 'planned' || hold.state !== 'open') continue;
+      const facts = this.picture.nodes.get(hold.node)?.facts ?? null;
+      if (this.#looked.get(hold) === facts) continue;
+      this.#looked.set(hold, facts);
+      const pod = this.picture.pod(hold.pod.uid) ?? hold.pod;
+      if (this.#stands(hold, pod) === null || this.picture.holds.get(pod.uid) !== hold) continue;
+      if (hold.gang === null) this.picture.dropHold(pod.uid);
       else this.picture.dropPlan(hold.gang);
     }
-    this.picture.forgetStrangers(now - STRANGER_MS);
   }
 
   /** Refused pods that would fit somewhere by now and that kube-scheduler does not try by itself (waking.ts). Call about once a second. */
@@ -402,6 +426,10 @@ export class Books implements Decider, Planner {
     return this.#planning.planGang(gang);
   }
 
+  retryAt(gang: string): number {
+    return this.#planning.retryAt(gang);
+  }
+
   unwritable(uid: string): void {
     this.#planning.onTheSpot(uid);
     const hold = this.picture.holds.get(uid);
@@ -429,6 +457,7 @@ export class Books implements Decider, Planner {
     this.#shapes.beginAnew();
     this.#planning.beginAnew();
     this.#ahead.beginAnew();
+    this.#looked = new WeakMap();
     this.#seen.clear();
     for (const pod of strangers) this.#seen.set(pod.uid, pod);
     for (const hold of this.picture.holds.awaiting()) delete hold.settledAt;
@@ -578,7 +607,9 @@ export class Books implements Decider, Planner {
   #confirm(hold: Hold, pod: PodFacts, offered: Offered): FilterAnswer | null {
     const node = this.picture.nodes.get(hold.node);
     if (node === undefined || !offered.has(node.slot) || this.#stands(hold, pod) !== null) return null;
-    if (hold.state === 'open') hold.deadline = this.#clock.monotonic() + this.#config.holdMs;
+    // where a gang said how long it may take, asking again and again for one of its members does not move that
+    const said = hold.gang !== null && (this.#planning.standing(hold.gang)?.waitSeconds ?? null) !== null;
+    if (hold.state === 'open' && !said) hold.deadline = this.#clock.monotonic() + this.#config.holdMs;
     // the next-best ones were not held: others may have taken their room since
     const index =
       pod.ask.kind === 'request' && hold.ranked.length > 1 ? this.#shapes.indexOf(pod, pod.ask.request) : null;

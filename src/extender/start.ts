@@ -10,6 +10,7 @@ import type { PodFacts } from '../core/placement/pod-facts.ts';
 import { backoffMs } from '../kube/backoff.ts';
 import type { Clock, Rng, Timer, Transport } from '../kube/ports.ts';
 import type { DecodeThread } from '../kube/worker-decoder.ts';
+import { GateLifter } from '../placer/lift-gates.ts';
 import { Placer } from '../placer/placer.ts';
 import { NameLists } from './codec/name-lists.ts';
 import { type ExtenderConfig, schedulerNames } from './config.ts';
@@ -130,6 +131,7 @@ export function makeExtender(config: ExtenderConfig, ports: ExtenderPorts): Exte
     record?.deciding(true, leadership.describe);
     parts.onDeciding(true);
     placer?.decides();
+    lifter?.decides();
     gangs.beginAnew();
     ports.onDeciding?.();
   };
@@ -177,6 +179,21 @@ export function makeExtender(config: ExtenderConfig, ports: ExtenderPorts): Exte
         onProblem: (message, details) => log('warn', message, details),
       })
     : null;
+  // it was switched off: whom it held back must not wait for it for ever
+  const lifter =
+    placer === null
+      ? new GateLifter({
+          picture: parts.picture,
+          transport,
+          clock,
+          rng,
+          concurrency: config.placer.concurrency,
+          callDeadlineMs: config.callDeadlineMs,
+          schedulerNames: schedulerNames(config),
+          mayDecide: deciding,
+          onProblem: (message, details) => log('warn', message, details),
+        })
+      : null;
   /** Nothing else will make kube-scheduler try it again while its place is kept. */
   const tellOfPlace = async (pod: PodFacts, attempt: number): Promise<void> => {
     if (!deciding() || (await wake(pod, { transport, clock })) || attempt === TELL_ATTEMPTS) return;
@@ -240,6 +257,7 @@ export function makeExtender(config: ExtenderConfig, ports: ExtenderPorts): Exte
     whenSynced,
     begin() {
       placer?.begin();
+      lifter?.begin();
       void parts.start().then(() => {
         log('info', 'synced', {});
         synced.resolve();
@@ -250,7 +268,7 @@ export function makeExtender(config: ExtenderConfig, ports: ExtenderPorts): Exte
       draining = true;
       for (const goOn of patient) goOn();
       sweepTimer?.cancel();
-      return Promise.all([binder.drain(), placer?.close()]).then(() => {});
+      return Promise.all([binder.drain(), placer?.close(), lifter?.close()]).then(() => {});
     },
     async stop() {
       leadership.stop();
