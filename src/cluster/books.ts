@@ -6,7 +6,6 @@ import { LRUCache } from 'lru-cache';
 import { gpuMilliOf } from '../core/gpu/gpu-milli.ts';
 import type { DevicePolicy, GpuRequest, NodePolicy } from '../core/gpu/request.ts';
 import { GPU_MILLI } from '../core/names.ts';
-import type { NodeFacts } from '../core/placement/node-facts.ts';
 import type { NodeInfo } from '../core/placement/node-info.ts';
 import type { PodFacts } from '../core/placement/pod-facts.ts';
 import type { Typical } from '../core/placement/policies/typical.ts';
@@ -86,8 +85,8 @@ export class Books implements Decider, Planner {
   #preemptFrom = 0;
   /** monotonic ms of the last filter */
   #askedAt = 0;
-  /** planned holds that were found to stand, by what is known of their node */
-  #looked = new WeakMap<Hold, NodeFacts | null>();
+  /** holds that were found to stand, for the pod and at the stamp of the node at which that was seen */
+  #seenStanding = new WeakMap<Hold, { readonly pod: PodFacts; readonly stamp: number }>();
   readonly #seen = new LRUCache<string, PodFacts>({ maxSize: SEEN_PODS, sizeCalculation: () => 1 });
   /** `typical`: what is typically asked, for those who know it beforehand; otherwise it is learnt from what arrives. */
   constructor(picture: Picture, clock: Clock, config: BooksConfig, typical: Typical | null = null) {
@@ -298,7 +297,7 @@ export class Books implements Decider, Planner {
     if (hold === undefined || hold.state !== 'open' || hold.cause === 'awaiting') return false;
     // planned anew meanwhile, and elsewhere: kube-scheduler must ask again
     if (hold.node !== node) return false;
-    if (this.#stands(hold, this.picture.pod(uid) ?? hold.pod) !== null) return false;
+    if (!this.#standsAsSeen(hold, this.picture.pod(uid) ?? hold.pod)) return false;
     // a plan lives as a whole: those that are still on their way must not end it meanwhile
     const until = this.#clock.monotonic() + untilMs;
     // and one look at those who wait names the same moment for all of them
@@ -358,11 +357,9 @@ export class Books implements Decider, Planner {
   #dropUntenable(): void {
     for (const hold of [...this.picture.holds.values()]) {
       if (hold.cause !== 'planned' || hold.state !== 'open') continue;
-      const facts = this.picture.nodes.get(hold.node)?.facts ?? null;
-      if (this.#looked.get(hold) === facts) continue;
-      this.#looked.set(hold, facts);
       const pod = this.picture.pod(hold.pod.uid) ?? hold.pod;
-      if (this.#stands(hold, pod) === null || this.picture.holds.get(pod.uid) !== hold) continue;
+      // it may have ended with the plan that it was part of
+      if (this.picture.holds.get(pod.uid) !== hold || this.#standsAsSeen(hold, pod)) continue;
       if (hold.gang === null) this.picture.dropHold(pod.uid);
       else this.picture.dropPlan(hold.gang);
     }
@@ -457,7 +454,7 @@ export class Books implements Decider, Planner {
     this.#shapes.beginAnew();
     this.#planning.beginAnew();
     this.#ahead.beginAnew();
-    this.#looked = new WeakMap();
+    this.#seenStanding = new WeakMap();
     this.#seen.clear();
     for (const pod of strangers) this.#seen.set(pod.uid, pod);
     for (const hold of this.picture.holds.awaiting()) delete hold.settledAt;
@@ -626,6 +623,18 @@ export class Books implements Decider, Planner {
       hold.ranked.filter((name) => name === hold.node || stillFits(name)),
       [],
     );
+  }
+
+  /** The same for thousands that are asked about again and again: looked at only where the node or the pod has changed since. */
+  #standsAsSeen(hold: Hold, pod: PodFacts): boolean {
+    const node = this.picture.nodes.get(hold.node);
+    if (node === undefined) return false;
+    const stamp = this.picture.nodes.verdicts.stamp(node.slot);
+    const last = this.#seenStanding.get(hold);
+    if (last?.pod === pod && last.stamp === stamp) return true;
+    const stands = this.#stands(hold, pod) === null;
+    if (stands) this.#seenStanding.set(hold, { pod, stamp });
+    return stands;
   }
 
   #stands(hold: Hold, pod: PodFacts): ReasonCode | null {

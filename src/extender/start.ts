@@ -309,6 +309,7 @@ export async function startExtender(config: ExtenderConfig, options: StartOption
     cacheAgeSeconds: parts.cacheAgeSeconds,
     relists: parts.relists,
     bindsInFlight: () => binder.inFlight,
+    membersAtBind: () => binder.gathering,
     readingBack: () => binder.readingBack,
     placer: () => core.placer,
   });
