@@ -6,12 +6,11 @@ import { account, waitForWebhook } from '../../test/e2e/harness/installed.ts';
 import type { Node, Pod } from '../../test/e2e/harness/kube.ts';
 import { Muster } from '../../test/e2e/harness/muster.ts';
 import { fraction, memory, type PodOptions, pod } from '../../test/e2e/harness/pods.ts';
+import { inParallel } from './in-parallel.ts';
 
 const DEVICES = 8;
 const MODEL = 'NVIDIA-A100-SXM4-80GB';
 const MIB = 81_920;
-/** calls under way while objects are made or removed */
-const PARALLEL = 32;
 const PODS = '/api/v1/namespaces/default/pods';
 
 /** 1 CPU and 1 GiB as in the measurements that the targets come from; the shares are what Muster has to decide on. */
@@ -65,12 +64,14 @@ export class Cluster {
   }
 
   /** Pods that wait for a kube-scheduler, `plainPercent` of them without GPUs. */
-  async fill(count: number, prefix: string, plainPercent: number): Promise<Pod[]> {
+  async fill(count: number, prefix: string, { plainPercent, gated }: { plainPercent: number; gated: boolean }): Promise<Pod[]> {
     const names = Array.from({ length: count }, (_, at) => `${prefix}-${at}`);
     const shapes = this.#admitted.slice(0, -1);
     return await inParallel(names, (name, at) => {
       const plain = Math.floor(((at + 1) * plainPercent) / 100) > Math.floor((at * plainPercent) / 100);
-      return this.plane.admin.create(named(plain ? this.#admitted.at(-1)! : shapes[at % shapes.length]!, name));
+      const made = named(plain ? this.#admitted.at(-1)! : shapes[at % shapes.length]!, name);
+      if (gated) made.spec = { ...made.spec, schedulingGates: [{ name: 'muster.dev/placement' }] };
+      return this.plane.admin.create(made);
     });
   }
 
@@ -132,14 +133,4 @@ function nodeObject(name: string): Node {
       conditions: [{ type: 'Ready', status: 'True' }],
     },
   };
-}
-
-async function inParallel<T, R>(all: readonly T[], work: (one: T, at: number) => Promise<R>): Promise<R[]> {
-  const results: R[] = [];
-  let next = 0;
-  const worker = async (): Promise<void> => {
-    for (let at = next++; at < all.length; at = next++) results[at] = await work(all[at]!, at);
-  };
-  await Promise.all(Array.from({ length: Math.min(PARALLEL, all.length) }, worker));
-  return results;
 }

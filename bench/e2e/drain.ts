@@ -44,7 +44,7 @@ export async function drain(
 ): Promise<Drained> {
   const { plane } = cluster;
   const meanwhile = mode.arrive === 'meanwhile';
-  const fill = (): Promise<Pod[]> => cluster.fill(pods, run, plainPercent);
+  const fill = (): Promise<Pod[]> => cluster.fill(pods, run, { plainPercent, gated: mode.gated ?? false });
   let made = meanwhile ? [] : await fill();
   const beside = await startBeside(cluster, mode, run, profileInto);
   const abort = new AbortController();

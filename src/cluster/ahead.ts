@@ -9,31 +9,15 @@ import type { NodeInfo } from '../core/placement/node-info.ts';
 import type { PodFacts } from '../core/placement/pod-facts.ts';
 import type { ShapeIndex } from '../core/placement/shape-index.ts';
 import type { ReasonCode } from '../core/reasons.ts';
-import type { Clock } from '../kube/ports.ts';
-import type { Awaiting } from './awaiting.ts';
 import type { PreemptAnswer } from './decider.ts';
 import { inLine } from './gangs/standing.ts';
-import type { Hold } from './holds.ts';
+import { type Hold, openHold } from './holds.ts';
 import type { Offered } from './offered.ts';
-import type { Picture } from './picture.ts';
+import type { Parts } from './parts.ts';
 import type { PodOutcome } from './planner.ts';
-import type { Planning } from './planning.ts';
 import { correctVictims } from './preemption.ts';
-import type { Shapes } from './shapes.ts';
 import { objectionTo } from './stands.ts';
 import { takeOver } from './takeover.ts';
-
-export type AheadParts = {
-  readonly picture: Picture;
-  readonly shapes: Shapes;
-  readonly planning: Planning;
-  readonly awaiting: Awaiting;
-  readonly clock: Clock;
-  /** how long a plan waits for its pods' binds, ms */
-  readonly planMs: number;
-  /** why the pod may not go to managed nodes at all, null if it may */
-  readonly guarded: (pod: PodFacts) => ReasonCode | null;
-};
 
 /** Which of the reasons that nodes give is told where one must do: the nearest to fitting. Those not listed come last. */
 const NEAREST: readonly ReasonCode[] = [
@@ -59,11 +43,11 @@ const FREE: PodOutcome = { kind: 'not-ours' };
 const SETTLED: PodOutcome = { kind: 'settled' };
 
 export class Ahead {
-  readonly #parts: AheadParts;
+  readonly #parts: Parts;
   /** node at which the next search for victims begins: where the last one stopped when it could not look at all of them */
   #evictFrom = 0;
 
-  constructor(parts: AheadParts) {
+  constructor(parts: Parts) {
     this.#parts = parts;
   }
 
@@ -128,10 +112,10 @@ export class Ahead {
 
   /** Holds the pod's place on this node. null: it does not fit. */
   #plan(index: ShapeIndex, pod: PodFacts, node: NodeInfo): Hold | null {
-    const { shapes, picture, clock, planMs } = this.#parts;
+    const { shapes, picture, clock, holdMs } = this.#parts;
     const claim = shapes.claimOn(index, node);
     if (claim === null) return null;
-    const hold = plannedHold(pod, { node: node.name, claim, gang: null }, clock.monotonic(), planMs);
+    const hold = openHold({ pod, node: node.name, claim, cause: 'planned' }, clock.monotonic(), holdMs);
     picture.putHold(hold);
     return hold;
   }
@@ -171,6 +155,16 @@ export class Ahead {
     return best;
   }
 
+  /** See Planner.unwritable. */
+  unwritable(uid: string): void {
+    const { picture, planning } = this.#parts;
+    planning.onTheSpot(uid);
+    const hold = picture.holds.get(uid);
+    if (hold?.cause !== 'planned' || hold.state !== 'open') return;
+    if (hold.gang === null) picture.dropHold(uid);
+    else picture.dropPlan(hold.gang);
+  }
+
   /** Forgets where a search stopped. */
   beginAnew(): void {
     this.#evictFrom = 0;
@@ -202,11 +196,11 @@ export class Ahead {
 
   /** The key of the gang whose plan it is part of, null for others. */
   #restore(pod: PodFacts, wallMs: number): string | null {
-    const { picture, planning, shapes, clock, planMs, guarded } = this.#parts;
+    const { picture, planning, shapes, clock, holdMs, guarded } = this.#parts;
     const { plan } = pod;
     if (plan === null || plan === 'malformed' || pod.nodeName !== null || pod.terminating || pod.terminal) return null;
     if (picture.holds.get(pod.uid) !== undefined) return plan.gang;
-    const left = Math.min(plan.until - wallMs, planMs);
+    const left = Math.min(plan.until - wallMs, holdMs);
     const node = picture.nodes.get(plan.node);
     if (planning.isBarred(pod.uid, plan.node)) return null;
     if (left <= 0 || node?.facts == null || node.lacks(pod.needs) !== null) return null;
@@ -215,7 +209,7 @@ export class Ahead {
       if (plan.gang === null) return null;
     } else if (pod.ask.kind !== 'request' || guarded(pod) !== null || !answers(plan.claim, pod.ask.request))
       return null;
-    const hold = plannedHold(pod, plan, clock.monotonic(), left);
+    const hold = openHold({ ...plan, pod, cause: 'planned' }, clock.monotonic(), left);
     try {
       picture.putHold(hold);
     } catch {
@@ -226,26 +220,6 @@ export class Ahead {
     picture.dropHold(pod.uid);
     return null;
   }
-}
-
-function plannedHold(
-  pod: PodFacts,
-  { node, claim, gang }: Pick<Hold, 'node' | 'claim' | 'gang'>,
-  now: number,
-  forMs: number,
-): Hold {
-  return {
-    pod,
-    node,
-    claim,
-    cause: 'planned',
-    gang,
-    ranked: [node],
-    victims: [],
-    state: 'open',
-    deadline: now + forMs,
-    since: now,
-  };
 }
 
 /** As many devices for each container as it asks for. */

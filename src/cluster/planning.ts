@@ -16,7 +16,7 @@ import type { Clock } from '../kube/ports.ts';
 import type { GangAtBind } from './decider.ts';
 import type { Gang } from './gangs/gangs.ts';
 import { type GangStanding, groupToPlan, standingOf, startsWith } from './gangs/standing.ts';
-import type { Hold } from './holds.ts';
+import { type Hold, openHold } from './holds.ts';
 import type { Picture } from './picture.ts';
 import type { Shapes } from './shapes.ts';
 
@@ -219,20 +219,9 @@ export class Planning {
     const verdict = this.#judge(groups.length === 1 ? groups[0]! : allOf(gang, groups));
     if (verdict.kind === 'refused') return { ...refused(verdict.code, detailOf(verdict)), ...verdict, kind: 'refused' };
     const now = this.#clock.monotonic();
-    const holds = verdict.placed.map(({ pod, node, claim }): Hold => {
+    const holds = verdict.placed.map(({ pod, node, claim }) => {
       const key = pod.gangSaid?.key ?? gang;
-      return {
-        pod,
-        node,
-        claim,
-        cause: 'planned',
-        gang: key,
-        ranked: [node],
-        victims: [],
-        state: 'open',
-        deadline: now + this.#patience(key),
-        since: now,
-      };
+      return openHold({ pod, node, claim, cause: 'planned', gang: key }, now, this.#patience(key));
     });
     const waited = holds.flatMap(({ pod }) => (this.#picture.isRefused(pod.uid) ? [pod] : []));
     for (const hold of holds) this.#picture.putHold(hold);

@@ -26,6 +26,8 @@ export type PlacerConfig = {
   readonly concurrency: number;
   /** how many seconds of binds are decided ahead */
   readonly nominateSeconds: number;
+  /** … and never fewer pods than this */
+  readonly nominateLeast: number;
   /** pods without our gate are nominated from so many nodes and so many waiting of them on */
   readonly minNodes: number;
   readonly minBacklog: number;
@@ -96,7 +98,7 @@ export class Placer {
     this.#options = options;
     const { picture, planner, clock, config, schedulerNames, rng } = options;
     this.#line = new Line(schedulerNames, (pod) => picture.gangs.priorityOf(pod));
-    this.#pace = new Pace(config.nominateSeconds);
+    this.#pace = new Pace(config);
     this.#evictor = new Evictor(options);
     this.#lanes = new Lanes({ clock, rng, concurrency: config.concurrency, step: (uid) => this.#step(uid) });
     const onPlanned = (uids: readonly string[]): void => {

@@ -201,6 +201,7 @@ describe.each(MODES)('$name', ({ native, stand: options }) => {
             { for: 'a moment to kill', timeoutMs: 60_000, onTimeout: () => stand.logs() },
           );
           watch.onBound = null;
+          const killed = performance.now();
           await stand.muster.killAndRestart();
           await stand.muster.ready();
           const ready = performance.now();

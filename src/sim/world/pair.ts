@@ -5,9 +5,9 @@
 
 import { SCHEDULER_NAME } from '../../core/names.ts';
 import { type ExtenderConfig, readConfig } from '../../extender/config.ts';
+import { makeExtender } from '../../extender/extender.ts';
 import { type MakePicture, makePicture } from '../../extender/picture.ts';
 import type { Recorder } from '../../extender/record/recorder.ts';
-import { makeExtender } from '../../extender/start.ts';
 import type { Clock } from '../../kube/ports.ts';
 import { Scheduler } from '../scheduler/scheduler.ts';
 import { type AuditOptions, audited } from './audit.ts';
@@ -57,7 +57,7 @@ export class Pair {
       lease: LEASE,
       logLevel: 'silent',
       shortList: chance.pick('config', [1, 1, 1, 3]),
-      nodePolicy: chance.pick('config', ['pack', 'spread']),
+      nodePolicy: chance.pick('config', ['muster', 'muster', 'pack', 'spread']),
       devicePolicy: chance.pick('config', ['pack', 'spread', 'numa']),
       holdSeconds: chance.pick('config', [5, 30]),
       // a world is small: the backlog that pays is, too
