@@ -1,9 +1,10 @@
 /** Two thousand binds that wait for each other, over real sockets: what they cost, and that every one of them is answered. */
 import { Agent, request as httpRequest } from 'node:http';
 import { afterEach, expect, it, vi } from 'vitest';
-import { node, pod, whole } from '../../../test/build/facts.ts';
+import { node } from '../../../test/build/facts.ts';
 import { booksPicture } from '../../../test/kit/books-picture.ts';
 import { eventually } from '../../../test/kit/eventually.ts';
+import { projectPod } from '../../cluster/project-pod.ts';
 import type { PodFacts } from '../../core/placement/pod-facts.ts';
 import { nodeClock, nodeRng } from '../../kube/node-adapter.ts';
 import type { Transport } from '../../kube/ports.ts';
@@ -11,17 +12,16 @@ import { readConfig } from '../config.ts';
 import { type Extender, startExtender } from '../start.ts';
 
 const MEMBERS = 2_000;
-const gangSaid = {
-  key: 'team/g',
-  dialect: 'muster' as const,
-  minMember: MEMBERS,
-  total: null,
-  subGroup: null,
-  waitSeconds: null,
-  strict: true,
-  together: [],
-  problem: null,
-};
+const podOf = (at: number): object => ({
+  metadata: {
+    name: `g-${at}`,
+    namespace: 'team',
+    uid: `uid-g-${at}`,
+    labels: { 'muster.dev/pod-group': 'g' },
+    annotations: { 'muster.dev/gpu-count': '1', 'muster.dev/min-member': String(MEMBERS) },
+  },
+  spec: { schedulerName: 'muster-scheduler', containers: [{ name: 'main' }] },
+});
 
 let extender: Extender | undefined;
 const agent = new Agent({ keepAlive: true });
@@ -47,9 +47,7 @@ const post = (url: string, body: object): Promise<string> =>
 
 it('cost a few KiB and one socket each, nobody else waits for them, and all go out together', async () => {
   const nodes = Array.from({ length: MEMBERS / 8 }, (_, at) => node(`n${at}`, 8));
-  const members = Array.from({ length: MEMBERS }, (_, at) =>
-    pod(`g-${at}`, whole, { gang: 'team/g', gangSaid, createdMs: at + 1 }),
-  );
+  const members = Array.from({ length: MEMBERS }, (_, at) => projectPod(podOf(at))!);
   let bindings = 0;
   let most = 0;
   let underWay = 0;
@@ -75,16 +73,7 @@ it('cost a few KiB and one socket each, nobody else waits for them, and all go o
   extender = await startExtender(config, { transport, clock: nodeClock, rng: nodeRng, makePicture });
   await eventually(() => extender!.deciding);
   await post(`${extender.url}/filter`, {
-    Pod: {
-      metadata: {
-        name: 'g-0',
-        namespace: 'team',
-        uid: 'uid-g-0',
-        labels: { 'muster.dev/pod-group': 'g' },
-        annotations: { 'muster.dev/gpu-count': '1' },
-      },
-      spec: { containers: [{ name: 'main' }] },
-    },
+    Pod: podOf(0),
     NodeNames: nodes.map(({ name }) => name),
   });
   expect(picture.holds.countByCause().planned).toBe(MEMBERS);
