@@ -10,7 +10,7 @@ import { Pipeline } from './pipeline.ts';
 import type { Setup } from './setups.ts';
 
 /** Nothing comes free while a pod waits here: what it has not found by then it does not find. Virtual ms. */
-const PATIENCE_MS = 30_000;
+const PATIENCE_MS = 10_000;
 /** A pod that is decided at once is bound by then, virtual ms. */
 const AT_ONCE_MS = 1_000;
 
