@@ -2,7 +2,7 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { NODE_POLICIES, type NodePolicy } from '../../src/core/gpu/request.ts';
 import { TraceError } from './errors.ts';
-import { SETUPS, type Setup } from './through/setups.ts';
+import { ALL, SETUPS, type Setup } from './through/setups.ts';
 
 export type Options = {
   readonly data: string;
@@ -14,6 +14,7 @@ export type Options = {
   readonly names: number;
   readonly departures?: true;
   readonly through?: readonly Setup[];
+  readonly sample: number;
   readonly learn?: true;
   readonly json?: true;
   readonly plot?: string;
@@ -55,6 +56,12 @@ export function optionsOf(argv: readonly string[]): Options {
     .option('--departures', 'pods leave and wait: time-averaged figures')
     .option('--load <percent>', 'with --departures: demand in per cent of all GPUs', percentOf, 100)
     .option('--through [setups]', `the whole pipeline: ${SETUPS.map(({ name }) => name).join(', ')}, or all`, setupsOf)
+    .option(
+      '--sample <percent>',
+      "with --through: percentageOfNodesToScore where nodes are sampled; 0: kube-scheduler's own",
+      sampleOf,
+      0,
+    )
     .option('--names <seed>', "nodes under one another's names (ties go by name); 0: as they are", namesOf, 0)
     .option('--plot <file>', 'write allocation over arrival as SVG (of the last workload)')
     .option('--json', 'one JSON object a line')
@@ -68,7 +75,8 @@ export function optionsOf(argv: readonly string[]): Options {
   if (options.plot !== undefined && (through !== undefined || options.departures))
     throw new TraceError('usage', '--plot draws arrivals alone; leave --through and --departures away');
   if (through === undefined) return others;
-  return { ...others, through: through === true ? USUAL_SETUPS : through };
+  const setups = through === true ? USUAL_SETUPS : through;
+  return { ...others, through: setups.map((setup) => sampling(setup, options.sample)) };
 }
 
 function seedsOf(text: string): number[] {
@@ -97,6 +105,16 @@ function setupsOf(text: string): Setup[] {
       throw new InvalidArgumentError(`one of ${SETUPS.map((known) => known.name).join(', ')}, or all`);
     return setup;
   });
+}
+
+const sampling = (setup: Setup, percentageOfNodesToScore: number): Setup =>
+  setup.percentageOfNodesToScore === ALL ? setup : { ...setup, percentageOfNodesToScore };
+
+function sampleOf(text: string): number {
+  const percent = Number(text);
+  if (!Number.isInteger(percent) || percent < 0 || percent >= ALL)
+    throw new InvalidArgumentError('a whole number of per cent, from 1 to 99; 0: what kube-scheduler takes by itself');
+  return percent;
 }
 
 function namesOf(text: string): number {

@@ -2,6 +2,8 @@
 
 const TERMINAL_MS = 200;
 const FILE_MS = 15_000;
+/** So many pods tell how long the others take. */
+const GUESSED_FROM = 200;
 const CLEAR = '\r\u001b[K';
 
 export class Progress {
@@ -28,6 +30,6 @@ export class Progress {
 /** `600 of 2,000 pods, 40 s, about 93 s to go` */
 export function howFar(done: number, all: number, begun: number): string {
   const seconds = (performance.now() - begun) / 1000;
-  const left = done === 0 ? '' : `, about ${Math.ceil((seconds * (all - done)) / done)} s to go`;
+  const left = done < GUESSED_FROM ? '' : `, about ${Math.ceil((seconds * (all - done)) / done)} s to go`;
   return `${done.toLocaleString('en')} of ${all.toLocaleString('en')} pods, ${Math.floor(seconds)} s${left}`;
 }

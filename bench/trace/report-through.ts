@@ -75,6 +75,7 @@ async function reportSetup(trial: Trial, setup: Setup, streams: readonly Stream[
       policy,
       seeds: options.seeds,
       through: setup.name,
+      percentageOfNodesToScore: setup.percentageOfNodesToScore,
       allocatedGpuPercent: rounded(mean(allocated)),
       spread: rounded(spread(allocated)),
       arrivedPercent: at,

@@ -1,5 +1,8 @@
 /** Who decides where, and what kube-scheduler looks at: the ways of running Muster that are compared. */
 
+/** percentageOfNodesToScore that offers every node */
+export const ALL = 100;
+
 export type Setup = {
   readonly name: string;
   readonly text: string;
@@ -19,7 +22,7 @@ export const SETUPS = [
     text: 'filter decides, all nodes offered, no placer',
     placer: false,
     gated: false,
-    percentageOfNodesToScore: 100,
+    percentageOfNodesToScore: ALL,
     seesAll: true,
   },
   {
