@@ -14,12 +14,13 @@ import { Binding } from './binding.ts';
 import type {
   BindPlan,
   Decider,
-  ExplainRow,
   FilterAnswer,
   GangAtBind,
   GangExplained,
   GangRefusal,
+  NodeScore,
   OfferedNodes,
+  PodExplained,
   PreemptAnswer,
   PreemptCandidate,
 } from './decider.ts';
@@ -33,7 +34,7 @@ import type { Picture } from './picture.ts';
 import type { Planner, PodOutcome } from './planner.ts';
 import { Planning, type PlanOutcome } from './planning.ts';
 import { Preempting } from './preempting.ts';
-import { type NodeScore, scoresOf } from './prioritizing.ts';
+import { scoresOf } from './prioritizing.ts';
 import { Refusals } from './refusals.ts';
 import { Seen } from './seen.ts';
 import { Shapes } from './shapes.ts';
@@ -208,7 +209,7 @@ export class Books implements Decider, Planner {
     return pod === undefined ? null : this.#ahead.evictFor(pod);
   }
 
-  explain(namespace: string, name: string): { pod: PodFacts; rows: readonly ExplainRow[]; hold: string | null } | null {
+  explain(namespace: string, name: string): PodExplained | null {
     const pod = this.picture.podNamed(namespace, name);
     if (pod === undefined) return null;
     const { shapes, guarded } = this.#parts;
