@@ -133,6 +133,66 @@ describe('an offer that misses the best node', () => {
     expect(books.planPod(each.uid)).toMatchObject({ kind: 'planned', hold: { node: 'n1' } });
   });
 
+  describe('while others wait behind', () => {
+    /** of 60 nodes n0 has half a GPU left, and `fresh` of the others have nothing on them; `behind` other pods wait */
+    const waits = (behind: number, milli: number, fresh = 59, over: Partial<PodFacts> = {}): PodFacts => {
+      addNodes(...Array.from({ length: 60 }, () => 1));
+      const first = pod('first', fraction(500));
+      seen(first);
+      filter(first, ['n0']);
+      for (let at = 59; at > fresh; at--) {
+        const there = pod(`on${at}`, whole);
+        seen(there);
+        filter(there, [`n${at}`]);
+      }
+      const each = pod('a', fraction(500));
+      seen(each, ...Array.from({ length: behind }, (_, at) => pod(`behind${at}`, fraction(milli), over)));
+      return each;
+    };
+
+    it('is good enough: the room left on nodes that carry something is little', () => {
+      const each = waits(9, 10);
+      expect(filter(each, ['n3']).fits).toEqual(['n3']);
+      expect(told).toEqual([]);
+    });
+
+    it('is not, once it is no more so little, until more waits than has room there', () => {
+      filter(waits(9, 10), ['n3']);
+      const next = pod('next', fraction(500));
+      seen(next);
+      expect(filter(next, ['n4']).fits).toEqual([]);
+      picture.dropHold(next.uid);
+      seen(...Array.from({ length: 9 }, (_, at) => pod(`more${at}`, fraction(100))));
+      expect(filter(next, ['n4']).fits).toEqual(['n4']);
+    });
+
+    it.each<[string, Partial<PodFacts>]>([
+      ['are bound', { nodeName: 'n6' }],
+      ['are behind a gate', { gated: true }],
+      ['are on their way out', { terminating: true }],
+    ])('is not, where they %s', (_, over) => {
+      expect(filter(waits(9, 10, 59, over), ['n3']).fits).toEqual([]);
+    });
+
+    it('is not, where they were refused already', () => {
+      const each = waits(9, 10);
+      picture.setWaiting('uid-behind0', false, 0);
+      expect(filter(each, ['n3']).fits).toEqual([]);
+    });
+
+    it('is not, where they are few', () => {
+      const each = waits(9, 10);
+      picture.removePod('uid-behind0');
+      expect(filter(each, ['n3']).fits).toEqual([]);
+    });
+
+    it('is not, where fresh nodes are scarce for them, or the smaller part of the cluster', () => {
+      expect(filter(waits(30, 1000), ['n3']).fits).toEqual([]);
+      renew();
+      expect(filter(waits(9, 100, 29), ['n3']).fits).toEqual([]);
+    });
+  });
+
   it('without a placer is all there is', () => {
     renew({ ...CONFIG, placer: false });
     addNodes(1, 1);

@@ -16,6 +16,8 @@ import { objectionTo } from './stands.ts';
 
 /** How often a gang is planned anew within one filter call, because kube-scheduler refuses what was planned. */
 const REPLANS = 3;
+/** kube-scheduler tries the members of its own pod groups one after the other, and does not say when it takes all of that back, ms. */
+const NATIVE_HOLD_MS = 10_000;
 
 export class Filtering {
   readonly #parts: Parts;
@@ -44,17 +46,20 @@ export class Filtering {
     const gang = planning.gangOf(pod);
     const asMember = gang === null ? null : this.#asMember(gang, pod, offered);
     if (asMember !== null) return asMember;
-    if (pod.ask.kind !== 'request') return passThrough(pod, offered, picture.nodes, guarded);
+    const near = planning.near(pod);
+    if (pod.ask.kind !== 'request') return passThrough(pod, offered, picture.nodes, guarded, near);
     awaiting.settle();
-    return this.#decide(pod, pod.ask.request, offered, shortList, picture.holds.get(pod.uid) ?? null);
+    return this.#decide({ pod, near }, pod.ask.request, offered, shortList, picture.holds.get(pod.uid) ?? null);
   }
 
   /** The answer for a pod that has a hold already, null when the hold cannot stand any more or its node is not offered. */
   #confirm(hold: Hold, pod: PodFacts, offered: Offered): FilterAnswer | null {
-    const { picture, shapes, clock, holdMs } = this.#parts;
+    const { picture, shapes, clock, planning } = this.#parts;
     const node = picture.nodes.get(hold.node);
     if (node === undefined || !offered.has(node.slot) || objectionTo(hold, pod, picture, shapes) !== null) return null;
-    if (hold.state === 'open') hold.deadline = clock.monotonic() + holdMs;
+    // where a gang said how long it may take, asking again and again for one of its members does not move that
+    const said = hold.gang !== null && (planning.standing(hold.gang)?.waitSeconds ?? null) !== null;
+    if (hold.state === 'open' && !said) hold.deadline = clock.monotonic() + this.#holdMs(pod);
     // the next-best ones were not held: others may have taken their room since
     const index = pod.ask.kind === 'request' && hold.ranked.length > 1 ? shapes.indexOf(pod, pod.ask.request) : null;
     const stillFits = (name: string): boolean => {
@@ -116,8 +121,9 @@ export class Filtering {
     return refusals.waiting('gang-dropped', pod, offered);
   }
 
+  /** `near`: the pod as its gang binds it to a domain. What is held is held for the pod itself. */
   #decide(
-    pod: PodFacts,
+    { pod, near }: { readonly pod: PodFacts; readonly near: PodFacts },
     request: GpuRequest,
     offered: Offered,
     shortList: number,
@@ -128,17 +134,18 @@ export class Filtering {
       const here = this.#takeAwaited(awaiting, pod, request, offered);
       if (here !== null) return here;
     }
-    const index = shapes.indexOf(pod, request);
+    const index = shapes.indexOf(near, request);
     const count = Math.max(1, shortList);
     let fits = bestOffered(index, picture.nodes, pod, offered, count);
     if (fits.length === 0 && index.incomplete) {
       index.compare(offered.slots);
       fits = bestOffered(index, picture.nodes, pod, offered, count);
     }
-    if (placer) {
+    // a pod group's cycle goes by what it is answered, here and now: nobody would come back for a nomination
+    if (placer && !isNative(pod)) {
       if (pod.nominatedNode === null && this.#ahead.placeBetter(index, pod, offered, fits[0] ?? null))
         return this.#redirect(pod, offered);
-      if (fits.length === 0) fits = this.#ahead.takeOver(index, pod, offered);
+      if (fits.length === 0) fits = this.#ahead.takeOver(index, near, offered);
     }
     if (fits.length > 0) {
       const claim = shapes.claimOn(index, fits[0]!);
@@ -170,7 +177,15 @@ export class Filtering {
   }
 
   #hold(pod: PodFacts, claim: Hold['claim'], ranked: readonly string[]): void {
-    const { picture, clock, holdMs } = this.#parts;
-    picture.putHold(openHold({ pod, node: ranked[0]!, claim, cause: 'tentative', ranked }, clock.monotonic(), holdMs));
+    const { picture, clock } = this.#parts;
+    const hold = { pod, node: ranked[0]!, claim, cause: 'tentative', ranked } as const;
+    picture.putHold(openHold(hold, clock.monotonic(), this.#holdMs(pod)));
+  }
+
+  #holdMs(pod: PodFacts): number {
+    const { holdMs } = this.#parts;
+    return isNative(pod) ? Math.min(holdMs, NATIVE_HOLD_MS) : holdMs;
   }
 }
+
+const isNative = ({ gangSaid }: PodFacts): boolean => gangSaid?.dialect === 'native';

@@ -27,6 +27,8 @@ export type PairOptions = {
   readonly elects: boolean;
   /** places are decided ahead of kube-scheduler */
   readonly placer: boolean;
+  /** kube-scheduler schedules native pod groups */
+  readonly podGroups: boolean;
   readonly wiring: Wiring;
   readonly bug: Bug | null;
   readonly audit: Omit<AuditOptions, 'wanted' | 'onArrived' | 'onBind'> & {
@@ -58,6 +60,7 @@ export class Pair {
       nodePolicy: chance.pick('config', ['muster', 'muster', 'pack', 'spread']),
       devicePolicy: chance.pick('config', ['pack', 'spread', 'numa']),
       holdSeconds: chance.pick('config', [5, 30]),
+      gangGraceSeconds: chance.pick('grace', [5, 20]),
       // a world is small: the backlog that pays is, too
       placer: { enabled: options.placer, minNodes: 0, minBacklog: 5 },
     });
@@ -117,7 +120,7 @@ export class Pair {
   }
 
   #beginScheduler({ process, transport, rng }: Run): void {
-    const { wiring, elects } = this.#options;
+    const { wiring, elects, podGroups } = this.#options;
     const { trace, chance, onThrow } = wiring;
     const verbs = verbTransport(process, wiring, () => this.#extender);
     const lead = (): void => {
@@ -127,6 +130,7 @@ export class Pair {
         clock: process.clock,
         rng,
         schedulerNames: [SCHEDULER_NAME],
+        podGroups,
         // nothing here reads them, and each would be one more call to simulate
         events: false,
         extenders: shippedExtenders(verbs),
