@@ -185,10 +185,9 @@ export class Books implements Decider, Planner {
     const now = clock.monotonic();
     for (const hold of this.picture.holds.expired(now)) {
       if (awaiting.goesOn(hold)) hold.deadline = now + AWAIT_MS;
-      else if (hold.gang === null) this.picture.dropHold(hold.pod.uid);
       else {
-        planning.late(hold.gang);
-        this.picture.dropPlan(hold.gang);
+        if (hold.gang !== null) planning.late(hold.gang);
+        this.picture.endHold(hold);
       }
     }
     untenable.drop();
