@@ -3,10 +3,10 @@ import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Device } from '../../src/core/gpu/device.ts';
 import { type GpuRequest, WHOLE_MILLI } from '../../src/core/gpu/request.ts';
-import { NO_CONSTRAINTS } from '../../src/core/placement/constraints.ts';
 import type { NodeFacts } from '../../src/core/placement/node-facts.ts';
 import type { PodFacts } from '../../src/core/placement/pod-facts.ts';
 import { seededRng } from '../../src/sim/seeded-rng.ts';
+import { fraction, need, pod, request } from '../../test/build/facts.ts';
 import { TraceError } from './errors.ts';
 import { shuffle } from './shuffle.ts';
 import { distinct, type Row, readTable } from './table.ts';
@@ -139,49 +139,19 @@ export function readPods(directory: string, workload: string): TracePod[] {
 
 const seconds = (row: Row, column: string): number | null => (row.text(column) === '' ? null : row.amount(column));
 
-const requestOf = (count: number, milli: number, models: string): GpuRequest => ({
-  containers: [{ name: 'main', slot: 'c0', role: 'app', count, share: { milli, memory: { milli } } }],
-  models: { allow: models.split('|').filter(Boolean).map(modelOf), deny: [] },
-  uuids: { allow: [], deny: [] },
-  devicePolicy: null,
-  devicePolicyRequired: false,
-  nodePolicy: null,
-});
+const requestOf = (count: number, milli: number, models: string): GpuRequest =>
+  request([need(fraction(milli), count)], {
+    models: { allow: models.split('|').filter(Boolean).map(modelOf), deny: [] },
+  });
 
-function podOf(row: Row, request: GpuRequest | null): PodFacts {
-  return {
+const podOf = (row: Row, asked: GpuRequest | null): PodFacts =>
+  pod(row.name('name'), asked, {
     uid: row.name('name'),
     namespace: 'trace',
-    name: row.name('name'),
-    labels: {},
-    schedulerName: 'muster-scheduler',
-    nodeName: null,
-    terminal: false,
-    succeeded: false,
-    terminating: false,
-    graceSeconds: 0,
-    disrupted: false,
-    gated: false,
-    gates: [],
-    priority: 0,
-    neverPreempts: false,
-    nominatedNode: null,
     createdMs: 0,
-    startedMs: 0,
     needs: {
       cpu: Math.ceil(row.amount('cpu_milli')),
       memory: Math.ceil(row.amount('memory_mib') * MIB),
       pods: 1,
     },
-    constraints: NO_CONSTRAINTS,
-    ask: request === null ? { kind: 'none' } : { kind: 'request', request },
-    claim: null,
-    envSafe: true,
-    usesGpu: request !== null,
-    ownerUid: '',
-    gang: null,
-    gangSaid: null,
-    plan: null,
-    unplacedReason: null,
-  };
-}
+  });
