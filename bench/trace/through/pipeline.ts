@@ -10,7 +10,7 @@ import type { NodeFacts } from '../../../src/core/placement/node-facts.ts';
 import type { PodFacts } from '../../../src/core/placement/pod-facts.ts';
 import { DEFAULT_DIALECT_OPTIONS } from '../../../src/dialects/reading.ts';
 import { readConfig } from '../../../src/extender/config.ts';
-import { type ExtenderCore, makeExtender } from '../../../src/extender/start.ts';
+import { type ExtenderCore, makeExtender } from '../../../src/extender/extender.ts';
 import { answerVerb } from '../../../src/extender/verbs/answer.ts';
 import type { Verb } from '../../../src/extender/verbs/verb.ts';
 import { TransportError } from '../../../src/kube/errors.ts';
