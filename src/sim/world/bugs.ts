@@ -333,7 +333,7 @@ export const BUGS: Readonly<Record<string, Bug>> = {
   },
   'awaiting-not-moved': {
     what: 'what is kept for a preemptor stays with its victims, though room on its node comes free elsewhere',
-    breaks: ['awaited-given-away'],
+    breaks: ['awaited-given-away', 'answer-differs'],
     picture(parts) {
       parts.picture.holds.awaiting = () => [];
       return parts;
@@ -341,7 +341,7 @@ export const BUGS: Readonly<Record<string, Bug>> = {
   },
   'nomination-forgotten': {
     what: 'an extender that is started anew keeps nothing for whoever is nominated',
-    breaks: ['awaited-given-away'],
+    breaks: ['awaited-given-away', 'nomination-forgotten'],
     picture(parts) {
       Object.assign(parts.decider, { restoreAwaiting() {} });
       return parts;

@@ -20,6 +20,7 @@ export const INVARIANTS = [
   'books-differ',
   'answer-differs',
   'awaited-given-away',
+  'nomination-forgotten',
   'gpu-milli-wrong',
   'gang-early',
   'gang-evicts',
