@@ -14,8 +14,10 @@ import type { PodFacts } from '../core/placement/pod-facts.ts';
 import type { ReasonCode } from '../core/reasons.ts';
 import type { Clock } from '../kube/ports.ts';
 import type { GangAtBind } from './decider.ts';
+import type { Gang } from './gangs/gangs.ts';
+import { nearOthers, requiresDomain } from './gangs/near.ts';
 import { type GangStanding, groupToPlan, standingOf, startsWith } from './gangs/standing.ts';
-import type { Hold } from './holds.ts';
+import { type Hold, openHold } from './holds.ts';
 import type { Picture } from './picture.ts';
 import type { Shapes } from './shapes.ts';
 
@@ -49,6 +51,8 @@ export type PlanningConfig = {
 const EVERYWHERE = '*';
 /** Gangs whose last refusal is remembered. */
 const HOPELESS_GANGS = 10_000;
+/** One that did not come together in time lets others have the room for so long, ms. */
+const LATE_MS = 5_000;
 
 /** `until`: monotonic ms at which a barred node may help again */
 type Hopeless = {
@@ -67,6 +71,10 @@ export class Planning {
   /** what was found of a gang last, and the state of things that it was found at */
   readonly #hopeless = new LRUCache<string, Hopeless>({ maxSize: HOPELESS_GANGS, sizeCalculation: () => 1 });
 
+  /** gangs that did not come together in time, and when they may be planned again (monotonic ms) */
+  readonly #late = new LRUCache<string, { readonly until: number }>({ max: HOPELESS_GANGS });
+  #standings = new WeakMap<Gang, { readonly version: number; readonly standing: GangStanding | null }>();
+
   #alike = { freed: -1, outcomes: new Map<string, PlanOutcome>() };
 
   constructor(picture: Picture, shapes: Shapes, clock: Clock, config: PlanningConfig) {
@@ -79,6 +87,7 @@ export class Planning {
   /** Forgets what was refused and why. */
   beginAnew(): void {
     this.#hopeless.clear();
+    this.#late.clear();
     this.#alike = { freed: -1, outcomes: new Map() };
     this.#picture.barred.clear();
   }
@@ -90,12 +99,37 @@ export class Planning {
 
   standing(gang: string): GangStanding | null {
     const known = this.#picture.gangs.get(gang);
-    return known === undefined ? null : standingOf(known, this.#config.mayCome);
+    if (known === undefined) return null;
+    const last = this.#standings.get(known);
+    if (last?.version === known.version) return last.standing;
+    const standing = standingOf(known, this.#config.mayCome);
+    this.#standings.set(known, { version: known.version, standing });
+    return standing;
+  }
+
+  /** Its time is up and not all of its minimum are bound: it gives way to others for a while, unless a part of it runs already. */
+  late(gang: string): void {
+    const standing = this.standing(gang);
+    if (standing === null || standing.settled.length > 0) return;
+    if (this.#picture.holds.ofGang(gang).some(({ state }) => state !== 'open')) return;
+    this.#late.set(gang, { until: this.#clock.monotonic() + LATE_MS });
   }
 
   /** Its minimum runs, has run, or is being bound: further members stand for themselves. */
   hasStarted(gang: string): boolean {
     return this.atBind(gang)?.missing === 0;
+  }
+
+  /** The pod as it may be placed by itself: where its gang requires one domain, in that of the members that have a place. */
+  near(pod: PodFacts): PodFacts {
+    const gang = this.gangOf(pod);
+    const objects = gang === null ? undefined : this.#picture.gangs.get(gang)?.objects;
+    if (objects === undefined || ![...objects.values()].some(requiresDomain)) return pod;
+    const standing = this.standing(gang!);
+    if (standing === null) return pod;
+    const labelOf = (node: string, key: string): string | undefined =>
+      this.#picture.nodes.get(node)?.facts?.labels[key];
+    return nearOthers(pod, standing, (uid) => this.#placeOf(uid), labelOf);
   }
 
   /** kube-scheduler's own filters refused this node for the pod. */
@@ -116,6 +150,11 @@ export class Planning {
     return this.isBarred(uid, EVERYWHERE);
   }
 
+  /** See Planner.retryAt. */
+  retryAt(gang: string): number {
+    return this.#late.peek(gang)?.until ?? this.#hopeless.peek(gang)?.until ?? Number.POSITIVE_INFINITY;
+  }
+
   /** Plans what is missing of a gang's minimum (and of those that must start together with it). Holds all of it or nothing. */
   planGang(gang: string): PlanOutcome {
     const version = this.#picture.gangs.get(gang)?.version ?? 0;
@@ -123,6 +162,9 @@ export class Planning {
     const last = this.#hopeless.get(gang);
     // its members ask one after the other, again and again: nothing that could help has happened since
     const now = this.#clock.monotonic();
+    const late = this.#late.get(gang);
+    if (late !== undefined && now < late.until) return LATE;
+    if (late !== undefined) this.#late.delete(gang);
     const known = last?.version === version && now < last.until ? last : undefined;
     if (known?.freed === freed) return known.outcome;
     const alike = this.#refusedAlike(freed);
@@ -170,6 +212,7 @@ export class Planning {
 
   /** What was found when it was planned last, for as long as nothing has happened that could help. */
   refusal(gang: string): (PlanOutcome & { kind: 'refused' }) | null {
+    if (this.#late.peek(gang) !== undefined) return LATE;
     const last = this.#hopeless.peek(gang);
     if (last?.outcome.kind !== 'refused' || last.version !== this.#picture.gangs.get(gang)?.version) return null;
     return last.outcome;
@@ -188,24 +231,20 @@ export class Planning {
     if (groups.length === 0) return { kind: 'started' };
     const verdict = this.#judge(groups.length === 1 ? groups[0]! : allOf(gang, groups));
     if (verdict.kind === 'refused') return { ...refused(verdict.code, detailOf(verdict)), ...verdict, kind: 'refused' };
-    const holds = verdict.placed.map(({ pod, node, claim }): Hold => {
-      const now = this.#clock.monotonic();
-      return {
-        pod,
-        node,
-        claim,
-        cause: 'planned',
-        gang: pod.gangSaid?.key ?? gang,
-        ranked: [node],
-        victims: [],
-        state: 'open',
-        deadline: now + this.#config.planMs,
-        since: now,
-      };
+    const now = this.#clock.monotonic();
+    const holds = verdict.placed.map(({ pod, node, claim }) => {
+      const key = pod.gangSaid?.key ?? gang;
+      return openHold({ pod, node, claim, cause: 'planned', gang: key }, now, this.#patience(key));
     });
     const waited = holds.flatMap(({ pod }) => (this.#picture.isRefused(pod.uid) ? [pod] : []));
     for (const hold of holds) this.#picture.putHold(hold);
     return { kind: 'planned', holds, refused: waited };
+  }
+
+  /** How long its members may be on their way to their nodes, ms. */
+  #patience(gang: string): number {
+    const seconds = this.standing(gang)?.waitSeconds ?? null;
+    return seconds === null ? this.#config.planMs : 1000 * seconds;
   }
 
   /** The same question for people: changes nothing, and counts how many would fit. null: the gang is not known. */
@@ -231,8 +270,8 @@ export class Planning {
     if (standing === null || standing.minMember === 0) return null;
     const settled = new Set(standing.settled.map(({ uid }) => uid));
     for (const { pod, state } of this.#picture.holds.ofGang(gang)) if (state !== 'open') settled.add(pod.uid);
-    const { minMember } = standing;
-    return { gang, minMember, missing: Math.max(0, minMember - settled.size) };
+    const { minMember, waitSeconds } = standing;
+    return { gang, minMember, missing: Math.max(0, minMember - settled.size), waitSeconds };
   }
 
   /** Keys of the gangs that must start together with this one, itself first. */
@@ -260,6 +299,8 @@ export class Planning {
     };
   }
 }
+
+const LATE = { ...refused('gang-late', ''), detail: 'its plan was given up; it is planned again in some seconds' };
 
 function allOf(name: string, children: readonly GangGroup[]): GangGroup {
   return {

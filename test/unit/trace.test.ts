@@ -47,9 +47,12 @@ describe.skipIf(!existsSync(DATA))('a twelfth of the openb trace (skipped where 
     expect(allocated.get(policy)).toBeLessThan(most);
   });
 
-  it.each(['pack', 'spread', 'fgd', 'muster'] as const)('%s does not care in which order it heard of the nodes', (policy) => {
-    expect(replay(policy, inAnotherOrder())).toEqual(replay(policy, slice));
-  });
+  it.each(['pack', 'spread', 'fgd', 'muster'] as const)(
+    '%s does not care in which order it heard of the nodes',
+    (policy) => {
+      expect(replay(policy, inAnotherOrder())).toEqual(replay(policy, slice));
+    },
+  );
 
   it.each(BANDS)(
     '%s stays between them where ties go elsewhere: nodes under one another’s names',
