@@ -68,7 +68,7 @@ describe.each(MODES)('$name', ({ native, stand: options }) => {
   let stand: Stand;
   let watch: GangWatch;
   beforeAll(async () => {
-    stand = await Stand.start({ nodes, ...options });
+    stand = await Stand.start({ nodes, apiProxy: true, ...options });
     watch = await GangWatch.start(stand.admin);
   });
   afterAll(async () => {
@@ -184,25 +184,36 @@ describe.each(MODES)('$name', ({ native, stand: options }) => {
       while (left.size > 0) {
         if (kills < KILLS) {
           kills++;
-          // in the middle of the Bindings of a gang, or at any time
-          const after = kills % 3 === 0 ? null : 1 + Math.floor(random() * 8);
+          // between two Bindings of a gang, or at any time
+          const between = kills % 3 !== 0;
+          const share = random();
           const at = performance.now() + 300 + random() * 1_500;
+          const sent = new Map<string, number>();
           dead = false;
-          watch.onBound = (_, bound, size) => {
-            if (after === null || dead || bound !== Math.min(after, size - 1)) return;
-            dead = true;
-            stand.muster.process.signalNow('SIGKILL');
-          };
+          stand.api!.lose((_, path) => {
+            const gang = /\/pods\/(.+)-\d+\/binding/.exec(path)?.[1];
+            if (gang === undefined || !gangs.has(gang)) return null;
+            // those that follow had not left the process yet
+            if (dead) throw new Error('its sender is gone');
+            const count = (sent.get(gang) ?? 0) + 1;
+            sent.set(gang, count);
+            if (between && count > share * (gangs.get(gang)!.length - 1)) {
+              dead = true;
+              stand.muster.process.signalNow('SIGKILL');
+            }
+            return null;
+          });
           await waitFor(
             async () => {
               await settle();
-              return dead || left.size === 0 || (after === null && performance.now() >= at);
+              return dead || left.size === 0 || (!between && performance.now() >= at);
             },
             { for: 'a moment to kill', timeoutMs: 60_000, onTimeout: () => stand.logs() },
           );
-          watch.onBound = null;
+          dead = true;
           const killed = performance.now();
           await stand.muster.killAndRestart();
+          stand.api!.lose(null);
           await stand.muster.ready();
           const ready = performance.now();
           const halves = inPart();
