@@ -220,7 +220,13 @@ describe.each(MODES)('$name', ({ native, stand: options }) => {
           const away = ready - killed;
           // a slow machine is away for long, and is asked again only after the next pause
           const soon = Math.max(COMPLETE_MS, RETRIES_MS.find((ms) => ms >= away)! - away + 2_000);
-          await waitFor(() => inPart().every((name) => !halves.includes(name)), {
+          const isOver = (): boolean => inPart().every((name) => !halves.includes(name));
+          const look = async (): Promise<boolean> => {
+            // the watch may not have shown all that was bound before it went
+            await settle();
+            return isOver();
+          };
+          await waitFor(look, {
             for: `gangs bound in part at the restart: ${halves.map((name) => `${name} ${watch.bound(name)}/${gangs.get(name)!.length}`)}`,
             timeoutMs: COMPLETE_MS + 1_000 * (GRACE_S + 5),
             onTimeout: () => stand.logs(),
