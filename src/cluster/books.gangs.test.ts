@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { bound, fraction, need, node, pod, request, whole } from '../../test/build/facts.ts';
+import { bound, fraction, gangSaid, need, node, pod, request, whole } from '../../test/build/facts.ts';
 import { ManualClock } from '../../test/build/manual-clock.ts';
 import type { GangSaid } from '../core/placement/gang/gang-facts.ts';
 import type { PodFacts } from '../core/placement/pod-facts.ts';
@@ -22,19 +22,6 @@ beforeEach(() => {
   books.onPlanned = (pods) => told.push(...pods.map(({ name }) => name));
 });
 
-const said = (gang: string, minMember: number, over: Partial<GangSaid> = {}): GangSaid => ({
-  key: `team/${gang}`,
-  dialect: 'muster',
-  minMember,
-  total: null,
-  subGroup: null,
-  waitSeconds: null,
-  strict: true,
-  together: [],
-  problem: null,
-  ...over,
-});
-
 /** Members `<gang>-0` … of one gang, known to the picture. */
 function arrive(
   gang: string,
@@ -44,7 +31,7 @@ function arrive(
   min = count,
 ): PodFacts[] {
   const members = Array.from({ length: count }, (_, at) =>
-    pod(`${gang}-${at}`, gpu, { gang: `team/${gang}`, gangSaid: said(gang, min, over), createdMs: at + 1 }),
+    pod(`${gang}-${at}`, gpu, { gang: `team/${gang}`, gangSaid: gangSaid(gang, min, over), createdMs: at + 1 }),
   );
   for (const member of members) picture.upsertPod(member);
   return members;
@@ -160,7 +147,7 @@ describe('a gang', () => {
   it('has a say in when a member is bound that only filter has shown', () => {
     addNodes(1, 8);
     arrive('g', 2, whole, {}, 3);
-    const late = pod('g-9', null, { gang: 'team/g', gangSaid: said('g', 3) });
+    const late = pod('g-9', null, { gang: 'team/g', gangSaid: gangSaid('g', 3) });
     filter(late);
     expect(books.gangAtBind(late.uid)).toMatchObject({ gang: 'team/g', minMember: 3, missing: 3 });
   });
@@ -249,7 +236,7 @@ describe('a gang', () => {
     bind(members[1]!);
     bind(members[2]!);
     picture.removePod(members[2]!.uid);
-    const again = pod('g-new', whole, { gang: 'team/g', gangSaid: said('g', 3) });
+    const again = pod('g-new', whole, { gang: 'team/g', gangSaid: gangSaid('g', 3) });
     picture.upsertPod(again);
     expect(filter(again).fits).toHaveLength(1);
     expect(planned()).toBe(1);
@@ -288,7 +275,7 @@ describe('a gang', () => {
   it('has a place for a member without GPUs too, and binds it there without a claim', () => {
     addNodes(1, 1);
     const [worker] = arrive('g', 1, whole, {}, 2);
-    const launcher = pod('launcher', null, { gang: 'team/g', gangSaid: said('g', 2), createdMs: 9 });
+    const launcher = pod('launcher', null, { gang: 'team/g', gangSaid: gangSaid('g', 2), createdMs: 9 });
     picture.upsertPod(launcher);
     expect(filter(launcher).fits).toEqual(['n0']);
     expect(filter(worker!).fits).toEqual(['n0']);

@@ -46,9 +46,10 @@ export class Filtering {
     const gang = planning.gangOf(pod);
     const asMember = gang === null ? null : this.#asMember(gang, pod, offered);
     if (asMember !== null) return asMember;
-    if (pod.ask.kind !== 'request') return passThrough(pod, offered, picture.nodes, guarded);
+    const near = planning.near(pod);
+    if (pod.ask.kind !== 'request') return passThrough(pod, offered, picture.nodes, guarded, near);
     awaiting.settle();
-    return this.#decide(pod, pod.ask.request, offered, shortList, picture.holds.get(pod.uid) ?? null);
+    return this.#decide({ pod, near }, pod.ask.request, offered, shortList, picture.holds.get(pod.uid) ?? null);
   }
 
   /** The answer for a pod that has a hold already, null when the hold cannot stand any more or its node is not offered. */
@@ -120,8 +121,9 @@ export class Filtering {
     return refusals.waiting('gang-dropped', pod, offered);
   }
 
+  /** `near`: the pod as its gang binds it to a domain. What is held is held for the pod itself. */
   #decide(
-    pod: PodFacts,
+    { pod, near }: { readonly pod: PodFacts; readonly near: PodFacts },
     request: GpuRequest,
     offered: Offered,
     shortList: number,
@@ -132,7 +134,7 @@ export class Filtering {
       const here = this.#takeAwaited(awaiting, pod, request, offered);
       if (here !== null) return here;
     }
-    const index = shapes.indexOf(pod, request);
+    const index = shapes.indexOf(near, request);
     const count = Math.max(1, shortList);
     let fits = bestOffered(index, picture.nodes, pod, offered, count);
     if (fits.length === 0 && index.incomplete) {
@@ -143,7 +145,7 @@ export class Filtering {
     if (placer && !isNative(pod)) {
       if (pod.nominatedNode === null && this.#ahead.placeBetter(index, pod, offered, fits[0] ?? null))
         return this.#redirect(pod, offered);
-      if (fits.length === 0) fits = this.#ahead.takeOver(index, pod, offered);
+      if (fits.length === 0) fits = this.#ahead.takeOver(index, near, offered);
     }
     if (fits.length > 0) {
       const claim = shapes.claimOn(index, fits[0]!);

@@ -15,6 +15,7 @@ import type { ReasonCode } from '../core/reasons.ts';
 import type { Clock } from '../kube/ports.ts';
 import type { GangAtBind } from './decider.ts';
 import type { Gang } from './gangs/gangs.ts';
+import { nearOthers, requiresDomain } from './gangs/near.ts';
 import { type GangStanding, groupToPlan, standingOf, startsWith } from './gangs/standing.ts';
 import { type Hold, openHold } from './holds.ts';
 import type { Picture } from './picture.ts';
@@ -118,6 +119,18 @@ export class Planning {
   /** Its minimum runs, has run, or is being bound: further members stand for themselves. */
   hasStarted(gang: string): boolean {
     return this.atBind(gang)?.missing === 0;
+  }
+
+  /** The pod as it may be placed by itself: where its gang requires one domain, in that of the members that have a place. */
+  near(pod: PodFacts): PodFacts {
+    const gang = this.gangOf(pod);
+    const objects = gang === null ? undefined : this.#picture.gangs.get(gang)?.objects;
+    if (objects === undefined || ![...objects.values()].some(requiresDomain)) return pod;
+    const standing = this.standing(gang!);
+    if (standing === null) return pod;
+    const labelOf = (node: string, key: string): string | undefined =>
+      this.#picture.nodes.get(node)?.facts?.labels[key];
+    return nearOthers(pod, standing, (uid) => this.#placeOf(uid), labelOf);
   }
 
   /** kube-scheduler's own filters refused this node for the pod. */

@@ -31,7 +31,7 @@ export class Preempting {
     const settled = held?.victims.some((uid) => picture.pod(uid)?.nodeName === held.node) ?? false;
     const where = settled ? candidates.filter(({ node }) => node === held?.node) : candidates;
     awaiting.settle();
-    const { shape } = shapes.indexOf(pod, pod.ask.request);
+    const { shape } = shapes.indexOf(planning.near(pod), pod.ask.request);
     const { best, next } = correctVictims(picture, pod, shape, where, this.#from);
     this.#from = next;
     if (best === null) return [];

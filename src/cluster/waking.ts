@@ -51,7 +51,7 @@ function fitsSomewhere(parts: Parts, pod: PodFacts): boolean {
   // its own reservation does not stand in its way
   const awaiting = picture.holds.get(pod.uid);
   if (awaiting !== undefined) picture.dropHold(pod.uid);
-  const index = shapes.indexOf(pod, pod.ask.request);
+  const index = shapes.indexOf(planning.near(pod), pod.ask.request);
   let fits = false;
   let visits = 0;
   index.ranking.walk((slot) => {

@@ -1,5 +1,5 @@
 /** What the extender counts, with prom-client. No label names a node or a pod. The hottest counts are typed arrays, copied when asked for. */
-import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { monitorEventLoopDelay, performance } from 'node:perf_hooks';
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { type Condition, ODDITIES } from '../cluster/condition.ts';
 import type { FilterAnswer } from '../cluster/decider.ts';
@@ -159,6 +159,15 @@ export class Metrics {
       const seconds = count === 0 ? 0 : this.#delay.percentile(99) / 1e9;
       this.#delay.reset();
       return seconds;
+    });
+    new Counter({
+      name: 'muster_event_loop_busy_seconds_total',
+      help: 'How long the event loop was at work since the start; its rate is the share of a core that the decision thread needs',
+      registers,
+      collect() {
+        this.reset();
+        this.inc(performance.eventLoopUtilization().active / 1000);
+      },
     });
     new Gauge({
       name: 'muster_build_info',

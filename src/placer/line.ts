@@ -18,7 +18,7 @@ export type Place = {
 };
 
 type Kept = { key: string; gang: string | null; pods: Map<string, PodFacts>; version: number; rank: Rank | null };
-type Rank = { readonly priority: number; readonly since: number };
+type Rank = { readonly priority: number; readonly since: number; readonly name: string };
 
 /** Behind our gate, and behind no other. */
 export const isGated = (pod: PodFacts): boolean => pod.gated && !heldBack(pod) && pod.gates.includes(PLACEMENT_GATE);
@@ -114,7 +114,7 @@ export class Line {
     const other = this.#rankOf(b);
     if (one.priority !== other.priority) return other.priority - one.priority;
     if (one.since !== other.since) return one.since - other.since;
-    return nameOf(a) < nameOf(b) ? -1 : 1;
+    return one.name < other.name ? -1 : 1;
   }
 
   #rankOf(place: Kept): Rank {
@@ -125,7 +125,7 @@ export class Line {
       priority = Math.max(priority, this.#priorityOf(pod));
       since = Math.min(since, pod.createdMs);
     }
-    place.rank = { priority, since };
+    place.rank = { priority, since, name: nameOf(place) };
     return place.rank;
   }
 }

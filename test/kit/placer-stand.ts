@@ -20,6 +20,7 @@ import type { KubeObject } from '../../src/sim/api/object.ts';
 import { applyPatchOf, JSON_PATCH } from '../../src/sim/api/patch.ts';
 import { GPU_MODELS, gpuNode } from '../../src/sim/nodes.ts';
 import { Scheduler } from '../../src/sim/scheduler/scheduler.ts';
+import { shippedExtenders } from '../../src/sim/scheduler/shipped-extenders.ts';
 import { seededRng } from '../../src/sim/seeded-rng.ts';
 import { Process, VirtualTime, WallClock } from '../../src/sim/world/time.ts';
 
@@ -265,7 +266,6 @@ export class PlacerStand {
       stream: () => Promise.reject(new TransportError('unsent', 'extenders have no streams')),
       close: async () => {},
     };
-    const shared = { transport: verbs, prefix: '', nodeCacheCapable: true };
     this.#scheduler = new Scheduler({
       transport: inProcess(this.api, 'scheduler'),
       clock,
@@ -273,18 +273,7 @@ export class PlacerStand {
       schedulerNames: [SCHEDULER_NAME],
       events: false,
       percentageOfNodesToScore: this.#options.percentageOfNodesToScore ?? 100,
-      extenders: [
-        {
-          ...shared,
-          name: 'decisions',
-          filterVerb: 'filter',
-          prioritizeVerb: 'prioritize',
-          preemptVerb: 'preempt',
-          weight: 3,
-          httpTimeoutMs: 3_000,
-        },
-        { ...shared, name: 'bind', bindVerb: 'bind', httpTimeoutMs: 60_000 },
-      ],
+      extenders: shippedExtenders(verbs),
     });
     const started = this.#scheduler.start();
     await this.run(50);

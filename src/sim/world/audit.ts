@@ -41,6 +41,8 @@ export function audited(
     if (!wanted()) return answered(pod, offered, shortList);
     const asked = pod.ask.kind === 'request' ? pod.ask.request.nodePolicy : null;
     const learns = isForesighted(asked ?? config.nodePolicy);
+    // where each member goes decides whether the last one finds room: with other prices another plan, or none
+    if (learns && pod.gangSaid !== null) return answered(pod, offered, shortList);
     const freshly = askFresh(copyOf(picture), offered.names, shortList);
     const before = learns ? copyOf(picture) : null;
     const answer = answered(pod, offered, shortList);
@@ -96,6 +98,8 @@ function copyOf(picture: Picture): Picture {
   const copy = new Picture();
   copy.barred.copyFrom(picture.barred);
   for (const { settledAt: _looked, ...hold } of picture.holds.values()) copy.putHold(hold);
+  for (const gang of picture.gangs.values())
+    for (const object of gang.objects.values()) copy.gangs.upsertObject(object);
   for (const pod of picture.pods()) copy.upsertPod(pod);
   for (const node of picture.nodes.values()) if (node.facts !== null) copy.nodes.setFacts(node.name, node.facts);
   return copy;
