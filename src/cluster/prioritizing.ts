@@ -2,10 +2,9 @@
 import type { PodFacts } from '../core/placement/pod-facts.ts';
 import { goesByOrder } from '../core/placement/policies/as-good.ts';
 import { bestOffered } from './best.ts';
+import type { NodeScore } from './decider.ts';
 import type { Offered } from './offered.ts';
 import type { Parts } from './parts.ts';
-
-export type NodeScore = { readonly node: string; readonly score: number };
 
 /** 0…10; nodes left out have 0. */
 export function scoresOf(parts: Parts, pod: PodFacts, offered: Offered): readonly NodeScore[] {
