@@ -14,12 +14,13 @@ import { Binding } from './binding.ts';
 import type {
   BindPlan,
   Decider,
-  ExplainRow,
   FilterAnswer,
   GangAtBind,
   GangExplained,
   GangRefusal,
+  NodeScore,
   OfferedNodes,
+  PodExplained,
   PreemptAnswer,
   PreemptCandidate,
 } from './decider.ts';
@@ -33,7 +34,7 @@ import type { Picture } from './picture.ts';
 import type { Planner, PodOutcome } from './planner.ts';
 import { Planning, type PlanOutcome } from './planning.ts';
 import { Preempting } from './preempting.ts';
-import { type NodeScore, scoresOf } from './prioritizing.ts';
+import { scoresOf } from './prioritizing.ts';
 import { Refusals } from './refusals.ts';
 import { Seen } from './seen.ts';
 import { Shapes } from './shapes.ts';
@@ -184,10 +185,9 @@ export class Books implements Decider, Planner {
     const now = clock.monotonic();
     for (const hold of this.picture.holds.expired(now)) {
       if (awaiting.goesOn(hold)) hold.deadline = now + AWAIT_MS;
-      else if (hold.gang === null) this.picture.dropHold(hold.pod.uid);
       else {
-        planning.late(hold.gang);
-        this.picture.dropPlan(hold.gang);
+        if (hold.gang !== null) planning.late(hold.gang);
+        this.picture.endHold(hold);
       }
     }
     untenable.drop();
@@ -218,7 +218,7 @@ export class Books implements Decider, Planner {
     return pod === undefined ? null : this.#ahead.evictFor(pod);
   }
 
-  explain(namespace: string, name: string): { pod: PodFacts; rows: readonly ExplainRow[]; hold: string | null } | null {
+  explain(namespace: string, name: string): PodExplained | null {
     const pod = this.picture.podNamed(namespace, name);
     if (pod === undefined) return null;
     const { shapes, guarded } = this.#parts;

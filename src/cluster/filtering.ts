@@ -95,8 +95,7 @@ export class Filtering {
     const tried = !placer || pod.nominatedNode === hold.node;
     if (hold.cause === 'planned' && node !== undefined && !offered.has(node.slot) && tried)
       planning.bar(hold.pod.uid, hold.node);
-    if (hold.gang === null) picture.dropHold(hold.pod.uid);
-    else picture.dropPlan(hold.gang);
+    picture.endHold(hold);
   }
 
   /**
