@@ -33,7 +33,7 @@ import { Offered } from './offered.ts';
 import { passThrough } from './pass-through.ts';
 import type { Picture } from './picture.ts';
 import type { Planner, PodOutcome } from './planner.ts';
-import { Planning, type PlanOutcome } from './planning.ts';
+import { type GangEviction, Planning, type PlanOutcome } from './planning.ts';
 import { correctVictims } from './preemption.ts';
 import { answer, Refusals, refuseAll } from './refusals.ts';
 import { Shapes } from './shapes.ts';
@@ -337,7 +337,8 @@ export class Books implements Decider, Planner {
   sweep(): void {
     const now = this.#clock.monotonic();
     for (const hold of this.picture.holds.expired(now)) {
-      if (this.#awaiting.goesOn(hold)) hold.deadline = now + AWAIT_MS;
+      if (this.picture.holds.get(hold.pod.uid) !== hold || (hold.deadline ?? now) > now) continue;
+      if (this.#awaiting.goesOn(hold)) this.#awaiting.prolong(hold, now + AWAIT_MS);
       else if (hold.gang === null) this.picture.dropHold(hold.pod.uid);
       else this.picture.dropPlan(hold.gang);
     }
@@ -413,6 +414,10 @@ export class Books implements Decider, Planner {
   evictFor(uid: string): PreemptAnswer | null {
     const pod = this.picture.pod(uid);
     return pod === undefined ? null : this.#ahead.evictFor(pod);
+  }
+
+  evictForGang(gang: string): GangEviction | null {
+    return this.#planning.evictForGang(gang);
   }
 
   /** What does not follow from the picture and cannot be learnt again. */

@@ -9,11 +9,13 @@ import { LRUCache } from 'lru-cache';
 import type { GangGroup, GangVerdict } from '../core/placement/gang/gang-request.ts';
 import { type PlanOptions, planGang } from '../core/placement/gang/plan-gang.ts';
 import type { Board } from '../core/placement/gang/trial.ts';
-import type { NodeInfo } from '../core/placement/node-info.ts';
+import type { NodeInfo, Occupant } from '../core/placement/node-info.ts';
 import type { PodFacts } from '../core/placement/pod-facts.ts';
 import type { ReasonCode } from '../core/reasons.ts';
 import type { Clock } from '../kube/ports.ts';
+import { AWAIT_MS } from './awaiting.ts';
 import type { GangAtBind } from './decider.ts';
+import { victimsForGang } from './gang-preemption.ts';
 import { type GangStanding, groupToPlan, standingOf, startsWith } from './gangs/standing.ts';
 import type { Hold } from './holds.ts';
 import type { Picture } from './picture.ts';
@@ -43,6 +45,17 @@ export type PlanningConfig = {
   readonly planMs: number;
   /** false: filter will refuse the pod everywhere (nobody prepared it, its request is invalid), so it counts for no gang */
   readonly mayCome: (pod: PodFacts) => boolean;
+};
+
+/** Who is evicted for a gang, and where its members go then. */
+export type GangEviction = {
+  /** uids, those that a disruption budget covers first; [] when it is enough to wait for pods that are going */
+  readonly victims: readonly string[];
+  /** so many of them are covered by a budget: where it refuses after all, nobody else need be evicted */
+  readonly guarded: number;
+  /** keys of gangs that fall below their minimum by it: all of them goes */
+  readonly brokenGangs: readonly string[];
+  readonly places: readonly { readonly uid: string; readonly node: string }[];
 };
 
 /** no node has this name */
@@ -176,33 +189,24 @@ export class Planning {
   }
 
   #plan(gang: string): PlanOutcome {
-    const together = this.#together(gang);
-    const groups: GangGroup[] = [];
-    for (const key of together) {
-      const standing = this.standing(key);
-      if (standing === null) return refused('gang-incomplete', `gang ${key} has no members yet`);
-      if (standing.code !== null) return refused(standing.code, standing.detail);
-      const group = groupToPlan(standing, (uid) => this.#placeOf(uid));
-      if (group !== null) groups.push(group);
-    }
+    const groups = this.#groupsOf(gang);
+    if (!isGroups(groups)) return groups;
     if (groups.length === 0) return { kind: 'started' };
-    const verdict = this.#judge(groups.length === 1 ? groups[0]! : allOf(gang, groups));
-    if (verdict.kind === 'refused') return { ...refused(verdict.code, detailOf(verdict)), ...verdict, kind: 'refused' };
+    const group = groups.length === 1 ? groups[0]! : allOf(gang, groups);
+    const verdict = this.#judge(group);
+    const kept = membersOf(group).filter(({ uid }) => this.#picture.holds.get(uid)?.cause === 'awaiting');
+    if (verdict.kind === 'refused') {
+      const ending = kept.some(({ uid }) => this.#picture.holds.get(uid)?.gang != null);
+      if (ending)
+        return { ...refused('victims-terminating', ENDING), ...verdict, code: 'victims-terminating', kind: 'refused' };
+      return { ...refused(verdict.code, detailOf(verdict)), ...verdict, kind: 'refused' };
+    }
+    const now = this.#clock.monotonic();
     const holds = verdict.placed.map(({ pod, node, claim }): Hold => {
-      const now = this.#clock.monotonic();
-      return {
-        pod,
-        node,
-        claim,
-        cause: 'planned',
-        gang: pod.gangSaid?.key ?? gang,
-        ranked: [node],
-        victims: [],
-        state: 'open',
-        deadline: now + this.#config.planMs,
-        since: now,
-      };
+      const hold = heldFor(pod, node, claim, pod.gangSaid?.key ?? gang);
+      return { ...hold, deadline: now + this.#config.planMs, since: now };
     });
+    for (const { uid } of kept) this.#picture.dropHold(uid);
     const waited = holds.flatMap(({ pod }) => (this.#picture.isRefused(pod.uid) ? [pod] : []));
     for (const hold of holds) this.#picture.putHold(hold);
     return { kind: 'planned', holds, refused: waited };
@@ -216,12 +220,65 @@ export class Planning {
     return { standing, verdict: group === null ? null : this.#judge(group, { count: true }) };
   }
 
+  /**
+   * Victims whose end lets what is missing of the gang start, all of it. What comes free by them, and the rest that the plan takes, is
+   * kept for the gang from now on. null: eviction does not help, is not allowed, or it has been done.
+   */
+  evictForGang(gang: string): GangEviction | null {
+    const groups = this.#groupsOf(gang);
+    if (!isGroups(groups) || groups.length === 0) return null;
+    const group = groups.length === 1 ? groups[0]! : allOf(gang, groups);
+    const members = membersOf(group);
+    if (members.some(({ uid }) => this.#picture.holds.get(uid) !== undefined)) return null;
+    const found = victimsForGang(this.#picture, this.#board, group, members);
+    // without anybody to wait for it fits already, and whoever plans it next will see
+    if (found === null || found.victims.length + found.going.length === 0) return null;
+    const gone = [...found.victims, ...found.going];
+    const now = this.#clock.monotonic();
+    for (const { pod, node, claim } of found.placed) {
+      if (claim === null) continue;
+      const victims = gone.filter((victim) => victim.node === node).map(({ uid }) => uid);
+      const hold = heldFor(pod, node, claim, pod.gangSaid?.key ?? gang);
+      this.#picture.putHold({ ...hold, cause: 'awaiting', victims, deadline: now + AWAIT_MS, since: now });
+    }
+    this.#hopeless.delete(gang);
+    const guarded = found.victims.filter(({ budgets }) => budgets.length > 0);
+    const others = found.victims.filter(({ budgets }) => budgets.length === 0);
+    return {
+      victims: [...guarded, ...others].map(({ uid }) => uid),
+      guarded: guarded.length,
+      brokenGangs: found.brokenGangs,
+      places: found.placed.map(({ pod, node }) => ({ uid: pod.uid, node })),
+    };
+  }
+
+  /** What is missing of the gang and of those that must start with it; [] when nothing is, else why it cannot be planned. */
+  #groupsOf(gang: string): readonly GangGroup[] | PlanOutcome {
+    const groups: GangGroup[] = [];
+    for (const key of this.#together(gang)) {
+      const standing = this.standing(key);
+      if (standing === null) return refused('gang-incomplete', `gang ${key} has no members yet`);
+      if (standing.code !== null) return refused(standing.code, standing.detail);
+      const group = groupToPlan(standing, (uid) => this.#placeOf(uid));
+      if (group !== null) groups.push(group);
+    }
+    return groups;
+  }
+
   /** The planner's word. What is awaited for its own members does not stand in their way, and a pod is in the books once. */
   #judge(group: GangGroup, options: PlanOptions = {}): GangVerdict {
-    const awaiting = membersOf(group).flatMap(({ uid }) => this.#picture.holds.get(uid) ?? []);
-    for (const { pod } of awaiting) this.#picture.dropHold(pod.uid);
+    const { holds, nodes } = this.#picture;
+    const away: { node: string; occupant: Occupant }[] = [];
+    for (const { uid } of membersOf(group)) {
+      const node = holds.get(uid)?.node;
+      const occupant = node === undefined ? undefined : nodes.get(node)?.occupant(uid);
+      if (node === undefined || occupant === undefined) continue;
+      // only tried: nobody gets room by it
+      nodes.undo(node, uid);
+      away.push({ node, occupant });
+    }
     const verdict = planGang(this.#board, group, options);
-    for (const hold of awaiting) this.#picture.putHold(hold);
+    for (const { node, occupant } of away) nodes.add(node, occupant);
     return verdict;
   }
 
@@ -259,6 +316,25 @@ export class Planning {
       outlook: () => this.#shapes.forecast.outlook,
     };
   }
+}
+
+const ENDING = 'the pods that make room for it are on their way out';
+
+const isGroups = (found: readonly GangGroup[] | PlanOutcome): found is readonly GangGroup[] => Array.isArray(found);
+
+function heldFor(pod: PodFacts, node: string, claim: Hold['claim'], gang: string): Hold {
+  return {
+    pod,
+    node,
+    claim,
+    cause: 'planned',
+    gang,
+    ranked: [node],
+    victims: [],
+    state: 'open',
+    deadline: null,
+    since: 0,
+  };
 }
 
 function allOf(name: string, children: readonly GangGroup[]): GangGroup {

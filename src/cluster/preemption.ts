@@ -213,9 +213,9 @@ function asVictim(pod: PodFacts, node: NodeInfo, budgets: BudgetIndex): Victim {
   };
 }
 
-type BudgetIndex = { readonly allowed: readonly number[]; of(pod: PodFacts): number[] };
+export type BudgetIndex = { readonly allowed: readonly number[]; of(pod: PodFacts): number[] };
 
-function budgetIndex(picture: Picture): BudgetIndex {
+export function budgetIndex(picture: Picture): BudgetIndex {
   const budgets = [...picture.budgets()];
   return {
     allowed: budgets.map((budget) => budget.disruptionsAllowed),

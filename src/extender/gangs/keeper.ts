@@ -138,7 +138,8 @@ export class GangKeeper {
     const report = reportOf({
       gang,
       standing,
-      holds: picture.holds.ofGang(gang.key),
+      // what is kept for it while victims end is no plan yet
+      holds: picture.holds.ofGang(gang.key).filter(({ cause }) => cause !== 'awaiting'),
       degraded,
       refusal: known.refusal?.code ?? null,
       closest: known.closest,

@@ -6,6 +6,7 @@
  * Greedy placement is exact for members of one shape and needs. Where shapes are mixed a fit may be missed; big ones first and
  * moving whoever failed to the front find most of them (orders.ts), and the policy `pack` is tried after the pods' own.
  */
+import type { Work } from '../../gpu/work.ts';
 import type { PodFacts } from '../pod-facts.ts';
 import { type Domain, domainsOf, freeMilliOf, type Where } from './domains.ts';
 import { type GangGroup, type GangVerdict, neededOf } from './gang-request.ts';
@@ -20,6 +21,8 @@ export type PlanOptions = {
   readonly budget?: number;
   /** for people: count how many members fit although it is known that not all do */
   readonly count?: boolean;
+  /** nodes looked at are added to it */
+  readonly spent?: Work;
 };
 
 type Search = {
@@ -50,6 +53,7 @@ export function planGang(board: Board, gang: GangGroup, options: PlanOptions = {
   const planned = placeGroup(search, gang, null);
   const placed = [...trial.placed];
   trial.rollback(0);
+  if (options.spent !== undefined) options.spent.work += trial.looks;
   if (planned) return { kind: 'planned', placed };
   return {
     kind: 'refused',

@@ -1,0 +1,62 @@
+/** Victims for a whole gang, on the picture: who may go for it, what the gangs of those can spare, and what budgets allow. */
+
+import type { GangGroup } from '../core/placement/gang/gang-request.ts';
+import { type GangVictims, gangVictims } from '../core/placement/gang/gang-victims.ts';
+import type { GangSpare, RunningPod } from '../core/placement/gang/running-pod.ts';
+import type { Board } from '../core/placement/gang/trial.ts';
+import type { PodFacts } from '../core/placement/pod-facts.ts';
+import { type GangStanding, standingOf } from './gangs/standing.ts';
+import type { Picture } from './picture.ts';
+import { budgetIndex } from './preemption.ts';
+
+/**
+ * The cheapest set of pods whose end lets all that is missing of the gang start together; null: there is none, or a member may not
+ * preempt. `members`: of the group. Pods of a priority as high as that of its least important member are nobody's victims.
+ */
+export function victimsForGang(
+  picture: Picture,
+  board: Board,
+  group: GangGroup,
+  members: readonly PodFacts[],
+): GangVictims | null {
+  if (members.length === 0 || members.some(({ neverPreempts }) => neverPreempts)) return null;
+  const priority = members.reduce((least, pod) => Math.min(least, pod.priority), Number.MAX_SAFE_INTEGER);
+  const own = new Set(members.map(({ gang }) => gang));
+  const budgets = budgetIndex(picture);
+  const pods: RunningPod[] = [];
+  const spare = new Map<string, GangSpare>();
+  for (const pod of picture.pods()) {
+    if (pod.nodeName === null || pod.terminal || picture.nodes.get(pod.nodeName)?.facts == null) continue;
+    if (!pod.terminating && (pod.priority >= priority || (pod.gang !== null && own.has(pod.gang)))) continue;
+    pods.push({
+      uid: pod.uid,
+      node: pod.nodeName,
+      priority: pod.priority,
+      startedMs: pod.startedMs || pod.createdMs,
+      terminating: pod.terminating,
+      gang: pod.gang,
+      subGroup: pod.gangSaid?.subGroup ?? null,
+      budgets: pod.terminating ? [] : budgets.of(pod),
+    });
+    if (pod.gang === null || spare.has(pod.gang)) continue;
+    const most = spareOf(picture, pod.gang);
+    if (most !== null) spare.set(pod.gang, most);
+  }
+  if (pods.length === 0) return null;
+  const found = gangVictims(board, group, { pods, spare, budgets: budgets.allowed });
+  return found.kind === 'found' ? found : null;
+}
+
+/** How many members the gang can lose without falling below its minimum. null: nobody said what that is, its pods go one by one. */
+export function spareOf(picture: Picture, gang: string): GangSpare | null {
+  const known = picture.gangs.get(gang);
+  const standing = known === undefined ? null : standingOf(known);
+  if (standing === null || standing.minMember === 0) return null;
+  const subGroups = new Map<string, number>();
+  for (const { name, minMember } of standing.object?.subGroups ?? [])
+    subGroups.set(name, settledIn(standing, name) - minMember);
+  return { total: standing.settled.length - standing.minMember, subGroups };
+}
+
+const settledIn = ({ settled }: GangStanding, subGroup: string): number =>
+  settled.filter(({ gangSaid }) => gangSaid?.subGroup === subGroup).length;
