@@ -23,11 +23,11 @@ export type GangEvictorOptions = {
 /** Writes under way at a time. */
 const AT_ONCE = 16;
 
-/** Resolves when all of it is written, or given up. */
-export async function evictForGang(gang: string, found: GangEviction, options: GangEvictorOptions): Promise<void> {
+/** Resolves when all of it is written (or is another's to write now): true; false when it was given up. */
+export async function evictForGang(gang: string, found: GangEviction, options: GangEvictorOptions): Promise<boolean> {
   const { picture, planner, mayDecide, onProblem } = options;
   // whoever waits only for pods that are going needs no word
-  if (found.victims.length === 0) return;
+  if (found.victims.length === 0) return true;
   const nominations = found.places.flatMap(({ uid, node }) => {
     const pod = picture.pod(uid);
     return pod === undefined ? [] : [nominationOf(pod, node)];
@@ -52,16 +52,16 @@ export async function evictForGang(gang: string, found: GangEviction, options: G
       : !(await evict(found.victims.slice(found.guarded), AT_ONCE))
         ? 'an eviction is refused'
         : null;
-  if (why === null || !mayDecide()) return;
+  if (why === null || !mayDecide()) return true;
   onProblem('gives up making room for a gang', { gang, why, evicted, of: found.victims.length });
-  const keeps = picture.holds.ofGang(gang).some(({ cause }) => cause === 'awaiting');
-  if (keeps) planner.dropPlan(gang);
+  const isKept = (uid: string): boolean => picture.holds.get(uid)?.cause === 'awaiting';
   const withdrawn = found.places.flatMap(({ uid, node }) => {
     const pod = picture.pod(uid);
-    const stands = pod?.nodeName === null && pod.plan === null && pod.nominatedNode === node;
-    return stands && picture.holds.get(uid) === undefined ? [nominationOf(pod, null)] : [];
+    return pod?.nodeName === null && pod.nominatedNode === node && isKept(uid) ? [nominationOf(pod, null)] : [];
   });
   await nominate(withdrawn);
+  if (found.places.some(({ uid }) => isKept(uid))) planner.dropPlan(gang);
+  return false;
 }
 
 /** False as soon as one of them is not done: no further ones begin. */

@@ -52,8 +52,8 @@ export class Evictor {
     void this.#carryOut(pod, found.node, victims);
   }
 
-  /** The same for a whole gang. False: nobody's end would help it, or nobody may be evicted for it. */
-  makeRoomForGang(gang: string): boolean {
+  /** The same for a whole gang. False: nobody's end would help it, or nobody may be evicted for it. `onGaveUp`: an eviction was refused. */
+  makeRoomForGang(gang: string, onGaveUp: () => void): boolean {
     const { planner, clock, picture, onProblem } = this.#options;
     this.#searchAt = clock.monotonic() + SEARCH_MS;
     const found = planner.evictForGang(gang);
@@ -67,7 +67,9 @@ export class Evictor {
       victims: found.victims.map(nameOf),
       broken: found.brokenGangs,
     });
-    void evictForGang(gang, found, this.#options);
+    void evictForGang(gang, found, this.#options).then((done) => {
+      if (!done) onGaveUp();
+    });
     return true;
   }
 

@@ -270,7 +270,9 @@ export class Placer {
       if (pod === undefined || picture.holds.get(pod.uid) !== undefined) continue;
       if (gang !== null) {
         if (this.#helpless.has(gang) || !this.#lacksRoom(pod)) continue;
-        if (!this.#evictor.makeRoomForGang(gang)) this.#helpless.set(gang, now + HELPLESS_MS);
+        const helpless = (): unknown => this.#helpless.set(gang, clock.monotonic() + HELPLESS_MS);
+        if (!this.#evictor.makeRoomForGang(gang, helpless)) helpless();
+        else for (const member of pods.values()) this.#refused(member, 'victims-terminating');
         return;
       }
       const fragmented =
