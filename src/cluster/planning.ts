@@ -288,7 +288,14 @@ export class Planning {
     if (standing === null || standing.minMember === 0) return null;
     const settled = new Set(standing.settled.map(({ uid }) => uid));
     for (const { pod, state } of this.#picture.holds.ofGang(gang)) if (state !== 'open') settled.add(pod.uid);
-    const { minMember } = standing;
+    const { minMember, object } = standing;
+    // which of the sub-groups start was decided by the plan: all of it comes together, however few would do
+    const chooses = [object, ...(object?.subGroups ?? [])].some((group) => group?.minSubGroup !== undefined);
+    if (chooses) {
+      const planned = this.#picture.holds.ofGang(gang).filter(({ cause }) => cause !== 'awaiting');
+      const all = new Set([...settled, ...planned.map(({ pod }) => pod.uid)]);
+      return { gang, minMember, missing: Math.max(minMember, all.size) - settled.size };
+    }
     return { gang, minMember, missing: Math.max(0, minMember - settled.size) };
   }
 
