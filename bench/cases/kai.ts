@@ -113,7 +113,6 @@ function laterOf({ tags, mode, jobs, queues }: KaiCase): Verdict | null {
   if (has(IN_TREE)) return byDesign('in-tree');
   const waiting = jobs.filter(({ tasks }) => tasks.some(({ state }) => state === 'Pending'));
   const evicts = !mode.endsWith(':allocate');
-  if (jobs.some(({ subgroups }) => choosesSubGroups(subgroups))) return notYet('some-sub-groups');
   if (mode === 'single-action:stalegangeviction') return byDesign('member-loss');
   // what the quotas of the case say may have no part in its answer: it is tried
   if (mode === 'single-action:allocate' && jobs.some(isGang)) return null;
@@ -129,9 +128,6 @@ function laterOf({ tags, mode, jobs, queues }: KaiCase): Verdict | null {
 const isGang = ({ subgroups, topology, minMember }: Job): boolean =>
   Boolean(subgroups) || Boolean(topology) || (minMember ?? 1) > 1;
 
-const choosesSubGroups = (group: Group | null | undefined): boolean =>
-  Boolean(group) && (typeof group!.minSubGroup === 'number' || group!.groups.some(choosesSubGroups));
-
 type Live = {
   readonly job: Job;
   readonly task: Task;
@@ -143,14 +139,28 @@ type Live = {
 
 const POLICY: Readonly<Record<string, 'pack' | 'spread'>> = { binpack: 'pack', pack: 'pack', spread: 'spread' };
 
+/** Rules of theirs that are not ours, for running a case again with them. */
+type Theirs = {
+  /** tasks in such states are not there */
+  readonly without?: (status: string) => boolean;
+  /** a job that is left with fewer tasks than its minimum is evicted whole */
+  readonly evictsRests?: boolean;
+  /** whoever is stuck on its way out is nobody's victim */
+  readonly stuckStay?: boolean;
+};
+
 class World {
   readonly #given: KaiCase;
   readonly #stand: Stand;
   readonly #live: Live[] = [];
   contradiction = false;
 
-  constructor(given: KaiCase, without: (status: string) => boolean = () => false) {
+  readonly #theirs: Theirs;
+
+  constructor(given: KaiCase, theirs: Theirs = {}) {
     this.#given = given;
+    this.#theirs = theirs;
+    const without = theirs.without ?? (() => false);
     const { nodePlacement, gpuOrder } = given.config;
     const node: NodePolicy = POLICY[nodePlacement?.gpu ?? ''] ?? 'pack';
     const order: DevicePolicy = POLICY[gpuOrder ?? ''] ?? 'pack';
@@ -184,6 +194,7 @@ class World {
           name: group.name,
           ...(parent !== null && { parent }),
           minMember: group.minMember ?? 0,
+          ...(group.minSubGroup && { minSubGroup: group.minSubGroup }),
           topologyConstraint: constraintOf(group.topology),
         },
         ...flat(group.groups, group.name),
@@ -193,6 +204,7 @@ class World {
       metadata: { uid: `group-${name}`, namespace: 'kai', name },
       spec: {
         ...(minMember && { minMember }),
+        ...(subgroups?.minSubGroup && { minSubGroup: subgroups.minSubGroup }),
         topologyConstraint: constraintOf(topology ?? subgroups?.topology),
         subGroups: flat(subgroups?.groups ?? [], null),
       },
@@ -255,9 +267,13 @@ class World {
     live.claim = claim;
     const facts = this.#facts(live);
     const startedMs = this.#stand.clock.now() - 1000 * (live.job.startedSecondsAgo ?? 60);
-    const terminating = live.status === 'Releasing' || live.status === 'StuckInReleasing';
+    const stuck = live.status === 'StuckInReleasing';
+    const stays = stuck && this.#theirs.stuckStay === true;
+    const terminating = live.status === 'Releasing' || (stuck && !stays);
+    const priority = stays ? Number.MAX_SAFE_INTEGER : facts.priority;
     const found = claim.containers.length === 0 ? null : claim;
-    this.#stand.picture.upsertPod({ ...facts, nodeName: node, claim: found, usesGpu: false, startedMs, terminating });
+    const shown = { ...facts, priority, nodeName: node, claim: found, usesGpu: false, startedMs, terminating };
+    this.#stand.picture.upsertPod(shown);
   }
 
   run(): Verdict {
@@ -266,6 +282,7 @@ class World {
       const actions = mode.slice(mode.indexOf(':') + 1).split('+');
       if (actions.includes('allocate')) this.#allocate();
       if (actions.includes('preempt')) this.#preempt();
+      this.#evictRests();
       return this.#compare();
     }
     for (let round = 0; round < (rounds?.untilMatch ?? 1); round++) this.#round();
@@ -281,6 +298,7 @@ class World {
   #round(): void {
     this.#allocate();
     this.#preempt();
+    this.#evictRests();
     for (const live of [...this.#live]) {
       if (live.status === 'Binding') live.status = 'Running';
       else if (live.status === 'Releasing') this.#gone(live);
@@ -319,22 +337,53 @@ class World {
     }
   }
 
+  /** The placer's search for a gang that fits nowhere, the preempt verb for tasks that start by themselves. */
   #preempt(): void {
     const all = this.#stand.names().map((node) => ({ node, victims: null }));
+    const searched = new Set<Job>();
     for (const live of this.#waiting()) {
+      if (live.status !== 'Pending') continue;
       const facts = this.#facts(live);
-      // a member of a gang that does not fit is refused for good: kube-scheduler asks for victims nowhere
-      const started = !isGang(live.job) || this.#stand.books.explainGang(`kai/${live.job.name}`)?.verdict === null;
-      const [best] = this.#stand.books.preempt(facts, started ? all : []);
-      if (best === undefined) continue;
-      live.status = 'Pipelined';
-      live.node = best.node;
-      live.claim = this.#stand.picture.holds.get(live.uid)?.claim ?? null;
-      for (const victim of this.#live.filter(({ uid }) => best.victims.includes(uid))) {
-        if (victim.status !== 'StuckInReleasing') victim.status = 'Releasing';
-        const facts = this.#stand.picture.pod(victim.uid);
-        if (facts !== undefined) this.#stand.picture.upsertPod({ ...facts, terminating: true, disrupted: true });
+      if (isGang(live.job) && this.#stand.books.explainGang(`kai/${live.job.name}`)?.verdict !== null) {
+        if (!searched.has(live.job)) this.#preemptFor(live.job);
+        searched.add(live.job);
+        continue;
       }
+      const [best] = this.#stand.books.preempt(facts, all);
+      if (best === undefined) continue;
+      this.#pipeline(live, best.node);
+      this.#evict(best.victims);
+    }
+  }
+
+  #preemptFor(job: Job): void {
+    const found = this.#stand.books.evictForGang(`kai/${job.name}`);
+    if (found === null) return;
+    for (const { uid, node } of found.places) this.#pipeline(this.#live.find((live) => live.uid === uid)!, node);
+    this.#evict(found.victims);
+  }
+
+  #pipeline(live: Live, node: string): void {
+    live.status = 'Pipelined';
+    live.node = node;
+    live.claim = this.#stand.picture.holds.get(live.uid)?.claim ?? null;
+  }
+
+  #evict(uids: readonly string[]): void {
+    for (const victim of this.#live.filter(({ uid }) => uids.includes(uid))) {
+      if (victim.status !== 'StuckInReleasing') victim.status = 'Releasing';
+      const facts = this.#stand.picture.pod(victim.uid);
+      if (facts !== undefined) this.#stand.picture.upsertPod({ ...facts, terminating: true, disrupted: true });
+    }
+  }
+
+  /** Their rule: what is left of a job below its minimum goes. */
+  #evictRests(): void {
+    if (this.#theirs.evictsRests !== true) return;
+    for (const job of this.#given.jobs.filter(isGang)) {
+      const running = this.#live.filter((live) => live.job === job && RUNS.has(live.status));
+      const short = running.length < (job.minMember ?? 1) || shortGroups(job.subgroups?.groups ?? [], running);
+      if (running.length > 0 && short) this.#evict(running.map(({ uid }) => uid));
     }
   }
 
@@ -375,7 +424,7 @@ class World {
     if (waits) {
       // would they be placed if whoever is going were gone?
       const going = (status: string): boolean => status === 'Releasing';
-      const later = new World(this.#given, going);
+      const later = new World(this.#given, { without: going });
       later.#allocate();
       const placed = wrong.every(([live]) =>
         later.#live.some(({ uid, status }) => uid === live.uid && status === 'Binding'),
@@ -385,9 +434,12 @@ class World {
     // who runs is to go on elsewhere: that is moving, not evicting
     if (wrong.some(([{ task }, status]) => task.state === 'Running' && status === 'Pipelined'))
       return notYet('consolidation', text);
-    const elastic = this.#given.tags.includes('elastic');
-    if (this.#given.mode !== 'single-action:allocate' && (elastic || this.#live.some(({ job }) => isGang(job))))
-      return notYet('gang-preemption', text);
+    if (Object.keys(this.#theirs).length === 0) {
+      const withRule = (theirs: Theirs): boolean => good(new World(this.#given, theirs).run());
+      if (this.#live.some(({ job }) => isGang(job)) && withRule({ evictsRests: true }))
+        return byDesign('member-loss', text);
+      if (withRule({ stuckStay: true })) return byDesign('terminating-victim', text);
+    }
     if (wrong.some(([live]) => !live.job.preemptible && this.#evicted(live))) return notYet('preemptibility', text);
     const held = wrong.filter(([live, status]) => status === 'Pending' && live.status !== 'Pending');
     if (held.some(([live]) => this.#overQuota(live.job.queue))) return notYet('queues', text);
@@ -439,6 +491,15 @@ function milliOf({ gpus, gpuFraction, gpuMemoryMiB, devices }: Task, node: KaiNo
   const share = gpuFraction ?? (gpuMemoryMiB ?? 0) / Math.max(1, node?.gpuMemoryMiB ?? 1);
   return share > 0 ? 1000 * share * (devices ?? 1) : 1000 * (gpus ?? 0);
 }
+
+const RUNS: ReadonlySet<string> = new Set(['Running', 'Binding']);
+
+/** Some sub-group has fewer running tasks than its minimum. */
+const shortGroups = (groups: readonly Group[], running: readonly Live[]): boolean =>
+  groups.some(
+    ({ name, minMember, groups: below }) =>
+      running.filter(({ task }) => task.subgroup === name).length < (minMember ?? 0) || shortGroups(below, running),
+  );
 
 const good = ({ result }: Verdict): boolean => result === 'same' || result === 'equivalent';
 

@@ -48,9 +48,6 @@ export type DesignRule = keyof typeof DESIGN_RULES;
 
 /** What is read but not answered yet, and with which part of Muster it comes. */
 export const LATER_PARTS = {
-  'gang-preemption':
-    'victims for a whole gang, and the surplus of an elastic one as the first to go, come with the placer',
-  'some-sub-groups': 'a gang that starts with some of its sub-groups, whichever they are',
   'virtual-cluster': 'virtual clusters of fixed cells are quotas with a place; they come with the queues',
   queues: 'quotas, fair share and reclaim come with the overseer’s queues',
   preemptibility: 'that a running pod may not be evicted whatever its priority is read with the queues',

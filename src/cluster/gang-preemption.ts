@@ -2,10 +2,10 @@
 
 import type { GangGroup } from '../core/placement/gang/gang-request.ts';
 import { type GangVictims, gangVictims } from '../core/placement/gang/gang-victims.ts';
-import type { GangSpare, RunningPod } from '../core/placement/gang/running-pod.ts';
+import type { RunningPod } from '../core/placement/gang/running-pod.ts';
 import type { Board } from '../core/placement/gang/trial.ts';
 import type { PodFacts } from '../core/placement/pod-facts.ts';
-import { type GangStanding, standingOf } from './gangs/standing.ts';
+import { Spares } from './gang-spare.ts';
 import type { Picture } from './picture.ts';
 import { budgetIndex } from './preemption.ts';
 
@@ -24,7 +24,7 @@ export function victimsForGang(
   const own = new Set(members.map(({ gang }) => gang));
   const budgets = budgetIndex(picture);
   const pods: RunningPod[] = [];
-  const spare = new Map<string, GangSpare>();
+  const spares = new Spares(picture);
   for (const pod of picture.pods()) {
     if (pod.nodeName === null || pod.terminal || picture.nodes.get(pod.nodeName)?.facts == null) continue;
     if (!pod.terminating && (pod.priority >= priority || (pod.gang !== null && own.has(pod.gang)))) continue;
@@ -38,25 +38,9 @@ export function victimsForGang(
       subGroup: pod.gangSaid?.subGroup ?? null,
       budgets: pod.terminating ? [] : budgets.of(pod),
     });
-    if (pod.gang === null || spare.has(pod.gang)) continue;
-    const most = spareOf(picture, pod.gang);
-    if (most !== null) spare.set(pod.gang, most);
+    spares.look(pod.gang);
   }
   if (pods.length === 0) return null;
-  const found = gangVictims(board, group, { pods, spare, budgets: budgets.allowed });
+  const found = gangVictims(board, group, { pods, spare: spares.map, budgets: budgets.allowed });
   return found.kind === 'found' ? found : null;
 }
-
-/** How many members the gang can lose without falling below its minimum. null: nobody said what that is, its pods go one by one. */
-export function spareOf(picture: Picture, gang: string): GangSpare | null {
-  const known = picture.gangs.get(gang);
-  const standing = known === undefined ? null : standingOf(known);
-  if (standing === null || standing.minMember === 0) return null;
-  const subGroups = new Map<string, number>();
-  for (const { name, minMember } of standing.object?.subGroups ?? [])
-    subGroups.set(name, settledIn(standing, name) - minMember);
-  return { total: standing.settled.length - standing.minMember, subGroups };
-}
-
-const settledIn = ({ settled }: GangStanding, subGroup: string): number =>
-  settled.filter(({ gangSaid }) => gangSaid?.subGroup === subGroup).length;

@@ -1,4 +1,4 @@
-/** Running pods as possible victims, and what gangs among them can lose. */
+/** Running pods as possible victims, and what gangs among them can lose. For single pods and for whole gangs alike. */
 
 export type RunningPod = {
   readonly uid: string;
@@ -18,18 +18,20 @@ export type RunningPod = {
 /** How many members a gang may lose and still have its minimum, in all and by sub-group. */
 export type GangSpare = { readonly total: number; readonly subGroups: ReadonlyMap<string, number> };
 
+type InGang = Pick<RunningPod, 'gang' | 'subGroup'>;
+
 export type Losses = {
   /** keys of gangs that lose more than they can */
   readonly broken: Set<string>;
   /** Counts the pod as lost if that breaks no gang. Pods of gangs without a minimum may always go. */
-  mayLose(pod: RunningPod): boolean;
+  mayLose(pod: InGang): boolean;
 };
 
 /** What it means for gangs that these pods go. */
-export function losses(pods: Iterable<RunningPod>, spare: ReadonlyMap<string, GangSpare>): Losses {
+export function losses(pods: Iterable<InGang>, spare: ReadonlyMap<string, GangSpare>): Losses {
   const lost = new Map<string, { total: number; subGroups: Map<string, number> }>();
   const broken = new Set<string>();
-  const lose = ({ gang, subGroup }: RunningPod, tryOnly: boolean): boolean => {
+  const lose = ({ gang, subGroup }: InGang, tryOnly: boolean): boolean => {
     const most = gang === null ? undefined : spare.get(gang);
     if (gang === null || most === undefined) return true;
     const so = lost.get(gang) ?? { total: 0, subGroups: new Map<string, number>() };
