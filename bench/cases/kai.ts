@@ -125,8 +125,8 @@ function laterOf({ tags, mode, jobs, queues }: KaiCase): Verdict | null {
 }
 
 /** A job that is a gang to us: the others' tasks start one by one. */
-const isGang = ({ subgroups, topology, minMember }: Job): boolean =>
-  Boolean(subgroups) || Boolean(topology) || (minMember ?? 1) > 1;
+const isGang = ({ subgroups, topology, minMember, tasks }: Job): boolean =>
+  Boolean(subgroups) || Boolean(topology) || (minMember ?? 1) > 1 || tasks.length > 1;
 
 type Live = {
   readonly job: Job;
@@ -145,6 +145,8 @@ type Theirs = {
   readonly without?: (status: string) => boolean;
   /** a job that is left with fewer tasks than its minimum is evicted whole */
   readonly evictsRests?: boolean;
+  /** surplus tasks go to the sub-group that has least over its minimum */
+  readonly surplusByShare?: boolean;
   /** whoever is stuck on its way out is nobody's victim */
   readonly stuckStay?: boolean;
 };
@@ -250,7 +252,9 @@ class World {
     else if (typeof task.gpuMemoryMiB === 'number') annotations['gpu-memory'] = `${task.gpuMemoryMiB}`;
     if (isShared(task) && count > 1) annotations['gpu-fraction-num-devices'] = `${count}`;
     const gpus = isShared(task) ? 0 : (task.gpus ?? 0);
-    const created = new Date(this.#stand.clock.now() + 1000 * job.createdOrder - 10_000_000).toISOString();
+    // which task comes first is said by its age; orders are small numbers
+    const age = 10_000_000 - 1000 * job.createdOrder + task.order;
+    const created = new Date(this.#stand.clock.now() - age).toISOString();
     const resources = {
       requests: { cpu: `${task.cpuMilli}m`, memory: `${task.memory}` },
       limits: gpus > 0 ? { 'nvidia.com/gpu': `${gpus}` } : {},
@@ -324,8 +328,23 @@ class World {
       );
   }
 
+  /** Whose turn it is: the first one's, by their rule that of a sibling whose sub-groups have less. */
+  #nextOf(waiting: readonly Live[]): number {
+    if (this.#theirs.surplusByShare !== true) return 0;
+    const { job } = waiting[0]!;
+    const placed = this.#live.filter((live) => live.job === job && live.node !== null && live.status !== 'Pending');
+    const shares = waiting.map((live) =>
+      live.job === job && job.subgroups ? sharesOn(job.subgroups, live.task.subgroup ?? '', placed) : null,
+    );
+    let next = 0;
+    for (const [at, share] of shares.entries()) if (share !== null && lessThan(share, shares[next] ?? [])) next = at;
+    return next;
+  }
+
   #allocate(): void {
-    for (const live of this.#waiting()) {
+    const waiting = [...this.#waiting()];
+    while (waiting.length > 0) {
+      const live = waiting.splice(this.#nextOf(waiting), 1)[0]!;
       const facts = this.#facts(live);
       const answer = this.#stand.filter(facts);
       if (!isPlaced(answer)) continue;
@@ -436,9 +455,12 @@ class World {
       return notYet('consolidation', text);
     if (Object.keys(this.#theirs).length === 0) {
       const withRule = (theirs: Theirs): boolean => good(new World(this.#given, theirs).run());
+      if (this.#live.some(({ task }) => task.state === 'StuckInReleasing') && withRule({ stuckStay: true }))
+        return byDesign('terminating-victim', text);
+      if (this.#live.some(({ job }) => Boolean(job.subgroups)) && withRule({ surplusByShare: true }))
+        return byDesign('surplus-order', text);
       if (this.#live.some(({ job }) => isGang(job)) && withRule({ evictsRests: true }))
         return byDesign('member-loss', text);
-      if (withRule({ stuckStay: true })) return byDesign('terminating-victim', text);
     }
     if (wrong.some(([live]) => !live.job.preemptible && this.#evicted(live))) return notYet('preemptibility', text);
     const held = wrong.filter(([live, status]) => status === 'Pending' && live.status !== 'Pending');
@@ -490,6 +512,28 @@ class World {
 function milliOf({ gpus, gpuFraction, gpuMemoryMiB, devices }: Task, node: KaiNode | undefined): number {
   const share = gpuFraction ?? (gpuMemoryMiB ?? 0) / Math.max(1, node?.gpuMemoryMiB ?? 1);
   return share > 0 ? 1000 * share * (devices ?? 1) : 1000 * (gpus ?? 0);
+}
+
+/** How far above their minimum the groups on the way to `name` are, from the root down. null: it is not below this one. */
+function sharesOn(group: Group, name: string, placed: readonly Live[]): readonly number[] | null {
+  if (group.name === name && group.groups.length === 0) return [];
+  for (const below of group.groups) {
+    const rest = sharesOn(below, name, placed);
+    if (rest !== null) return [shareOf(below, placed), ...rest];
+  }
+  return null;
+}
+
+/** Tasks over the minimum, or whole sub-groups over the number that is needed. */
+function shareOf({ name, minMember, minSubGroup, groups }: Group, placed: readonly Live[]): number {
+  if (groups.length > 0)
+    return groups.filter((each) => shareOf(each, placed) >= 1).length / (minSubGroup ?? groups.length);
+  return placed.filter(({ task }) => task.subgroup === name).length / Math.max(1, minMember ?? 1);
+}
+
+function lessThan(a: readonly number[], b: readonly number[]): boolean {
+  for (let at = 0; at < Math.min(a.length, b.length); at++) if (a[at] !== b[at]) return a[at]! < b[at]!;
+  return false;
 }
 
 const RUNS: ReadonlySet<string> = new Set(['Running', 'Binding']);
