@@ -95,15 +95,21 @@ const caseShape = z.looseObject({
 type KaiCase = z.infer<typeof caseShape>;
 
 const IN_TREE = ['dra', 'numa', 'affinity'];
+/** What the quotas of such a case say may have no part in its answer: it is tried, and counts as not yet only where the answers differ. */
+const TRIED = ['gang', 'elastic', 'subgroup', 'topology'];
 const QUEUES = ['quota', 'multi-level-queue', 'reclaim', 'preemption-delay'];
 
 export function placement(raw: unknown): Verdict {
   const given = caseShape.parse(raw);
   const later = laterOf(given);
-  if (later !== null) return later;
+  // where it is about reclaiming, nothing done would look like theirs refusing to
+  const about = given.tags.some((tag) => TRIED.includes(tag)) && !given.tags.includes('reclaim');
+  const tried = about && later?.result === 'notYet' && later.part === 'queues';
+  if (later !== null && !tried) return later;
   const world = new World(given);
   if (world.contradiction) return byDesign('contradicts-itself');
-  return world.run();
+  const verdict = world.run();
+  return later === null || good(verdict) ? verdict : later;
 }
 
 /** What the case needs that is not there yet, or that others answer. */
