@@ -29,8 +29,6 @@ const ASKED_AGAIN = 64;
 export type GangVictims = {
   /** to be evicted, the least important first; [] when it is enough to wait for those that are going */
   readonly victims: readonly RunningPod[];
-  /** those of them without whom the gang would not fit: the others are the rest of gangs that break */
-  readonly needed: readonly RunningPod[];
   /** already on their way out, on the nodes of the plan */
   readonly going: readonly RunningPod[];
   readonly brokenGangs: readonly string[];
@@ -96,7 +94,7 @@ class Search {
     const allowed = this.#nearest(this.#allowed());
     const best = this.#cheapest(unprotected) ?? (allowed.length < unprotected.length ? this.#cheapest(allowed) : null);
     if (best === null) return { kind: 'none', gaveUp: this.#gaveUp };
-    return this.#found(best.needed, best.placed, going);
+    return this.#found(best.victims, best.placed, going);
   }
 
   putBackAll(): void {
@@ -137,10 +135,21 @@ class Search {
     for (const pod of order) if (!used.has(pod.node)) this.#putBack(pod);
     placed = this.#spareGangs(order, placed);
     placed = new Fewest(this.#board, placed, this.#away).spare(mostImportantFirst, (pod) => this.#putBack(pod));
-    placed = this.#askAgain(placed);
+    placed = this.#askAgain(placed, () => true);
+    placed = this.#withRestsGone(placed);
+    const victims = this.#live();
+    if (this.#forbidden(victims)) return null;
+    return { victims, placed, cost: this.#costOf(victims) };
+  }
+
+  /** The rest of gangs that break goes too: what comes free by that may spare others. */
+  #withRestsGone(plan: readonly Placed[]): readonly Placed[] {
     const needed = this.#live();
-    if (this.#forbidden(this.#withRests(needed))) return null;
-    return { needed, placed, cost: this.#costOf(needed) };
+    const broken = this.#broken(needed);
+    if (broken.size === 0) return plan;
+    for (const pod of this.#withRests(needed)) this.#take(pod);
+    const spared = this.#spareGangs(this.#live(), plan);
+    return this.#askAgain(spared, ({ gang }) => gang === null || !broken.has(gang));
   }
 
   /** Takes off as few of the first ones as will do. */
@@ -174,9 +183,9 @@ class Search {
   }
 
   /** Fewest looks at the nodes that are planned; elsewhere the gang may do with less. */
-  #askAgain(plan: readonly Placed[]): readonly Placed[] {
+  #askAgain(plan: readonly Placed[], about: (pod: RunningPod) => boolean): readonly Placed[] {
     let placed = plan;
-    const away = this.#live();
+    const away = this.#live().filter(about);
     if (away.length > ASKED_AGAIN) return placed;
     for (const pod of away.toSorted(mostImportantFirst)) placed = this.#without([pod]) ?? placed;
     return placed;
@@ -190,24 +199,21 @@ class Search {
     return placed;
   }
 
-  #found(needed: readonly RunningPod[], placed: readonly Placed[], going: readonly RunningPod[]): VictimsVerdict {
+  #found(victims: readonly RunningPod[], placed: readonly Placed[], going: readonly RunningPod[]): VictimsVerdict {
     const nodes = new Set(placed.map(({ node }) => node));
-    const victims = this.#withRests(needed);
     return {
       kind: 'found',
       victims: victims.toSorted(leastImportantFirst),
-      needed: needed.toSorted(leastImportantFirst),
       going: going.filter(({ node }) => nodes.has(node)),
-      brokenGangs: [...this.#broken(needed)].sort(),
+      brokenGangs: [...this.#broken(victims)].sort(),
       placed,
     };
   }
 
-  #costOf(needed: readonly RunningPod[]): readonly number[] {
-    const victims = this.#withRests(needed);
+  #costOf(victims: readonly RunningPod[]): readonly number[] {
     const top = victims.reduce((highest, { priority }) => Math.max(highest, priority), Number.MIN_SAFE_INTEGER);
     const started = victims.reduce((sum, { startedMs }) => sum + startedMs, 0);
-    return [this.#broken(needed).size, top, victims.length, -started];
+    return [this.#broken(victims).size, top, victims.length, -started];
   }
 
   #broken(pods: readonly RunningPod[]): Set<string> {
@@ -325,7 +331,7 @@ class Search {
 }
 
 type Attempt = {
-  readonly needed: readonly RunningPod[];
+  readonly victims: readonly RunningPod[];
   readonly placed: readonly Placed[];
   readonly cost: readonly number[];
 };
