@@ -16,13 +16,19 @@ import { GANG_BUDGET, planGang } from './plan-gang.ts';
 import { type GangSpare, losses, type RunningPod } from './running-pod.ts';
 import type { Board } from './trial.ts';
 
-/** Nodes looked at in one search, and pods taken off or put back, which cost about as much as so many looks. */
-const SEARCH_BUDGET = 4 * GANG_BUDGET;
-const MOVE_LOOKS = 32;
+/** Of one search, in looks at a node (some 20 ns): everybody waits for the one thread meanwhile. */
+const SEARCH_BUDGET = 8_000_000;
+/** A pod taken off or put back, which is judged anew by every shape that asks. */
+const MOVE_LOOKS = 400;
 /** Pods that are taken into account: those of the nodes that are freed most easily. */
 const MOST_PODS = 8192;
-/** Gangs that are each tried as the only one to be broken. */
+/** Gangs that are each tried as the only one to be broken, and how many that would do are compared. */
 const MOST_GANGS = 32;
+const COMPARED = 4;
+/** So many pods are taken off at first, then four times as many, and so on. */
+const FIRST_PODS = 16;
+/** Sets of pods up to this size are gone through in a second order, and cut to the shortest beginning that does. */
+const LOOKED_AT_TWICE = 1024;
 /** Victims that are each asked once more whether the gang fits without them, wherever it would go then. */
 const ASKED_AGAIN = 64;
 
@@ -86,12 +92,9 @@ class Search {
     for (const pod of going) this.#take(pod);
     const waiting = this.#plan();
     if (waiting !== null) return this.#found([], waiting, going);
-    const unprotected = this.#nearest(this.#unprotected());
-    this.#setAway(unprotected);
-    // when all of them would not do, nothing will
-    if (this.#plan() === null) return { kind: 'none', gaveUp: this.#gaveUp };
+    const unprotected = this.#unprotected();
     // which of those that share a budget go is open at first; else as many as it allows, the least important
-    const allowed = this.#nearest(this.#allowed());
+    const allowed = this.#allowed();
     const best = this.#cheapest(unprotected) ?? (allowed.length < unprotected.length ? this.#cheapest(allowed) : null);
     if (best === null) return { kind: 'none', gaveUp: this.#gaveUp };
     return this.#found(best.victims, best.placed, going);
@@ -101,38 +104,45 @@ class Search {
     for (const pod of [...this.#away.keys()].reverse()) this.#putBack(pod);
   }
 
-  #cheapest(all: readonly RunningPod[]): Attempt | null {
-    const alone = this.#withoutBreaking(all);
-    const first = this.#attempt(alone);
-    if (first !== null) return first;
-    let best: Attempt | null = null;
-    for (const gang of this.#gangsByImportance(all).slice(0, MOST_GANGS)) {
-      const attempt = this.#attempt([...new Set([...alone, ...all.filter((pod) => pod.gang === gang)])]);
-      if (attempt !== null && (best === null || compareCost(attempt.cost, best.cost) < 0)) best = attempt;
-      if (this.#gaveUp) return best;
-    }
-    return best ?? this.#attempt(all);
-  }
-
-  /** The fewest of these, none of which may be spared alone. null: they do not suffice, or a budget forbids it. */
-  #attempt(pods: readonly RunningPod[]): Attempt | null {
-    this.#setAway(pods);
+  #cheapest(pods: readonly RunningPod[]): Attempt | null {
+    const alone = this.#nearest(this.#withoutBreaking(pods));
+    const first = this.#attempt([], alone);
+    if (first !== null || this.#gaveUp) return first;
+    // when all of them would not do, nothing will
+    const all = this.#nearest(pods);
+    this.#setAway(all);
     if (this.#plan() === null) return null;
     let best: Attempt | null = null;
-    for (const order of [byNode(pods), pods.toSorted(leastImportantFirst)]) {
-      const attempt = this.#fewest(order);
+    let compared = 0;
+    for (const gang of this.#gangsByImportance(all).slice(0, MOST_GANGS)) {
+      const members = all.filter((pod) => pod.gang === gang);
+      this.#setAway([...new Set([...alone, ...members])]);
+      if (this.#plan() === null) continue;
+      const others = alone.filter((pod) => pod.gang !== gang);
+      const attempt = this.#attempt(members, others);
       if (attempt !== null && (best === null || compareCost(attempt.cost, best.cost) < 0)) best = attempt;
-      if (this.#gaveUp) break;
+      if (this.#gaveUp || ++compared === COMPARED) break;
+    }
+    return best ?? this.#attempt([], all);
+  }
+
+  /** The fewest of these, none of which may be spared; `first` are looked at together. null: they do not suffice, or a budget forbids it. */
+  #attempt(first: readonly RunningPod[], others: readonly RunningPod[]): Attempt | null {
+    let best: Attempt | null = null;
+    for (const order of [byNode(others), others.toSorted(leastImportantFirst)]) {
+      const attempt = this.#fewest([...first, ...order], first.length);
+      if (attempt !== null && (best === null || compareCost(attempt.cost, best.cost) < 0)) best = attempt;
+      if (this.#gaveUp || attempt === null || others.length > LOOKED_AT_TWICE) break;
     }
     return best;
   }
 
-  #fewest(order: readonly RunningPod[]): Attempt | null {
-    let placed = this.#shortestPrefix(order);
+  #fewest(order: readonly RunningPod[], least: number): Attempt | null {
+    let placed = this.#shortestBeginning(order, least);
     if (placed === null) return null;
     // whoever is on none of the nodes of the plan is not in its way
     const used = new Set(placed.map(({ node }) => node));
-    for (const pod of order) if (!used.has(pod.node)) this.#putBack(pod);
+    for (const pod of this.#live()) if (!used.has(pod.node)) this.#putBack(pod);
     placed = this.#spareGangs(order, placed);
     placed = new Fewest(this.#board, placed, this.#away).spare(mostImportantFirst, (pod) => this.#putBack(pod));
     placed = this.#askAgain(placed, () => true);
@@ -152,15 +162,21 @@ class Search {
     return this.#askAgain(spared, ({ gang }) => gang === null || !broken.has(gang));
   }
 
-  /** Takes off as few of the first ones as will do. */
-  #shortestPrefix(order: readonly RunningPod[]): readonly Placed[] | null {
-    let enough = order.length;
+  /** Takes off as few of the first ones as will do, and no fewer than `least`. null: all of them would not. */
+  #shortestBeginning(order: readonly RunningPod[], least: number): readonly Placed[] | null {
     let tooFew = -1;
-    this.#setAway(order);
-    let placed = this.#plan();
-    if (placed === null) return null;
-    while (enough - tooFew > 1) {
-      const middle = (enough + tooFew) >> 1;
+    let enough = Math.min(order.length, Math.max(least, FIRST_PODS));
+    let placed: readonly Placed[] | null = null;
+    for (;;) {
+      this.#setAway(order.slice(0, enough));
+      placed = this.#plan();
+      if (placed !== null) break;
+      if (enough === order.length || this.#gaveUp) return null;
+      tooFew = enough;
+      enough = Math.min(order.length, 4 * enough);
+    }
+    while (enough - Math.max(tooFew, least) > 1 && enough <= LOOKED_AT_TWICE && !this.#gaveUp) {
+      const middle = (enough + Math.max(tooFew, least)) >> 1;
       this.#setAway(order.slice(0, middle));
       const found = this.#plan();
       if (found === null) tooFew = middle;
@@ -254,13 +270,15 @@ class Search {
       return true;
     };
     const live = pods.filter(({ terminating }) => !terminating).toSorted(leastImportantFirst);
-    const whole = new Set<string>();
+    if (left.length === 0) return live;
+    const byGang = new Map<string | null, RunningPod[]>(live.map(({ gang }) => [gang, []]));
+    for (const pod of live) byGang.get(pod.gang)!.push(pod);
     for (const pod of live) {
       if (pod.gang === null || !spare.has(pod.gang)) admit([pod]);
-      else if (!whole.has(pod.gang)) {
-        whole.add(pod.gang);
-        const mine = live.filter(({ gang }) => gang === pod.gang);
-        if (!admit(mine)) for (const one of spared(mine, spare)) admit([one]);
+      else {
+        const mine = byGang.get(pod.gang)!;
+        if (mine.length > 0 && !admit(mine)) for (const one of spared(mine, spare)) admit([one]);
+        byGang.set(pod.gang, []);
       }
     }
     return chosen;
@@ -344,15 +362,16 @@ function spared(pods: readonly RunningPod[], spare: ReadonlyMap<string, GangSpar
 
 /** Lowest priority first, then the nodes with the fewest of them: what is freed with least ado. */
 function byNode(pods: readonly RunningPod[]): readonly RunningPod[] {
-  const onNode = new Map<string, number>();
-  const key = ({ priority, node }: RunningPod): string => `${priority} ${node}`;
-  for (const pod of pods) onNode.set(key(pod), (onNode.get(key(pod)) ?? 0) + 1);
-  return pods.toSorted(
-    (a, b) =>
-      a.priority - b.priority ||
-      onNode.get(key(a))! - onNode.get(key(b))! ||
-      (a.node === b.node ? leastImportantFirst(a, b) : a.node < b.node ? -1 : 1),
-  );
+  const groups = new Map<string, RunningPod[]>();
+  for (const pod of pods) {
+    const key = `${pod.priority} ${pod.node}`;
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [pod]);
+    else group.push(pod);
+  }
+  return [...groups.values()]
+    .sort((a, b) => a[0]!.priority - b[0]!.priority || a.length - b.length || (a[0]!.node < b[0]!.node ? -1 : 1))
+    .flatMap((group) => group.sort(leastImportantFirst));
 }
 
 /** Lowest priority first, then who started last, then by uid. */

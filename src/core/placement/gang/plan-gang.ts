@@ -18,12 +18,15 @@ import { type Board, Trial } from './trial.ts';
 /** Nodes looked at before the planner gives up: some tens of milliseconds. */
 export const GANG_BUDGET = 1_500_000;
 
+/** A member placed and taken back, in looks. */
+const PLACE_LOOKS = 1_000;
+
 export type PlanOptions = {
   /** nodes to look at */
   readonly budget?: number;
   /** for people: count how many members fit although it is known that not all do */
   readonly count?: boolean;
-  /** nodes looked at are added to it */
+  /** nodes looked at are added to it, members placed count as PLACE_LOOKS of them */
   readonly spent?: Work;
 };
 
@@ -63,7 +66,7 @@ export function planGang(board: Board, gang: GangGroup, options: PlanOptions = {
   }
   const placed = [...trial.placed];
   trial.rollback(0);
-  if (options.spent !== undefined) options.spent.work += trial.looks;
+  if (options.spent !== undefined) options.spent.work += trial.looks + PLACE_LOOKS * trial.places;
   if (planned) return { kind: 'planned', placed };
   return {
     kind: 'refused',

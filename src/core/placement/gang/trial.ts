@@ -35,6 +35,8 @@ export class Trial {
   #passedOver = false;
   /** nodes looked at so far: the unit of the planner's budget */
   looks = 0;
+  /** members placed so far, those taken back included */
+  places = 0;
 
   constructor(board: Board) {
     this.#board = board;
@@ -58,6 +60,7 @@ export class Trial {
     }
     const { node, claim } = found;
     this.#board.table.add(node.name, { uid: pod.uid, kind: 'held', claim, needs: pod.needs, unclaimed: false });
+    this.places++;
     this.#placed.push({ pod, node: node.name, claim });
     return true;
   }
@@ -105,6 +108,7 @@ export class Trial {
   placeAt(pod: PodFacts, slot: number, claim: Claim | null): void {
     const { name } = this.#board.table.at(slot)!;
     this.#board.table.add(name, { uid: pod.uid, kind: 'held', claim, needs: pod.needs, unclaimed: false });
+    this.places++;
     this.#placed.push({ pod, node: name, claim });
   }
 
