@@ -29,6 +29,18 @@ export function filterBodies(
   });
 }
 
+/** A pod that was given a place ahead: its status names the node. */
+export const nominatedPod = (serial: number, nominatedNodeName: string): object => {
+  const pod = podObject(serial) as { status: object };
+  return { ...pod, status: { ...pod.status, nominatedNodeName } };
+};
+
+/** kube-scheduler offers nothing but the node that the pod's status names. `nodes`: of the pods with the serial numbers 0, 1, … */
+export const nominatedBodies = (nodes: readonly string[]): Buffer[] =>
+  nodes.map((node, serial) =>
+    Buffer.from(JSON.stringify({ Pod: nominatedPod(serial, node), Nodes: null, NodeNames: [node] })),
+  );
+
 /** For a scheduler that is not nodeCacheCapable: full Node objects, about 3 kB each. */
 export function fullNodeBodies(names: readonly string[], count: number): Buffer[] {
   const items = names.map((name) => ({

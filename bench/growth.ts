@@ -1,8 +1,9 @@
 /** The decision alone: pod and offered nodes in hand, books that change between calls; no body, no HTTP. */
 import { Picture } from '../src/cluster/picture.ts';
+import type { NodePolicy } from '../src/core/gpu/request.ts';
 import { podFacts } from './pods.ts';
 import { atMost, type Measured, quantile } from './row.ts';
-import { nodeFacts, World } from './world.ts';
+import { nodeFacts, POLICY, World } from './world.ts';
 
 const PODS_PER_NODE = 10;
 const SMALL = 1_000;
@@ -15,10 +16,10 @@ const UNDISTURBED = 0.2;
 type Subject = { readonly batch: () => number; readonly micros: number[] };
 
 /** `batch` answers µs a decision: filter calls for fresh pods, a claim coming and going every eighth. */
-function subject(nodes: number): Subject {
+function subject(nodes: number, policy: NodePolicy): Subject {
   const picture = new Picture();
   for (const facts of nodeFacts(nodes)) picture.nodes.setFacts(facts.name, facts);
-  const world = new World(picture);
+  const world = new World(picture, policy);
   world.fill(PODS_PER_NODE * nodes);
   const { books } = world;
   const offered = books.resolve([...picture.nodes.values()].map(({ name }) => name));
@@ -40,16 +41,24 @@ function subject(nodes: number): Subject {
   return { batch, micros: [] };
 }
 
-export async function growth(): Promise<Measured[]> {
-  const small = subject(SMALL);
-  const large = subject(LARGE);
+export const growth = async (): Promise<Measured[]> => {
+  const { small, large } = growthOf(POLICY);
+  const packed = growthOf('pack');
+  const grown = large / small;
+  return [
+    { name: `decision alone, ${SMALL} nodes`, value: small, unit: 'µs' },
+    { name: `decision alone, ${LARGE} nodes`, value: large, unit: 'µs' },
+    { name: 'growth', value: grown, unit: '×', ...atMost('×', grown, 1.5) },
+    { name: `decision alone, ${SMALL} nodes, policy pack`, value: packed.small, unit: 'µs' },
+    { name: `decision alone, ${LARGE} nodes, policy pack`, value: packed.large, unit: 'µs' },
+  ];
+};
+
+function growthOf(policy: NodePolicy): { small: number; large: number } {
+  const small = subject(SMALL, policy);
+  const large = subject(LARGE, policy);
   // in turns, so that a busy machine and the compiler's progress meet both
   for (let batch = 0; batch < BATCHES; batch++) for (const { batch: run, micros } of [small, large]) micros.push(run());
   const settled = ({ micros }: Subject): number => quantile(micros.slice(BATCHES / 3), UNDISTURBED);
-  const grown = settled(large) / settled(small);
-  return [
-    { name: `decision alone, ${SMALL} nodes`, value: settled(small), unit: 'µs' },
-    { name: `decision alone, ${LARGE} nodes`, value: settled(large), unit: 'µs' },
-    { name: 'growth', value: grown, unit: '×', ...atMost('×', grown, 1.5) },
-  ];
+  return { small: settled(small), large: settled(large) };
 }

@@ -9,7 +9,7 @@ import { decodeNodes, knownPod } from '../src/extender/codec/requests.ts';
 import { filterBodies, KNOWN_PODS } from './bodies.ts';
 import { podFacts, resourceVersionOf } from './pods.ts';
 import { type Measured, median } from './row.ts';
-import { nodeFacts, nodeNames, World } from './world.ts';
+import { nodeFacts, nodeNames, POLICY, World } from './world.ts';
 
 const ROUNDS = 4_000;
 const TAIL = '"NodeNames":0}';
@@ -45,7 +45,7 @@ export const partsAt = (nodes: number) => async (): Promise<Measured[]> => {
     const facts = time('pod: projection to facts', () => projectPod(args.Pod))!;
     if (facts.ask.kind !== 'request') throw new Error('no request');
     const { request } = facts.ask;
-    time('key of the shape', () => shapeKey(facts, request, { nodePolicy: 'pack', devicePolicy: 'pack' }));
+    time('key of the shape', () => shapeKey(facts, request, { nodePolicy: POLICY, devicePolicy: 'pack' }));
     const known = time('pod: looked up by uid and resourceVersion', () => knownPod(body, region.keyAt, stateOf))!;
     const answer = time('decision and hold', () => books.filter(known, region.list.offered, 1));
     time('reply', () => encodeFilter(answer, region.list));

@@ -8,6 +8,7 @@ import { bind } from './bind.ts';
 import { profileInto } from './child.ts';
 import { filterAt, filterNominated, fullNodes, prioritize } from './filter.ts';
 import { fit } from './fit.ts';
+import { gangPlan } from './gang-plan.ts';
 import { growth } from './growth.ts';
 import { memory } from './memory.ts';
 import { partsAt } from './parts.ts';
@@ -23,6 +24,7 @@ const BENCHES: Readonly<Record<string, () => Promise<Measured[]>>> = {
   'full-nodes': fullNodes,
   bind,
   growth,
+  'gang-plan': gangPlan,
   memory,
   fit,
   'parts-1000': partsAt(1_000),

@@ -1,6 +1,8 @@
 /** The extender over a cluster in memory: real books, pods really bound, claims coming and going while it serves. */
 
+import { Books } from '../src/cluster/books.ts';
 import { projectPod } from '../src/cluster/project-pod.ts';
+import type { NodePolicy } from '../src/core/gpu/request.ts';
 import { NameLists } from '../src/extender/codec/name-lists.ts';
 import { readConfig } from '../src/extender/config.ts';
 import { startExtender } from '../src/extender/start.ts';
@@ -9,11 +11,11 @@ import { nodeClock, nodeRng } from '../src/kube/node-adapter.ts';
 import type { KubeRequest, Transport } from '../src/kube/ports.ts';
 import { connect } from '../src/kube/undici-adapter.ts';
 import { booksPicture } from '../test/kit/books-picture.ts';
-import { filterBodies, KNOWN_PODS, type Order } from './bodies.ts';
+import { filterBodies, KNOWN_PODS, nominatedPod, type Order } from './bodies.ts';
 import { answer, argument } from './child.ts';
 import { podFacts, resourceVersionOf } from './pods.ts';
 import { quantile } from './row.ts';
-import { nodeFacts, nodeNames, World } from './world.ts';
+import { nodeFacts, nodeNames, POLICY, World } from './world.ts';
 
 export type ExtenderArgument = {
   readonly nodes: number;
@@ -22,10 +24,11 @@ export type ExtenderArgument = {
   readonly api?: string;
   /** claims that come and go, a second */
   readonly claims?: number;
+  readonly policy?: NodePolicy;
 };
 
 const TICK_MS = 10;
-const { nodes, pods, api, claims = 100 } = argument<ExtenderArgument>();
+const { nodes, pods, api, claims = 100, policy = POLICY } = argument<ExtenderArgument>();
 
 const none: Transport = {
   request: async () => ({ status: 500, body: Buffer.alloc(0), retryAfterSeconds: null }),
@@ -46,7 +49,7 @@ const counted = (transport: Transport): Transport => ({
 });
 
 const { picture, makePicture } = booksPicture(nodeFacts(nodes), [], { envGuard: true });
-const world = new World(picture);
+const world = new World(picture, policy);
 world.fill(pods);
 for (let serial = 0; serial < KNOWN_PODS; serial++) picture.upsertPod(podFacts(serial), resourceVersionOf(serial));
 const transport = counted(api === undefined ? none : await connect({ server: api, component: 'bench' }));
@@ -54,6 +57,7 @@ const config = readConfig({
   leadership: 'always',
   callDeadlineMs: 4_000,
   holdSeconds: 600,
+  nodePolicy: policy,
   listen: { port: 0 },
   logLevel: api === undefined ? 'info' : 'silent',
 });
@@ -61,7 +65,14 @@ const extender = await startExtender(config, {
   transport,
   clock: nodeClock,
   rng: nodeRng,
-  makePicture,
+  makePicture: (options) => {
+    const parts = makePicture(options);
+    if (!(parts.decider instanceof Books)) throw new TypeError('not the real books');
+    // from now on the extender itself decides where pods go that come: it learns from them, as it does in a cluster
+    world.books = parts.decider;
+    world.books.restoreAwaiting();
+    return parts;
+  },
   log: { write: () => {} },
 });
 await new Promise<void>((resolve) => {
@@ -80,6 +91,16 @@ answer(
     cpu: () => process.cpuUsage(),
     url: () => extender.url,
     calls: () => calls,
+    /** Places so many of the known pods ahead, as the placer does. Their nodes, which the pods as the informer shows them name. */
+    nominate: (count: number): readonly string[] =>
+      Array.from({ length: count }, (_, serial) => {
+        const { uid } = podFacts(serial);
+        const outcome = world.books.planPod(uid);
+        if (outcome.kind !== 'planned') throw new Error(`not placed ahead: ${outcome.kind}`);
+        const { node } = outcome.hold;
+        picture.upsertPod(projectPod(nominatedPod(serial, node))!, resourceVersionOf(serial));
+        return node;
+      }),
     /** µs of whole filter calls, body in hand to reply in hand: the p-th quantiles */
     decisions: ({ order, rounds, quantiles }: { order: Order; rounds: number; quantiles: number[] }) => {
       const bodies = filterBodies(nodeNames(nodes), order);

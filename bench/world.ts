@@ -1,8 +1,10 @@
 /** A cluster in memory: managed nodes of eight devices, and pods bound on them by the real decision. */
 import { Books } from '../src/cluster/books.ts';
 import type { Picture } from '../src/cluster/picture.ts';
+import type { NodePolicy } from '../src/core/gpu/request.ts';
 import { MANAGED } from '../src/core/names.ts';
 import type { NodeFacts } from '../src/core/placement/node-facts.ts';
+import { readConfig } from '../src/extender/config.ts';
 import { nodeClock } from '../src/kube/node-adapter.ts';
 import { bound, device, node } from '../test/build/facts.ts';
 import { podFacts } from './pods.ts';
@@ -44,18 +46,22 @@ export const nodeFacts = (count: number): readonly NodeFacts[] =>
     ),
   );
 
+/** What is measured unless a row says otherwise: the policy as shipped. */
+export const POLICY: NodePolicy = readConfig({ leadership: 'always' }).nodePolicy;
+
 const templates = Array.from({ length: TEMPLATES }, (_, at) => podFacts(FIRST_BOUND + at, at));
 
 export class World {
-  readonly books: Books;
+  /** who decides where pods go that come */
+  books: Books;
   readonly #all: ReturnType<Books['resolve']>;
   /** in the order in which they came */
   readonly #bound = new Set<string>();
   #serial = FIRST_BOUND;
 
-  constructor(picture: Picture) {
+  constructor(picture: Picture, nodePolicy: NodePolicy = POLICY) {
     this.books = new Books(picture, nodeClock, {
-      nodePolicy: 'pack',
+      nodePolicy,
       devicePolicy: 'pack',
       holdMs: 600_000,
       envGuard: true,
@@ -88,9 +94,9 @@ export class World {
     this.books.picture.removePod(oldest);
   }
 
-  /** Forgets what filter promised, so that the same pods are decided again and not confirmed. */
+  /** Forgets what filter promised, so that the same pods are decided again and not confirmed. What was planned ahead stays. */
   dropHolds(): void {
-    for (const { pod, state } of [...this.books.picture.holds.values()])
-      if (state === 'open') this.books.picture.dropHold(pod.uid);
+    for (const { pod, state, cause } of [...this.books.picture.holds.values()])
+      if (state === 'open' && cause === 'tentative') this.books.picture.dropHold(pod.uid);
   }
 }

@@ -3,10 +3,10 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Device } from '../../src/core/gpu/device.ts';
 import type { GpuRequest } from '../../src/core/gpu/request.ts';
-import { NO_CONSTRAINTS } from '../../src/core/placement/constraints.ts';
 import type { NodeFacts } from '../../src/core/placement/node-facts.ts';
 import type { PodFacts } from '../../src/core/placement/pod-facts.ts';
 import { seededRng } from '../../src/sim/seeded-rng.ts';
+import { fraction, need, pod, request } from '../../test/build/facts.ts';
 import { shuffle } from './shuffle.ts';
 
 /** The trace does not tell GPU memory, and milli decides alone: thousandths of it are always free where milli are. */
@@ -102,45 +102,13 @@ export function readPods(directory: string, workload: string): TracePod[] {
 
 const seconds = (text: string | undefined): number | null => (text ? Number(text) : null);
 
-const requestOf = (count: number, milli: number, models: string): GpuRequest => ({
-  containers: [{ name: 'main', slot: 'c0', role: 'app', count, share: { milli, memory: { milli } } }],
-  models: { allow: models === '' ? [] : models.split('|'), deny: [] },
-  uuids: { allow: [], deny: [] },
-  devicePolicy: null,
-  devicePolicyRequired: false,
-  nodePolicy: null,
-});
+const requestOf = (count: number, milli: number, models: string): GpuRequest =>
+  request([need(fraction(milli), count)], { models: { allow: models === '' ? [] : models.split('|'), deny: [] } });
 
-function podOf(row: Row, request: GpuRequest | null): PodFacts {
-  return {
+const podOf = (row: Row, asked: GpuRequest | null): PodFacts =>
+  pod(row.name!, asked, {
     uid: row.name!,
     namespace: 'trace',
-    name: row.name!,
-    labels: {},
-    schedulerName: 'muster-scheduler',
-    nodeName: null,
-    terminal: false,
-    succeeded: false,
-    terminating: false,
-    graceSeconds: 0,
-    disrupted: false,
-    gated: false,
-    gates: [],
-    priority: 0,
-    neverPreempts: false,
-    nominatedNode: null,
     createdMs: 0,
-    startedMs: 0,
     needs: { cpu: Number(row.cpu_milli), memory: Number(row.memory_mib) * MIB, pods: 1 },
-    constraints: NO_CONSTRAINTS,
-    ask: request === null ? { kind: 'none' } : { kind: 'request', request },
-    claim: null,
-    envSafe: true,
-    usesGpu: request !== null,
-    ownerUid: '',
-    gang: null,
-    gangSaid: null,
-    plan: null,
-    unplacedReason: null,
-  };
-}
+  });

@@ -2,6 +2,7 @@
 import { Command, Option } from 'commander';
 import { DEVICE_POLICIES, NODE_POLICIES } from '../core/gpu/request.ts';
 import { ExtenderError } from '../extender/errors.ts';
+import { outputOption } from './asking.ts';
 import type { ReplayOptions } from './replay-run.ts';
 
 const HELP = `
@@ -27,7 +28,7 @@ export function replayCommand(): Command {
     .addOption(new Option('--policy <name>', 'node policy to try instead of the recorded one').choices(NODE_POLICIES))
     .addOption(new Option('--device-policy <name>', 'device policy to try').choices(DEVICE_POLICIES))
     .option('--diff', 'list every decision that changed instead of the first difference', false)
-    .addOption(new Option('-o, --output <format>').choices(['text', 'json']).default('text'))
+    .addOption(outputOption())
     .addHelpText('after', HELP)
     .action(async (path: string, options: ReplayOptions) => {
       const { runReplay } = await import('./replay-run.ts');

@@ -8,32 +8,17 @@ import { allows, isAsGoodAs } from '../core/placement/judge.ts';
 import type { NodeInfo } from '../core/placement/node-info.ts';
 import type { PodFacts } from '../core/placement/pod-facts.ts';
 import type { ShapeIndex } from '../core/placement/shape-index.ts';
+import { StartedRoom, takes } from '../core/placement/started-room.ts';
 import type { ReasonCode } from '../core/reasons.ts';
-import type { Clock } from '../kube/ports.ts';
-import type { Awaiting } from './awaiting.ts';
 import type { PreemptAnswer } from './decider.ts';
 import { inLine } from './gangs/standing.ts';
-import type { Hold } from './holds.ts';
+import { type Hold, openHold } from './holds.ts';
 import type { Offered } from './offered.ts';
-import type { Picture } from './picture.ts';
+import type { Parts } from './parts.ts';
 import type { PodOutcome } from './planner.ts';
-import type { Planning } from './planning.ts';
 import { correctVictims } from './preemption.ts';
-import type { Shapes } from './shapes.ts';
 import { objectionTo } from './stands.ts';
 import { takeOver } from './takeover.ts';
-
-export type AheadParts = {
-  readonly picture: Picture;
-  readonly shapes: Shapes;
-  readonly planning: Planning;
-  readonly awaiting: Awaiting;
-  readonly clock: Clock;
-  /** how long a plan waits for its pods' binds, ms */
-  readonly planMs: number;
-  /** why the pod may not go to managed nodes at all, null if it may */
-  readonly guarded: (pod: PodFacts) => ReasonCode | null;
-};
 
 /** Which of the reasons that nodes give is told where one must do: the nearest to fitting. Those not listed come last. */
 const NEAREST: readonly ReasonCode[] = [
@@ -58,12 +43,20 @@ const NEAREST: readonly ReasonCode[] = [
 const FREE: PodOutcome = { kind: 'not-ours' };
 const SETTLED: PodOutcome = { kind: 'settled' };
 
+/** Where fewer wait, the way round by a nomination delays nobody. */
+const HURRY = 10;
+/** Fresh nodes have room for this many times what waits, and are one part in so many of the cluster: they do not become scarce by it. */
+const PLENTY = 2;
+/** Started nodes may have one part in so many of the room of fresh ones. */
+const FEW = 100;
+
 export class Ahead {
-  readonly #parts: AheadParts;
+  readonly #parts: Parts;
+  readonly #started = new StartedRoom();
   /** node at which the next search for victims begins: where the last one stopped when it could not look at all of them */
   #evictFrom = 0;
 
-  constructor(parts: AheadParts) {
+  constructor(parts: Parts) {
     this.#parts = parts;
   }
 
@@ -80,8 +73,9 @@ export class Ahead {
     awaiting.settle();
     const kept = picture.holds.get(pod.uid);
     if (kept !== undefined) return this.#takeAwaited(kept, pod, ask.request);
-    const index = shapes.indexOf(pod, ask.request);
-    const best = this.#bestOfAll(index, pod) ?? this.takeOver(index, pod, null)[0] ?? null;
+    const near = planning.near(pod);
+    const index = shapes.indexOf(near, ask.request);
+    const best = this.#bestOfAll(index, pod) ?? this.takeOver(index, near, null)[0] ?? null;
     const hold = best === null ? null : this.#plan(index, pod, best);
     return hold === null ? refused(this.#nearest(index, pod)) : { kind: 'planned', hold };
   }
@@ -121,17 +115,35 @@ export class Ahead {
     const best = this.#bestOfAll(index, pod);
     if (best === null || offered.has(best.slot)) return false;
     const { ranking, shape } = index;
-    if (offeredBest !== null && isAsGoodAs(shape.nodePolicy, ranking.value(offeredBest.slot), ranking.value(best.slot)))
-      return false;
+    if (offeredBest !== null) {
+      if (isAsGoodAs(shape.nodePolicy, ranking.value(offeredBest.slot), ranking.value(best.slot))) return false;
+      if (this.#startsNodesAnyway(pod)) return false;
+    }
     return this.#plan(index, pod, best) !== null;
+  }
+
+  /**
+   * Others wait behind it, fresh nodes have plenty for all that waits, and the room left on started ones is little, or will be taken by those that wait: which
+   * node comes first does not matter, all of them will be filled before fresh ones become scarce.
+   */
+  #startsNodesAnyway({ ask, uid }: PodFacts): boolean {
+    if (ask.kind !== 'request') return false;
+    const { picture } = this.#parts;
+    const { milli, pods } = picture.queued;
+    if (pods < HURRY) return false;
+    this.#started.refresh(picture.nodes);
+    const { freshMilli } = this.#started;
+    if (PLENTY * milli > freshMilli || this.#started.allMilli > PLENTY * freshMilli) return false;
+    const behind = milli - picture.queued.milliOf(uid);
+    return FEW * (this.#started.startedMilli(takes(ask.request).largest) - behind) < freshMilli;
   }
 
   /** Holds the pod's place on this node. null: it does not fit. */
   #plan(index: ShapeIndex, pod: PodFacts, node: NodeInfo): Hold | null {
-    const { shapes, picture, clock, planMs } = this.#parts;
+    const { shapes, picture, clock, holdMs } = this.#parts;
     const claim = shapes.claimOn(index, node);
     if (claim === null) return null;
-    const hold = plannedHold(pod, { node: node.name, claim, gang: null }, clock.monotonic(), planMs);
+    const hold = openHold({ pod, node: node.name, claim, cause: 'planned' }, clock.monotonic(), holdMs);
     picture.putHold(hold);
     return hold;
   }
@@ -158,17 +170,27 @@ export class Ahead {
    * free devices are only fragmented (control-plane contract: its own sums say that there is room).
    */
   evictFor(pod: PodFacts): PreemptAnswer | null {
-    const { picture, shapes, awaiting, guarded } = this.#parts;
+    const { picture, shapes, planning, awaiting, guarded } = this.#parts;
     if (pod.nodeName !== null || pod.terminating || pod.neverPreempts || pod.ask.kind !== 'request') return null;
     if (guarded(pod) !== null || picture.holds.get(pod.uid) !== undefined) return null;
     awaiting.settle();
-    const { shape } = shapes.indexOf(pod, pod.ask.request);
+    const { shape } = shapes.indexOf(planning.near(pod), pod.ask.request);
     const everywhere = [...picture.nodes.values()].map(({ name }) => ({ node: name, victims: null }));
     const { best, next } = correctVictims(picture, pod, shape, everywhere, this.#evictFrom);
     this.#evictFrom = next;
     if (best === null || best.claim === null) return null;
     awaiting.keep(pod, best);
     return best;
+  }
+
+  /** See Planner.unwritable. */
+  unwritable(uid: string): void {
+    const { picture, planning } = this.#parts;
+    planning.onTheSpot(uid);
+    const hold = picture.holds.get(uid);
+    if (hold?.cause !== 'planned' || hold.state !== 'open') return;
+    if (hold.gang === null) picture.dropHold(uid);
+    else picture.dropPlan(hold.gang);
   }
 
   /** Forgets where a search stopped. */
@@ -202,11 +224,11 @@ export class Ahead {
 
   /** The key of the gang whose plan it is part of, null for others. */
   #restore(pod: PodFacts, wallMs: number): string | null {
-    const { picture, planning, shapes, clock, planMs, guarded } = this.#parts;
+    const { picture, planning, shapes, clock, holdMs, guarded } = this.#parts;
     const { plan } = pod;
     if (plan === null || plan === 'malformed' || pod.nodeName !== null || pod.terminating || pod.terminal) return null;
     if (picture.holds.get(pod.uid) !== undefined) return plan.gang;
-    const left = Math.min(plan.until - wallMs, planMs);
+    const left = Math.min(plan.until - wallMs, holdMs);
     const node = picture.nodes.get(plan.node);
     if (planning.isBarred(pod.uid, plan.node)) return null;
     if (left <= 0 || node?.facts == null || node.lacks(pod.needs) !== null) return null;
@@ -215,7 +237,7 @@ export class Ahead {
       if (plan.gang === null) return null;
     } else if (pod.ask.kind !== 'request' || guarded(pod) !== null || !answers(plan.claim, pod.ask.request))
       return null;
-    const hold = plannedHold(pod, plan, clock.monotonic(), left);
+    const hold = openHold({ ...plan, pod, cause: 'planned' }, clock.monotonic(), left);
     try {
       picture.putHold(hold);
     } catch {
@@ -226,26 +248,6 @@ export class Ahead {
     picture.dropHold(pod.uid);
     return null;
   }
-}
-
-function plannedHold(
-  pod: PodFacts,
-  { node, claim, gang }: Pick<Hold, 'node' | 'claim' | 'gang'>,
-  now: number,
-  forMs: number,
-): Hold {
-  return {
-    pod,
-    node,
-    claim,
-    cause: 'planned',
-    gang,
-    ranked: [node],
-    victims: [],
-    state: 'open',
-    deadline: now + forMs,
-    since: now,
-  };
 }
 
 /** As many devices for each container as it asks for. */

@@ -4,7 +4,7 @@
  */
 import type { PodFacts } from '../core/placement/pod-facts.ts';
 import type { Clock } from '../kube/ports.ts';
-import type { Hold } from './holds.ts';
+import { type Hold, openHold } from './holds.ts';
 import type { Picture } from './picture.ts';
 import { type Preemption, reservedClaim } from './preemption.ts';
 import type { Shapes } from './shapes.ts';
@@ -27,19 +27,9 @@ export class Awaiting {
   }
 
   keep(pod: PodFacts, { node, claim, victims }: Pick<Preemption, 'node' | 'claim' | 'victims'>): void {
-    const now = this.#clock.monotonic();
-    this.#picture.putHold({
-      pod,
-      node,
-      claim,
-      cause: 'awaiting',
-      gang: null,
-      ranked: [node],
-      victims,
-      state: 'open',
-      deadline: now + AWAIT_MS,
-      since: now,
-    });
+    this.#picture.putHold(
+      openHold({ pod, node, claim, cause: 'awaiting', victims }, this.#clock.monotonic(), AWAIT_MS),
+    );
   }
 
   /** The preemptor is nominated there, so it may still come, and a victim is on its way out: for gangs, a victim of any member. */

@@ -46,6 +46,8 @@ export type GangAtBind = {
   readonly minMember: number;
   /** members that must be at bind together before any of them may be bound: those bound, or being bound, are not among them */
   readonly missing: number;
+  /** how long they may wait for each other, seconds; null: as long as is usual */
+  readonly waitSeconds: number | null;
 };
 
 /** How a gang stands and, while members of its minimum have no place yet, whether they would find one now. */
@@ -100,8 +102,8 @@ export interface Decider {
   gangAtBind(uid: string): GangAtBind | null;
   /** The pod waits at bind for the others of its gang: its gang's plan stays for `ms` more. False: it has none any more, or none that stands. */
   awaitAtBind(uid: string, node: string, ms: number): boolean;
-  /** The gang did not come together: what is open of its plan ends. */
-  dropPlan(gang: string): void;
+  /** The gang did not come together: what is open of its plan ends. `late`: because its time was up; it gives way to others for a while. */
+  dropPlan(gang: string, late: boolean): void;
   /** Re-checks and marks the hold as being bound, so that nothing takes it over until one of the three calls below. */
   beginBind(ref: { uid: string; namespace: string; name: string }, node: string): BindPlan;
   /** The API server answered: bound. The hold becomes a claim when the informer shows it. */

@@ -6,11 +6,11 @@ import { LRUCache } from 'lru-cache';
 import type { GpuRequest } from '../core/gpu/request.ts';
 import type { Forecast } from '../core/placement/forecast.ts';
 import { placeOn } from '../core/placement/judge.ts';
-import type { NodeInfo } from '../core/placement/node-info.ts';
 import type { PodFacts } from '../core/placement/pod-facts.ts';
 import { type PolicyDefaults, shapeKey, shapeOf } from '../core/placement/shape.ts';
 import { ShapeIndex } from '../core/placement/shape-index.ts';
 import type { ReasonCode } from '../core/reasons.ts';
+import { bestOffered } from './best.ts';
 import type { FilterAnswer, Refusal } from './decider.ts';
 import type { Offered } from './offered.ts';
 import { passThrough } from './pass-through.ts';
@@ -45,7 +45,7 @@ export class DryDecisions {
     const index = this.#index(pod, pod.ask.request, forecast);
     index.refresh();
     if (index.incomplete) index.compare(offered.slots);
-    const fits = this.#best(index, pod, offered, shortList);
+    const fits = bestOffered(index, nodes, pod, offered, shortList);
     // as the decision does: the claim itself is worked out too
     if (fits[0] !== undefined && placeOn(index.shape, fits[0], forecast.outlook).fits)
       return { all: false, fits: fits.map(({ name }) => name), refused: [] };
@@ -60,16 +60,6 @@ export class DryDecisions {
       this.#shapes.set(key, index);
     }
     return index;
-  }
-
-  #best(index: ShapeIndex, pod: PodFacts, offered: Offered, count: number): NodeInfo[] {
-    const found: NodeInfo[] = [];
-    index.ranking.walk((slot) => {
-      const node = offered.has(slot) ? this.#picture.nodes.at(slot) : null;
-      if (node !== null && node.lacks(pod.needs) === null) found.push(node);
-      return found.length < count;
-    });
-    return found;
   }
 
   #refusals(index: ShapeIndex, pod: PodFacts, offered: Offered): Refusal[] {

@@ -49,6 +49,23 @@ export type Hold = {
   settledAt?: number;
 };
 
+/** As a hold begins: open, from `now` (monotonic ms) for `ms`. */
+export function openHold(
+  {
+    pod,
+    node,
+    claim,
+    cause,
+    gang = null,
+    ranked = [node],
+    victims = [],
+  }: Pick<Hold, 'pod' | 'node' | 'claim' | 'cause'> & Partial<Pick<Hold, 'gang' | 'ranked' | 'victims'>>,
+  now: number,
+  ms: number,
+): Hold {
+  return { pod, node, claim, cause, gang, ranked, victims, state: 'open', deadline: now + ms, since: now };
+}
+
 const NONE: readonly Hold[] = [];
 
 export class Holds {

@@ -21,6 +21,8 @@ export interface Planner {
   planPod(uid: string): PodOutcome;
   /** Places for what is missing of a gang's minimum, all or nothing. */
   planGang(gang: string): PlanOutcome;
+  /** When a gang that was refused is worth a try although nothing came free, monotonic ms; Infinity: there is no such time. */
+  retryAt(gang: string): number;
   /**
    * Plans found on pods become planned holds again, gangs' whole: what is missing of one is planned beside the rest, or all of it ends.
    * Before anything is decided. `wallMs`: ms since the epoch, for their deadlines.
@@ -38,6 +40,6 @@ export interface Planner {
    * null: eviction does not help, budgets forbid it, a member may not preempt, or it has been done.
    */
   evictForGang(gang: string): GangEviction | null;
-  /** What is kept for the gang ends. */
-  dropPlan(gang: string): void;
+  /** See Decider.dropPlan. */
+  dropPlan(gang: string, late: boolean): void;
 }

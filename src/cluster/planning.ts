@@ -16,8 +16,10 @@ import type { Clock } from '../kube/ports.ts';
 import { AWAIT_MS } from './awaiting.ts';
 import type { GangAtBind } from './decider.ts';
 import { victimsForGang } from './gang-preemption.ts';
+import type { Gang } from './gangs/gangs.ts';
+import { nearOthers, requiresDomain } from './gangs/near.ts';
 import { type GangStanding, groupToPlan, standingOf, startsWith } from './gangs/standing.ts';
-import type { Hold } from './holds.ts';
+import { type Hold, openHold } from './holds.ts';
 import type { Picture } from './picture.ts';
 import type { Shapes } from './shapes.ts';
 
@@ -62,6 +64,8 @@ export type GangEviction = {
 const EVERYWHERE = '*';
 /** Gangs whose last refusal is remembered. */
 const HOPELESS_GANGS = 10_000;
+/** One that did not come together in time lets others have the room for so long, ms. */
+const LATE_MS = 5_000;
 
 /** `until`: monotonic ms at which a barred node may help again */
 type Hopeless = {
@@ -80,6 +84,10 @@ export class Planning {
   /** what was found of a gang last, and the state of things that it was found at */
   readonly #hopeless = new LRUCache<string, Hopeless>({ maxSize: HOPELESS_GANGS, sizeCalculation: () => 1 });
 
+  /** gangs that did not come together in time, and when they may be planned again (monotonic ms) */
+  readonly #late = new LRUCache<string, { readonly until: number }>({ max: HOPELESS_GANGS });
+  #standings = new WeakMap<Gang, { readonly version: number; readonly standing: GangStanding | null }>();
+
   #alike = { freed: -1, outcomes: new Map<string, PlanOutcome>() };
 
   constructor(picture: Picture, shapes: Shapes, clock: Clock, config: PlanningConfig) {
@@ -92,6 +100,7 @@ export class Planning {
   /** Forgets what was refused and why. */
   beginAnew(): void {
     this.#hopeless.clear();
+    this.#late.clear();
     this.#alike = { freed: -1, outcomes: new Map() };
     this.#picture.barred.clear();
   }
@@ -103,12 +112,37 @@ export class Planning {
 
   standing(gang: string): GangStanding | null {
     const known = this.#picture.gangs.get(gang);
-    return known === undefined ? null : standingOf(known, this.#config.mayCome);
+    if (known === undefined) return null;
+    const last = this.#standings.get(known);
+    if (last?.version === known.version) return last.standing;
+    const standing = standingOf(known, this.#config.mayCome);
+    this.#standings.set(known, { version: known.version, standing });
+    return standing;
+  }
+
+  /** Its time is up and not all of its minimum are bound: it gives way to others for a while, unless a part of it runs already. */
+  late(gang: string): void {
+    const standing = this.standing(gang);
+    if (standing === null || standing.settled.length > 0) return;
+    if (this.#picture.holds.ofGang(gang).some(({ state }) => state !== 'open')) return;
+    this.#late.set(gang, { until: this.#clock.monotonic() + LATE_MS });
   }
 
   /** Its minimum runs, has run, or is being bound: further members stand for themselves. */
   hasStarted(gang: string): boolean {
     return this.atBind(gang)?.missing === 0;
+  }
+
+  /** The pod as it may be placed by itself: where its gang requires one domain, in that of the members that have a place. */
+  near(pod: PodFacts): PodFacts {
+    const gang = this.gangOf(pod);
+    const objects = gang === null ? undefined : this.#picture.gangs.get(gang)?.objects;
+    if (objects === undefined || ![...objects.values()].some(requiresDomain)) return pod;
+    const standing = this.standing(gang!);
+    if (standing === null) return pod;
+    const labelOf = (node: string, key: string): string | undefined =>
+      this.#picture.nodes.get(node)?.facts?.labels[key];
+    return nearOthers(pod, standing, (uid) => this.#placeOf(uid), labelOf);
   }
 
   /** kube-scheduler's own filters refused this node for the pod. */
@@ -129,6 +163,11 @@ export class Planning {
     return this.isBarred(uid, EVERYWHERE);
   }
 
+  /** See Planner.retryAt. */
+  retryAt(gang: string): number {
+    return this.#late.peek(gang)?.until ?? this.#hopeless.peek(gang)?.until ?? Number.POSITIVE_INFINITY;
+  }
+
   /** Plans what is missing of a gang's minimum (and of those that must start together with it). Holds all of it or nothing. */
   planGang(gang: string): PlanOutcome {
     const version = this.#picture.gangs.get(gang)?.version ?? 0;
@@ -136,6 +175,9 @@ export class Planning {
     const last = this.#hopeless.get(gang);
     // its members ask one after the other, again and again: nothing that could help has happened since
     const now = this.#clock.monotonic();
+    const late = this.#late.get(gang);
+    if (late !== undefined && now < late.until) return LATE;
+    if (late !== undefined) this.#late.delete(gang);
     const known = last?.version === version && now < last.until ? last : undefined;
     if (known?.freed === freed) return known.outcome;
     const alike = this.#refusedAlike(freed);
@@ -183,6 +225,7 @@ export class Planning {
 
   /** What was found when it was planned last, for as long as nothing has happened that could help. */
   refusal(gang: string): (PlanOutcome & { kind: 'refused' }) | null {
+    if (this.#late.peek(gang) !== undefined) return LATE;
     const last = this.#hopeless.peek(gang);
     if (last?.outcome.kind !== 'refused' || last.version !== this.#picture.gangs.get(gang)?.version) return null;
     return last.outcome;
@@ -197,19 +240,24 @@ export class Planning {
     const kept = membersOf(group).filter(({ uid }) => this.#picture.holds.get(uid)?.cause === 'awaiting');
     if (verdict.kind === 'refused') {
       const ending = kept.some(({ uid }) => this.#picture.holds.get(uid)?.gang != null);
-      if (ending)
-        return { ...refused('victims-terminating', ENDING), ...verdict, code: 'victims-terminating', kind: 'refused' };
+      if (ending) return { ...refused('victims-terminating', ENDING), ...verdict, code: 'victims-terminating' };
       return { ...refused(verdict.code, detailOf(verdict)), ...verdict, kind: 'refused' };
     }
     const now = this.#clock.monotonic();
-    const holds = verdict.placed.map(({ pod, node, claim }): Hold => {
-      const hold = heldFor(pod, node, claim, pod.gangSaid?.key ?? gang);
-      return { ...hold, deadline: now + this.#config.planMs, since: now };
+    const holds = verdict.placed.map(({ pod, node, claim }) => {
+      const key = pod.gangSaid?.key ?? gang;
+      return openHold({ pod, node, claim, cause: 'planned', gang: key }, now, this.#patience(key));
     });
     for (const { uid } of kept) this.#picture.dropHold(uid);
     const waited = holds.flatMap(({ pod }) => (this.#picture.isRefused(pod.uid) ? [pod] : []));
     for (const hold of holds) this.#picture.putHold(hold);
     return { kind: 'planned', holds, refused: waited };
+  }
+
+  /** How long its members may be on their way to their nodes, ms. */
+  #patience(gang: string): number {
+    const seconds = this.standing(gang)?.waitSeconds ?? null;
+    return seconds === null ? this.#config.planMs : 1000 * seconds;
   }
 
   /** The same question for people: changes nothing, and counts how many would fit. null: the gang is not known. */
@@ -238,8 +286,8 @@ export class Planning {
     for (const { pod, node, claim } of found.placed) {
       if (claim === null) continue;
       const victims = gone.filter((victim) => victim.node === node).map(({ uid }) => uid);
-      const hold = heldFor(pod, node, claim, pod.gangSaid?.key ?? gang);
-      this.#picture.putHold({ ...hold, cause: 'awaiting', victims, deadline: now + AWAIT_MS, since: now });
+      const key = pod.gangSaid?.key ?? gang;
+      this.#picture.putHold(openHold({ pod, node, claim, cause: 'awaiting', gang: key, victims }, now, AWAIT_MS));
     }
     this.#hopeless.delete(gang);
     const guarded = found.victims.filter(({ budgets }) => budgets.length > 0);
@@ -288,15 +336,15 @@ export class Planning {
     if (standing === null || standing.minMember === 0) return null;
     const settled = new Set(standing.settled.map(({ uid }) => uid));
     for (const { pod, state } of this.#picture.holds.ofGang(gang)) if (state !== 'open') settled.add(pod.uid);
-    const { minMember, object } = standing;
+    const { minMember, object, waitSeconds } = standing;
     // which of the sub-groups start was decided by the plan: all of it comes together, however few would do
     const chooses = [object, ...(object?.subGroups ?? [])].some((group) => group?.minSubGroup !== undefined);
     if (chooses) {
       const planned = this.#picture.holds.ofGang(gang).filter(({ cause }) => cause !== 'awaiting');
       const all = new Set([...settled, ...planned.map(({ pod }) => pod.uid)]);
-      return { gang, minMember, missing: Math.max(minMember, all.size) - settled.size };
+      return { gang, minMember, missing: Math.max(minMember, all.size) - settled.size, waitSeconds };
     }
-    return { gang, minMember, missing: Math.max(0, minMember - settled.size) };
+    return { gang, minMember, missing: Math.max(0, minMember - settled.size), waitSeconds };
   }
 
   /** Keys of the gangs that must start together with this one, itself first. */
@@ -329,20 +377,7 @@ const ENDING = 'the pods that make room for it are on their way out';
 
 const isGroups = (found: readonly GangGroup[] | PlanOutcome): found is readonly GangGroup[] => Array.isArray(found);
 
-function heldFor(pod: PodFacts, node: string, claim: Hold['claim'], gang: string): Hold {
-  return {
-    pod,
-    node,
-    claim,
-    cause: 'planned',
-    gang,
-    ranked: [node],
-    victims: [],
-    state: 'open',
-    deadline: null,
-    since: 0,
-  };
-}
+const LATE = { ...refused('gang-late', ''), detail: 'its plan was given up; it is planned again in some seconds' };
 
 function allOf(name: string, children: readonly GangGroup[]): GangGroup {
   return {

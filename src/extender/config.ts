@@ -82,6 +82,12 @@ const placer = z.strictObject({
     .max(60)
     .default(3)
     .describe('how many seconds of binds, at the rate of the last ones, are decided ahead'),
+  nominateLeast: z
+    .int()
+    .min(1)
+    .max(100_000)
+    .default(256)
+    .describe('… and never fewer pods than this: what keeps kube-scheduler busy while the rate is not known'),
   minNodes: z.int().min(0).default(1_000).describe('from so many nodes on pods without our gate are nominated, too'),
   minBacklog: z.int().min(0).default(100).describe('… while so many of them wait'),
   exposeHead: z
@@ -122,7 +128,7 @@ const schema = z
         'how long filter and preempt wait for this extender to decide (start, takeover) before they fail; below httpTimeout; 0 where the scheduler has other profiles',
       ),
     shortList: z.int().min(1).max(100).default(1).describe('nodes that filter answers; 1: ours alone decides'),
-    nodePolicy: z.enum(NODE_POLICIES).default('pack'),
+    nodePolicy: z.enum(NODE_POLICIES).default('muster'),
     devicePolicy: z.enum(DEVICE_POLICIES).default('pack'),
     holdSeconds: z.number().min(1).max(600).default(30).describe('how long a hold made by filter waits for its bind'),
     gangGraceSeconds: z

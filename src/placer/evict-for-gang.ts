@@ -60,7 +60,7 @@ export async function evictForGang(gang: string, found: GangEviction, options: G
     return pod?.nodeName === null && pod.nominatedNode === node && isKept(uid) ? [nominationOf(pod, null)] : [];
   });
   await nominate(withdrawn);
-  if (found.places.some(({ uid }) => isKept(uid))) planner.dropPlan(gang);
+  if (found.places.some(({ uid }) => isKept(uid))) planner.dropPlan(gang, false);
   return false;
 }
 

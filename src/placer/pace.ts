@@ -4,15 +4,20 @@
  */
 
 const WINDOW_MS = 5_000;
-const LEAST = 256;
+
+export type PaceConfig = {
+  readonly nominateSeconds: number;
+  /** pods */
+  readonly nominateLeast: number;
+};
 
 export class Pace {
-  readonly #seconds: number;
+  readonly #config: PaceConfig;
   /** monotonic ms of the binds of the window */
   #binds: number[] = [];
 
-  constructor(seconds: number) {
-    this.#seconds = seconds;
+  constructor(config: PaceConfig) {
+    this.#config = config;
   }
 
   bound(now: number): void {
@@ -24,6 +29,7 @@ export class Pace {
     const first = this.#binds.findIndex((at) => at > now - WINDOW_MS);
     this.#binds = first === -1 ? [] : this.#binds.slice(first);
     const perSecond = this.#binds.length / (WINDOW_MS / 1000);
-    return Math.max(LEAST, Math.ceil(perSecond * this.#seconds));
+    const { nominateSeconds, nominateLeast } = this.#config;
+    return Math.max(nominateLeast, Math.ceil(perSecond * nominateSeconds));
   }
 }

@@ -47,15 +47,12 @@ describe.skipIf(!existsSync(DATA))('a twelfth of the openb trace (skipped where 
     expect(allocated.get(policy)).toBeLessThan(most);
   });
 
-  it.each(['pack', 'spread', 'fgd'] as const)('%s does not care in which order it heard of the nodes', (policy) => {
-    expect(replay(policy, inAnotherOrder())).toEqual(replay(policy, slice));
-  });
-
-  // it looks at a few nodes per arrival for its next prices, in the order in which it heard of them
-  it('muster allocates much the same in whatever order it heard of the nodes', () => {
-    const percent = replay('muster', inAnotherOrder()).curve[100]!;
-    expect(Math.abs(percent - allocated.get('muster')!)).toBeLessThan(1);
-  });
+  it.each(['pack', 'spread', 'fgd', 'muster'] as const)(
+    '%s does not care in which order it heard of the nodes',
+    (policy) => {
+      expect(replay(policy, inAnotherOrder())).toEqual(replay(policy, slice));
+    },
+  );
 
   it.each(BANDS)(
     '%s stays between them where ties go elsewhere: nodes under one another’s names',

@@ -26,6 +26,17 @@ export class Demand {
   }
 
   arrived(pod: PodFacts): void {
+    this.#count(pod);
+    if (this.#isFull) this.#fade();
+  }
+
+  /** Pods that were there before, in whatever order: they count the same in any. */
+  known(pods: Iterable<PodFacts>): void {
+    for (const pod of pods) this.#count(pod);
+    while (this.#isFull) this.#fade();
+  }
+
+  #count(pod: PodFacts): void {
     const shape = shapeOfPod(pod);
     if (shape === null) return;
     const key = keyOf(shape);
@@ -33,7 +44,10 @@ export class Demand {
     if (known === undefined) this.#shapes.set(key, { shape, pods: 1 });
     else known.pods++;
     this.#pods++;
-    if (this.#pods >= FADE_PODS || this.#shapes.size > MAX_SHAPES) this.#fade();
+  }
+
+  get #isFull(): boolean {
+    return this.#pods >= FADE_PODS || this.#shapes.size > MAX_SHAPES;
   }
 
   /**
@@ -41,8 +55,9 @@ export class Demand {
    * shapes that make up most of the GPUs asked are typical too. Where nothing leaves, looking after them only costs.
    */
   typical(churn = false): Typical {
-    // equal counts keep the order of arrival: sorting is stable
-    const popular = [...this.#shapes].sort(([, a], [, b]) => b.pods - a.pods);
+    const popular = [...this.#shapes].sort(([a, { pods: some }], [b, { pods: others }]) =>
+      some === others ? (a < b ? -1 : 1) : others - some,
+    );
     const covering = new Set(covered(popular, ({ pods }) => pods));
     if (churn) {
       const bySize = popular.toSorted(([, a], [, b]) => milliOf(b) - milliOf(a));

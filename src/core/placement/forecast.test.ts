@@ -63,6 +63,16 @@ describe('demand', () => {
     expect(counted(demand)).toEqual([{ ...size, pods: 1 }]);
   });
 
+  it('is the same in whatever order pods were there, equally popular ones and more than are counted included', () => {
+    const pods = Array.from({ length: 40_000 }, (_, at) => pod(`p${at}`, fraction(1 + ((at * at) % 997))));
+    const known = (list: readonly PodFacts[]) => {
+      const demand = new Demand();
+      demand.known(list);
+      return demand.typical().shapes;
+    };
+    expect(known(pods.toReversed())).toEqual(known(pods));
+  });
+
   it('forgets what comes no more, and what is rare, however many kinds there were', () => {
     const demand = new Demand();
     arrive(demand, 1000, fraction(300));

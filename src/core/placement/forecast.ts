@@ -1,6 +1,7 @@
 /**
  * Makes outlooks while the cluster lives: counts what arrives, walks the nodes a few at a time, and publishes a new outlook when
- * it has seen them all. Nothing here takes long: an arrival pays for a handful of nodes, however large the cluster.
+ * it has seen them all. Nothing here takes long: an arrival pays for a handful of nodes, however large the cluster. Nodes are walked in
+ * the order of their names, so that the order in which they were heard of never shows.
  */
 
 import { Demand } from './demand.ts';
@@ -23,7 +24,7 @@ const room = newRoom();
 
 export class Forecast {
   readonly #table: NodeTable;
-  readonly #demand: Demand | null;
+  #demand: Demand | null;
   readonly #leftovers = new Leftovers();
   #outlook: Outlook;
   #survey: Survey | null = null;
@@ -31,6 +32,7 @@ export class Forecast {
   #arrivals = 0;
   /** by then */
   #departed: number;
+  #unheard = true;
 
   /** `given`: the typical shapes, for those who know them beforehand; they then never change. */
   constructor(table: NodeTable, given: Typical | null = null) {
@@ -45,34 +47,56 @@ export class Forecast {
     return this.#outlook;
   }
 
-  /** Counts a pod that was there before: after a start, what runs is the best guess at what will come. */
-  known(pod: PodFacts): void {
-    this.#demand?.arrived(pod);
+  /** No pod has arrived since it began. */
+  get unheard(): boolean {
+    return this.#unheard;
+  }
+
+  /** Forgets what it knew. After a start what runs is the best guess at what will come. Cost: a look at every node. */
+  begin(pods: Iterable<PodFacts>): void {
+    if (this.#demand !== null) {
+      this.#demand = new Demand();
+      this.#demand.known(pods);
+    }
+    this.#unheard = true;
+    this.#leftovers.refresh(this.#table);
+    this.#beginSurvey(false).walk(this.#table, Number.POSITIVE_INFINITY);
+    this.#publish();
   }
 
   /** Call once for every pod that arrives. */
   arrived(pod: PodFacts): void {
     this.#demand?.arrived(pod);
+    this.#unheard = false;
     this.#arrivals++;
     this.#leftovers.refresh(this.#table);
-    if (this.#survey !== null) {
-      this.#survey.walk(this.#table, STEP);
-      if (this.#survey.at < this.#table.slots) return;
-      this.#outlook = this.#survey.outlook(this.#leftovers.cost, this.#leftovers.freeMilli());
-      this.#survey = null;
-    }
+    if (this.#survey?.walk(this.#table, STEP) === false) return;
+    this.#publish();
     if (this.#arrivals < MIN_ARRIVALS) return;
-    const departed = this.#table.departed - this.#departed;
-    const churn = 2 * departed >= this.#arrivals;
+    this.#beginSurvey(2 * (this.#table.departed - this.#departed) >= this.#arrivals);
+  }
+
+  #beginSurvey(churn: boolean): Survey {
     this.#survey = new Survey(this.#demand?.typical(churn) ?? this.#outlook.typical);
-    this.#departed += departed;
+    this.#departed = this.#table.departed;
     this.#arrivals = 0;
+    return this.#survey;
+  }
+
+  #publish(): void {
+    if (this.#survey === null) return;
+    this.#outlook = this.#survey.outlook(this.#leftovers.cost, this.#leftovers.freeMilli());
+    this.#survey = null;
   }
 }
 
-/** One walk over all nodes. */
+/** One walk over all nodes, by name. */
 class Survey {
-  at = 0;
+  /** position among the names, where the table has this version */
+  #at = 0;
+  #version: number | null = null;
+  /** the node seen last */
+  #last = '';
   readonly #typical: Typical;
   /** the typical shapes as nodes see them, without prices */
   readonly #bare: Outlook;
@@ -85,12 +109,18 @@ class Survey {
     this.#usable = new Float64Array(typical.shapes.length);
   }
 
-  walk(table: NodeTable, nodes: number): void {
-    const end = Math.min(table.slots, this.at + nodes);
-    for (; this.at < end; this.at++) {
-      const node = table.at(this.at);
-      if (node?.facts?.managed) this.#count(node);
+  /** Goes on by so many nodes. True: all were seen. */
+  walk(table: NodeTable, nodes: number): boolean {
+    const { ordered, version } = table;
+    if (this.#version !== version && this.#version !== null) this.#at = firstBehind(this.#last, table);
+    this.#version = version;
+    const end = Math.min(ordered.length, this.#at + nodes);
+    for (; this.#at < end; this.#at++) {
+      const node = table.at(ordered[this.#at]!)!;
+      this.#last = node.name;
+      if (node.facts?.managed) this.#count(node);
     }
+    return this.#at >= ordered.length;
   }
 
   outlook(leftoverCost: Int32Array, freeMilli: number): Outlook {
@@ -117,4 +147,17 @@ class Survey {
       }
     }
   }
+}
+
+/** Position of the first node by name behind this name. */
+function firstBehind(name: string, table: NodeTable): number {
+  const { ordered } = table;
+  let low = 0;
+  let high = ordered.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (table.at(ordered[middle]!)!.name > name) high = middle;
+    else low = middle + 1;
+  }
+  return low;
 }

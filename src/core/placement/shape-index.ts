@@ -29,8 +29,10 @@ const CATCH_UP_WORK = 100_000;
 /** Scores taken over to a new outlook per call, and the work after which it stops. */
 const TAKEN_OVER = 160;
 const TAKE_OVER_WORK = 20_000;
-/** Slots looked at for it: those that do not fit cost next to nothing. */
+/** Nodes looked at for it: those that do not fit cost next to nothing. */
 const LOOKED_AT = 1280;
+/** So many can always be judged at once. */
+const FEW_CHANGES = 4;
 
 const NOT_COMPARED = refusal('gpu-not-compared');
 
@@ -45,8 +47,9 @@ export class ShapeIndex {
   #seen = -1;
   #version = -1;
   #basis: object | null = null;
+  /** position among the names of the node whose score was taken over last */
   #next = 0;
-  /** slots whose scores may stand on an earlier outlook */
+  /** nodes behind it whose scores may stand on an earlier outlook */
   #stale = 0;
 
   constructor(shape: Shape, table: NodeTable, forecast: Forecast) {
@@ -72,8 +75,12 @@ export class ShapeIndex {
       this.#judgeAll(spent);
       this.#basis = this.#latestBasis();
     } else if (this.#seen !== journal.generation) {
-      journal.changedSince(this.#seen, (slot) => this.#rejudge(slot, spent));
-      if (this.#version !== table.version) this.ranking.reorder();
+      this.#rejudgeChanged(spent);
+      if (this.#version !== table.version) {
+        this.ranking.reorder();
+        // positions have moved
+        if (this.#stale > 0) this.#stale = table.ordered.length;
+      }
     }
     this.#seen = journal.generation;
     this.#version = table.version;
@@ -97,6 +104,20 @@ export class ShapeIndex {
       if (spent.work >= CATCH_UP_WORK) return;
       if (this.#pending.delete(slot)) this.ranking.set(slot, this.#judge(slot, spent));
     }
+  }
+
+  /** In the order of names where the work may not do for all of them: who is left must not depend on what was heard first. */
+  #rejudgeChanged(spent: Work): void {
+    const journal = this.#journal;
+    if (journal.generation - this.#seen <= FEW_CHANGES && this.#pending.size === 0) {
+      journal.changedSince(this.#seen, (slot) => this.#rejudge(slot, spent));
+      return;
+    }
+    const { ranks } = this.#table;
+    const changed: number[] = [];
+    journal.changedSince(this.#seen, (slot) => changed.push(slot));
+    changed.sort((a, b) => ranks[a]! - ranks[b]!);
+    for (const slot of changed) this.#rejudge(slot, spent);
   }
 
   #rejudge(slot: number, spent: Work): void {
@@ -136,19 +157,20 @@ export class ShapeIndex {
     const basis = this.#latestBasis();
     if (basis !== this.#basis) {
       this.#basis = basis;
-      this.#stale = this.#table.slots;
+      this.#stale = this.#table.ordered.length;
     }
     if (this.#stale === 0) return;
-    const slots = this.#table.slots;
+    const { ordered } = this.#table;
     const spent: Work = { work: 0 };
     let judged = 0;
     for (let seen = 0; this.#stale > 0 && seen < LOOKED_AT; seen++) {
       if (judged >= TAKEN_OVER || spent.work >= TAKE_OVER_WORK) return;
-      this.#next = this.#next + 1 < slots ? this.#next + 1 : 0;
+      this.#next = this.#next + 1 < ordered.length ? this.#next + 1 : 0;
       this.#stale--;
+      const slot = ordered[this.#next]!;
       // whether it fits does not depend on the outlook
-      if (this.ranking.value(this.#next) < 0) continue;
-      this.ranking.set(this.#next, this.#judge(this.#next, spent));
+      if (this.ranking.value(slot) < 0) continue;
+      this.ranking.set(slot, this.#judge(slot, spent));
       judged++;
     }
   }

@@ -138,6 +138,7 @@ export class GangKeeper {
     const report = reportOf({
       gang,
       standing,
+      priority: priorityIn(picture, standing),
       // what is kept for it while victims end is no plan yet
       holds: picture.holds.ofGang(gang.key).filter(({ cause }) => cause !== 'awaiting'),
       degraded,
@@ -269,8 +270,13 @@ function neverWhole({ waiting, settled, minMember }: GangStanding, running: read
   return waiting.filter(({ createdMs }) => createdMs <= first).length >= minMember - settled.length;
 }
 
+function priorityIn({ gangs }: Picture, standing: GangStanding | null): number | null {
+  const pods = standing === null ? [] : [...standing.settled, ...standing.waiting];
+  return pods.length === 0 ? null : pods.reduce((most, pod) => Math.max(most, gangs.priorityOf(pod)), -(2 ** 31));
+}
+
 function statusOf(
-  { phase, code, message, members, plan }: GangReport,
+  { phase, code, message, members, queue, priority, plan }: GangReport,
   generation: number | undefined,
   since: string,
 ): { readonly [key in keyof PodGroupStatus]: PodGroupStatus[key] | null } {
@@ -281,6 +287,8 @@ function statusOf(
     reason: code,
     message: message === '' ? null : message.slice(0, 1024),
     members,
+    queue,
+    priority,
     plan: plan.length === 0 ? null : plan.slice(0, MOST_PLAN_NODES),
     ...observed,
     conditions: [

@@ -12,7 +12,11 @@ export class Once {
   readonly #aRound: number;
   #left = 0;
   /** name → monotonic ms from which it may be tried (again); Infinity: done, or under way */
-  readonly #next = new LRUCache<string, { at: number; failures: number }>({ max: NAMES });
+  readonly #next = new LRUCache<string, { at: number; failures: number }>({
+    // as a size and not as `max`, which would make room for all of them at once: most clusters have few gangs
+    maxSize: NAMES,
+    sizeCalculation: () => 1,
+  });
 
   constructor(clock: Clock, rng: Rng, aRound: number) {
     this.#clock = clock;

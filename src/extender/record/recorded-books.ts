@@ -90,9 +90,9 @@ export class RecordedBooks implements Decider, Planner {
     return this.#books.awaitAtBind(uid, node, ms);
   }
 
-  dropPlan(gang: string): void {
-    this.#recorder.write({ at: this.#recorder.turn(), dropPlan: gang });
-    this.#books.dropPlan(gang);
+  dropPlan(gang: string, late: boolean): void {
+    this.#recorder.write({ at: this.#recorder.turn(), dropPlan: gang, late });
+    this.#books.dropPlan(gang, late);
   }
 
   beginBind(ref: PodRef, node: string): BindPlan {
@@ -144,6 +144,11 @@ export class RecordedBooks implements Decider, Planner {
   planPod(uid: string): PodOutcome {
     this.#recorder.write({ at: this.#recorder.turn(), planPod: uid });
     return this.#books.planPod(uid);
+  }
+
+  /** Only looks. */
+  retryAt(gang: string): number {
+    return this.#books.retryAt(gang);
   }
 
   planGang(gang: string): PlanOutcome {

@@ -39,6 +39,8 @@ export class ClusterCache {
     this.pods.set(info.uid, info);
     if (info.node === '' || info.terminal) {
       if (before?.node) this.nodes.get(before.node)?.remove(info.uid);
+      // it ran and ended while no watch told of it: nothing will show it bound any more
+      if (info.terminal) this.forget(info.uid);
     } else {
       const assumed = this.assumed.get(info.uid);
       if (assumed !== undefined && assumed !== info.node) this.nodes.get(assumed)?.remove(info.uid);

@@ -8,9 +8,10 @@ export class NodeState {
   node: KubeObject;
   allocatable: Amounts;
 
-  constructor(node: KubeObject) {
+  /** `allocatable`: of this very object, where it was read before */
+  constructor(node: KubeObject, allocatable = amountsOf(objectAt(node, 'status').allocatable)) {
     this.node = node;
-    this.allocatable = amountsOf(objectAt(node, 'status').allocatable);
+    this.allocatable = allocatable;
   }
 
   update(node: KubeObject): void {
@@ -33,7 +34,7 @@ export class NodeState {
 
   /** A copy to try evictions and nominated pods on. */
   copy(): NodeState {
-    const copy = new NodeState(this.node);
+    const copy = new NodeState(this.node, this.allocatable);
     for (const info of this.pods.values()) copy.add(info);
     return copy;
   }

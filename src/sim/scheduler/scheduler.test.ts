@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { Transport } from '../../kube/ports.ts';
 import type { KubeObject } from '../api/object.ts';
 import { violating } from './budgets.ts';
+import { ClusterCache } from './cluster-cache.ts';
 import { nodesToFind } from './cycle.ts';
 import { Extender } from './extender.ts';
 import { NodeState } from './node-state.ts';
@@ -52,6 +53,21 @@ describe('an answer of preempt that would crash the real one', () => {
     await expect(extender.preempt(object('one'), new Map(), () => new Map())).rejects.toMatchObject({
       code: 'extender-panic',
     });
+  });
+});
+
+describe('the cache', () => {
+  it('gives up the place of an assumed pod that is seen again only when it has ended', () => {
+    const cache = new ClusterCache();
+    const state = cache.upsertNode({ ...object('n1'), status: { allocatable: { cpu: '4', pods: '9' } } });
+    const waits = pod('one');
+    cache.upsertPod(waits);
+    cache.assume(waits, 'n1');
+    expect(state.requested.get('cpu')).toBe(1000);
+    // the watch was broken meanwhile: bound, run and ended between two lists
+    cache.upsertPod(readPodInfo({ ...object('one', { nodeName: 'n1' }), status: { phase: 'Succeeded' } }));
+    expect(state.requested.get('cpu')).toBe(0);
+    expect(cache.assumed.size).toBe(0);
   });
 });
 

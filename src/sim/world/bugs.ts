@@ -21,6 +21,8 @@ export type Bug = {
   /** of every run after the first one */
   readonly config?: (config: ExtenderConfig) => ExtenderConfig;
   readonly leadership?: 'ignored';
+  /** it is in what is used only where places are decided ahead */
+  readonly placer?: true;
 };
 
 /** The decider with some methods replaced. */

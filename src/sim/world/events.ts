@@ -2,23 +2,14 @@
 
 import type { Api } from '../api/api.ts';
 import type { JsonObject, KubeObject } from '../api/object.ts';
-import type { Fault } from './chance.ts';
+import type { Chance, Fault } from './chance.ts';
 import { FAULTS, type FaultKind } from './faults.ts';
+import { type DrawnGang, drawnGang, drawnMember, type Forms, podGroupOf } from './gang-workload.ts';
 import type { Machine, Member, Wiring } from './member.ts';
 import { drawnNode, withHealth } from './nodes.ts';
 import { NODES, PODS, SLICES } from './oracle/facts.ts';
 import { gpusOf } from './oracle/gpus.ts';
-import {
-  type Day,
-  type DrawnGang,
-  drawnContender,
-  drawnEdit,
-  drawnGang,
-  drawnMember,
-  drawnPod,
-  drawnRival,
-  NAMESPACE,
-} from './workload.ts';
+import { type Day, drawnContender, drawnEdit, drawnPod, drawnRival, NAMESPACE } from './workload.ts';
 
 export const MERGE = 'application/merge-patch+json';
 
@@ -27,9 +18,19 @@ export type EventsOptions = {
   readonly wiring: Wiring;
   /** whatever can crash, stall or stand still */
   readonly members: readonly Member[];
-  /** virtual ms in which faults happen */
-  readonly span: number;
+  readonly length: Length;
+  readonly forms: Forms;
 };
+
+/** How long faults happen, virtual ms, and how many pods come in that time, at least. */
+export type Length = { readonly span: number; readonly pods: number };
+
+/** Most days are as large as a seed must be, some are long and full: there are bugs for which it takes either. */
+export function drawnLength(chance: Chance): Length {
+  const draw = chance.draw('length');
+  if (draw < 0.7) return { span: 24_000, pods: 30 };
+  return draw < 0.9 ? { span: 36_000, pods: 32 } : { span: 60_000, pods: 45 };
+}
 
 /** of a device: more than is free beside what fills a contended day, less than is free on an empty one */
 const RIVALS_PART = 0.45;
@@ -37,6 +38,12 @@ const RIVALS_AFTER_MS = [500, 3_000, 9_000, 18_000];
 const PODS_PATH = `/api/v1/namespaces/${NAMESPACE}/pods`;
 /** part of the days that are contended */
 const CONTENDED = 0.35;
+/** a day that is still too small goes on for so long after each of its further faults, ms */
+const OVERTIME_MS = 2_000;
+/** a late PodGroup comes so long after the first of its pods, at most, ms */
+const GROUP_LATE_MS = 8_000;
+/** a controller makes a lost member anew within, ms */
+const ANEW_MS = 3_000;
 /** podgc deletes the pods of a node that has been away for so long, ms */
 const POD_GC_MS = 8_000;
 
@@ -45,6 +52,7 @@ export class Events {
   readonly made = { nodes: 0, pods: 0 };
   readonly #options: EventsOptions;
   #serial = 0;
+  #contenders = 0;
   #day: Day = 'mixed';
   readonly #lives = new Map<string, number>();
   /** name of a pod → the gang that it is in, and the how manieth there */
@@ -56,13 +64,13 @@ export class Events {
 
   /** Nodes at once; pods in bursts and one by one over two thirds of the span; planned faults anywhere in it. */
   plan(): void {
-    const { span } = this.#options;
+    const { span, pods: least } = this.#options.length;
     const { chance, time, rates } = this.#options.wiring;
     this.#day = chance.draw('day') < CONTENDED ? 'contended' : 'mixed';
     const nodes = this.#day === 'contended' ? 6 : chance.whole('nodes', 6, 8);
     for (let at = 0; at < nodes; at++) void this.#createNode(`n${at}`);
     const gangs = this.#day === 'contended' ? 1 : chance.whole('gangs', 3, 4);
-    const pods = chance.whole('pods', 30, 32) - this.#planGangs(gangs);
+    const pods = chance.whole('pods', least, least + 2) - this.#planGangs(gangs);
     for (let at = 0; at < pods; at++) {
       const burst = chance.whole('arrivals', 0, 9);
       const apart = chance.draw('arrivals') < 0.4 ? (span * 2) / 3 : 50;
@@ -84,19 +92,43 @@ export class Events {
 
   /** Members come together, but for some that take seconds; how many come in all. */
   #planGangs(count: number): number {
-    const { span } = this.#options;
+    const { length, forms } = this.#options;
     const { chance, time } = this.#options.wiring;
-    const gangs = Array.from({ length: count }, (_, at) => drawnGang(chance, `g${at}`));
+    const gangs = Array.from({ length: count }, (_, at) => drawnGang(chance, `g${at}`, forms));
     for (const gang of gangs) {
-      const begins = 2_500 + chance.whole('gangs', 0, span / 2);
+      const begins = 2_500 + chance.whole('gangs', 0, length.span / 2);
+      const group = podGroupOf(gang);
+      // mostly before its pods, as a tool would make it; people forget it, and see their pods wait
+      const late = chance.draw('late groups') < 0.2 ? chance.whole('late groups', 100, GROUP_LATE_MS) : -100;
+      if (group !== null) time.after(begins + late, () => void this.#call('POST', ...group));
       for (let at = 0; at < gang.size; at++) {
         const name = `${gang.name}-${at}`;
         this.#members.set(name, { gang, at });
-        const late = chance.draw('gangs') < 0.15 ? chance.whole('gangs', 500, 12_000) : chance.whole('gangs', 0, 80);
-        time.after(begins + late, () => void this.#createPod(name));
+        const delay = chance.draw('gangs') < 0.15 ? chance.whole('gangs', 500, 12_000) : chance.whole('gangs', 0, 80);
+        time.after(begins + delay, () => void this.#createPod(name));
       }
     }
+    this.#makeAnew();
     return gangs.reduce((sum, { size }) => sum + size, 0);
+  }
+
+  /** As controllers do with members that are gone, as long as the day lasts. */
+  #makeAnew(): void {
+    const { api, length } = this.#options;
+    const { chance, time } = this.#options.wiring;
+    api.store.table(PODS).watch(({ type, next }) => {
+      const { name } = next.object.metadata;
+      if (type !== 'DELETED' || time.now > length.span || this.#members.get(name)?.gang.controlled !== true) return;
+      time.after(chance.whole(`anew ${name}`, 10, ANEW_MS), () => void this.#createPod(name));
+    });
+  }
+
+  /** One more fault, and with it load, of a day that is too small; the `count`th. Says how long the day goes on for it, ms; null: it ends. */
+  goOn(count: number): number | null {
+    const fault = this.#options.wiring.chance.planned<FaultKind>('pod-replaced', 'overtime', count);
+    if (fault === null) return null;
+    this.#happens(fault);
+    return OVERTIME_MS;
   }
 
   #happens({ kind, size }: Fault<FaultKind>): void {
@@ -226,10 +258,10 @@ export class Events {
       member !== undefined
         ? drawnMember(chance, member.gang, member.at, name, serial)
         : this.#day === 'contended'
-          ? drawnContender(chance, this.made.pods, name, serial)
+          ? drawnContender(chance, this.#contenders++, name, serial)
           : drawnPod(chance, name, serial);
-    this.made.pods++;
-    await this.#call('POST', PODS_PATH, pod);
+    // somebody else may have made one of its name before
+    if ((await this.#call('POST', PODS_PATH, pod)) === 201) this.made.pods++;
   }
 
   #podDeleted(size: number, replace: boolean): void {
@@ -266,7 +298,8 @@ export class Events {
 
   // ---- objects
 
-  async #call(method: string, path: string, body?: JsonObject): Promise<void> {
+  /** Returns the status of the answer. */
+  async #call(method: string, path: string, body?: JsonObject): Promise<number> {
     const answer = await this.#options.api.handle({
       method,
       path,
@@ -274,6 +307,7 @@ export class Events {
       body: body === undefined ? null : Buffer.from(JSON.stringify(body)),
     });
     this.#options.wiring.trace.note('world', `${method} ${path} → ${answer.status}`);
+    return answer.status;
   }
 
   #objects(id: string): KubeObject[] {

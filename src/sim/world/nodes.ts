@@ -6,6 +6,8 @@ import type { Chance } from './chance.ts';
 
 const MODELS = [GPU_MODELS.t4, GPU_MODELS.l40s, GPU_MODELS.a100] as const;
 const SOURCES: readonly InventorySource[] = ['annotation', 'annotation', 'slices', 'labels'];
+export const ZONE = 'topology.kubernetes.io/zone';
+export const RACK = 'topology.kubernetes.io/rack';
 export const LARGEST_MIB = Math.max(...MODELS.map((model) => model.mib));
 
 /**
@@ -21,6 +23,7 @@ export function drawnNode(chance: Chance, name: string, life: number, most: numb
     source: chance.pick(purpose, SOURCES),
     cpu: chance.whole(purpose, 4, 10),
     memoryGib: 64,
+    labels: placeOf(Number(name.slice(1))),
   });
 }
 
@@ -33,4 +36,10 @@ export function withHealth(node: KubeObject, pick: number, healthy: boolean): Js
   if (devices[at]!.healthy === healthy) return null;
   devices[at]!.healthy = healthy;
   return { metadata: { annotations: { [NODE_DEVICES]: JSON.stringify(devices) } } };
+}
+
+/** Two zones of two racks each; every seventh machine stands in no rack. The same machine stays where it is, whatever is put into it. */
+function placeOf(at: number): Readonly<Record<string, string>> {
+  const zone = { [ZONE]: `z${at % 2}` };
+  return at % 7 === 6 ? zone : { ...zone, [RACK]: `r${at % 4}` };
 }

@@ -5,11 +5,12 @@
 
 import { SCHEDULER_NAME } from '../../core/names.ts';
 import { type ExtenderConfig, readConfig } from '../../extender/config.ts';
+import { makeExtender } from '../../extender/extender.ts';
 import { type MakePicture, makePicture } from '../../extender/picture.ts';
 import type { Recorder } from '../../extender/record/recorder.ts';
-import { makeExtender } from '../../extender/start.ts';
 import type { Clock } from '../../kube/ports.ts';
 import { Scheduler } from '../scheduler/scheduler.ts';
+import { shippedExtenders } from '../scheduler/shipped-extenders.ts';
 import { type AuditOptions, audited } from './audit.ts';
 import type { Bug } from './bugs.ts';
 import { Elector, LEASE } from './elector.ts';
@@ -17,9 +18,6 @@ import { type Machine, Member, type Run, type Wiring } from './member.ts';
 import { type Process, WallClock } from './time.ts';
 import { type RunningExtender, verbTransport } from './verbs.ts';
 
-/** as in the configuration of kube-scheduler that we ship */
-const DECISION_TIMEOUT_MS = 3_000;
-const BIND_TIMEOUT_MS = 60_000;
 /** part of filter's answers that are compared with fresh books */
 const AUDITED = 0.05;
 
@@ -29,6 +27,8 @@ export type PairOptions = {
   readonly elects: boolean;
   /** places are decided ahead of kube-scheduler */
   readonly placer: boolean;
+  /** kube-scheduler schedules native pod groups */
+  readonly podGroups: boolean;
   readonly wiring: Wiring;
   readonly bug: Bug | null;
   readonly audit: Omit<AuditOptions, 'wanted' | 'onArrived' | 'onBind'> & {
@@ -57,9 +57,10 @@ export class Pair {
       lease: LEASE,
       logLevel: 'silent',
       shortList: chance.pick('config', [1, 1, 1, 3]),
-      nodePolicy: chance.pick('config', ['pack', 'spread']),
+      nodePolicy: chance.pick('config', ['muster', 'muster', 'pack', 'spread']),
       devicePolicy: chance.pick('config', ['pack', 'spread', 'numa']),
       holdSeconds: chance.pick('config', [5, 30]),
+      gangGraceSeconds: chance.pick('grace', [5, 20]),
       // a world is small: the backlog that pays is, too
       placer: { enabled: options.placer, minNodes: 0, minBacklog: 5 },
     });
@@ -119,10 +120,9 @@ export class Pair {
   }
 
   #beginScheduler({ process, transport, rng }: Run): void {
-    const { wiring, elects } = this.#options;
+    const { wiring, elects, podGroups } = this.#options;
     const { trace, chance, onThrow } = wiring;
     const verbs = verbTransport(process, wiring, () => this.#extender);
-    const shared = { transport: verbs, prefix: '', nodeCacheCapable: true };
     const lead = (): void => {
       trace.note(process.name, 'leads');
       const scheduler = new Scheduler({
@@ -130,20 +130,10 @@ export class Pair {
         clock: process.clock,
         rng,
         schedulerNames: [SCHEDULER_NAME],
+        podGroups,
         // nothing here reads them, and each would be one more call to simulate
         events: false,
-        extenders: [
-          {
-            ...shared,
-            name: 'decisions',
-            filterVerb: 'filter',
-            prioritizeVerb: 'prioritize',
-            preemptVerb: 'preempt',
-            weight: 5,
-            httpTimeoutMs: DECISION_TIMEOUT_MS,
-          },
-          { ...shared, name: 'bind', bindVerb: 'bind', httpTimeoutMs: BIND_TIMEOUT_MS },
-        ],
+        extenders: shippedExtenders(verbs),
         onError: (error) => trace.note(process.name, error.message),
       });
       scheduler.start().catch((error: unknown) => onThrow(process.name, error));

@@ -2,7 +2,7 @@
  * The wire between one kube-scheduler and its extender: the real verbs on encoded bytes, without sockets. What HTTP can do to a call it
  * does here: bodies and answers come late, in parts, cut, twice as long as anybody waits, or not at all.
  */
-import type { ExtenderCore } from '../../extender/start.ts';
+import type { ExtenderCore } from '../../extender/extender.ts';
 import { answerVerb } from '../../extender/verbs/answer.ts';
 import type { Verb } from '../../extender/verbs/verb.ts';
 import { TransportError } from '../../kube/errors.ts';

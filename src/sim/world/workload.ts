@@ -1,18 +1,8 @@
 /** The pods of a world: small, many, of every kind, so that devices are always short; and what users do to them. */
-import {
-  GPU_COUNT,
-  GPU_FRACTION,
-  GPU_MEMORY,
-  MIN_MEMBER,
-  POD_GROUP_LABEL,
-  REQUEST,
-  SCHEDULER_NAME,
-  WAIT,
-} from '../../core/names.ts';
+import { GPU_COUNT, GPU_FRACTION, GPU_MEMORY, REQUEST, SCHEDULER_NAME, WAIT } from '../../core/names.ts';
 import type { JsonObject, KubeObject } from '../api/object.ts';
 import { RUN_SECONDS, STOP_SECONDS } from '../kubelet/settings.ts';
 import type { Chance } from './chance.ts';
-import { GANG } from './oracle/gang-of.ts';
 import { WANTS, type Wants } from './oracle/gpus.ts';
 
 export const NAMESPACE = 'default';
@@ -25,51 +15,6 @@ export type Ask = { readonly annotations: Readonly<Record<string, string>>; read
  * small unimportant ones keep coming and would take what was freed for them.
  */
 export type Day = 'mixed' | 'contended';
-
-/** What the pods of a gang have in common. */
-export type DrawnGang = {
-  readonly name: string;
-  /** how many members are made, and how many of them start together: more can never start, fewer is elastic */
-  readonly size: number;
-  readonly minMember: number;
-  /** null: each member asks for what it likes */
-  readonly ask: Ask | null;
-  /** the first member launches the others and wants no GPU */
-  readonly launcher: boolean;
-  readonly priorityClassName: string | null;
-};
-
-export function drawnGang(chance: Chance, name: string): DrawnGang {
-  const purpose = `gang ${name}`;
-  const size = chance.whole(purpose, 2, 6);
-  const kind = chance.draw(purpose);
-  const minMember = kind < 0.12 ? size + 1 : kind < 0.4 ? Math.max(2, size - chance.whole(purpose, 1, 2)) : size;
-  const ask = chance.draw(purpose) < 0.15 ? null : drawnGangAsk(chance, purpose);
-  const launcher = chance.draw(purpose) < 0.2;
-  const priority = chance.draw(purpose);
-  return { name, size, minMember, ask, launcher, priorityClassName: priority < 0.3 ? 'high' : null };
-}
-
-/** Mostly small, so that several gangs start in a day; sometimes so large that none of its kind ever will. */
-function drawnGangAsk(chance: Chance, purpose: string): Ask {
-  const kind = chance.draw(purpose);
-  const tenths = chance.whole(purpose, 2, 6);
-  if (kind < 0.55) return { annotations: { [GPU_FRACTION]: `0.${tenths}` }, wants: fraction(1, tenths * 100) };
-  if (kind < 0.9) return { annotations: { [GPU_COUNT]: '1' }, wants: fraction(1, 1000) };
-  return { annotations: { [GPU_COUNT]: '2' }, wants: fraction(2, 1000) };
-}
-
-/** A member of a gang, its `at`th. */
-export function drawnMember(chance: Chance, gang: DrawnGang, at: number, name: string, serial: number): JsonObject {
-  const ask = gang.launcher && at === 0 ? { annotations: {}, wants: null } : gang.ask;
-  const minMember = String(gang.minMember);
-  const pod = drawnPod(chance, name, serial, {
-    ...(ask === null ? {} : { ask }),
-    priorityClassName: gang.priorityClassName,
-    annotations: { [MIN_MEMBER]: minMember, [GANG]: JSON.stringify({ name: gang.name, min: gang.minMember }) },
-  });
-  return { ...pod, metadata: { ...pod.metadata, labels: { [POD_GROUP_LABEL]: gang.name } } };
-}
 
 /** Small in compute, `mib` in memory. */
 export function drawnRival(chance: Chance, name: string, serial: number, mib: number): JsonObject {
@@ -177,7 +122,7 @@ export function drawnAsk(chance: Chance, purpose: string): Ask {
   return { annotations: {}, wants: null };
 }
 
-const fraction = (count: number, milli: number): Wants => ({ count, milli, mib: null });
+export const fraction = (count: number, milli: number): Wants => ({ count, milli, mib: null });
 
 /** What an edit makes of a pod's annotations, as a merge patch: less, more, nonsense, or something that is nobody's business. */
 export function drawnEdit(pod: KubeObject, size: number): JsonObject {

@@ -1,12 +1,14 @@
 /**
  * One bad day, from one seed: an API, one or two pairs of kube-scheduler and real extender, kubelets, users; on virtual time.
- * First faults happen for `SPAN_MS`; then none do, and within `SETTLE_MS` everything that fits must be bound and the books must
+ * First faults happen for the length of the day; then none do, and within `SETTLE_MS` everything that fits must be bound and the books must
  * say what the objects say.
  *
  * A step is one entry of virtual time with every promise that it resolves: one turn of the real event loop, in which nothing
  * else is waited for.
  */
 import { mutatePod } from '../../admission/mutate.ts';
+import { definitionOf } from '../../cluster/crd/definition.ts';
+import { POD_GROUP } from '../../cluster/crd/pod-group.ts';
 import { SCHEDULER_NAME } from '../../core/names.ts';
 import { DEFAULT_DIALECT_OPTIONS } from '../../dialects/reading.ts';
 import { Api } from '../api/api.ts';
@@ -17,8 +19,9 @@ import type { Admission } from '../api/writes.ts';
 import { Kubelet } from '../kubelet/kubelet.ts';
 import { BUGS } from './bugs.ts';
 import { Chance, EVERY_FAULT, type FaultFilter } from './chance.ts';
-import { Events } from './events.ts';
+import { drawnLength, Events, type Length } from './events.ts';
 import { DEFAULT_RATES, type FaultKind, type Rates } from './faults.ts';
+import { FORMS } from './gang-workload.ts';
 import { type Machine, Member, type Wiring } from './member.ts';
 import { Network } from './network.ts';
 import { LARGEST_MIB } from './nodes.ts';
@@ -29,13 +32,13 @@ import { Process, VirtualTime, WallClock } from './time.ts';
 import { Trace } from './trace.ts';
 import { PRIORITY_CLASSES } from './workload.ts';
 
-const SPAN_MS = 45_000;
 /** kube-scheduler looks again at a pod that nothing woke after 5 minutes, and it looks whether to look every 30 s */
 const SETTLE_MS = 400_000;
 /** calls that were under way have arrived by then; whoever still stands still has books that differ, or nothing to hear */
 const CALM_MS = 12_000;
 const LOOK_MS = 5_000;
 const STILL_MS = 2_000;
+const TURNS = 64;
 /** a world that does not end by itself */
 const MOST_STEPS = 200_000;
 
@@ -74,6 +77,10 @@ export type WorldResult = {
   readonly hash: string;
   readonly trace: readonly string[];
 };
+
+const DEFINITION = ['/apis/apiextensions.k8s.io/v1/customresourcedefinitions', definitionOf(POD_GROUP)] as const;
+const priorityClass = ([name, value]: readonly [string, number]) =>
+  ['/apis/scheduling.k8s.io/v1/priorityclasses', { metadata: { name }, value }] as const;
 
 /** The webhook. `away`: it crashes, hangs or is not there; its failurePolicy is Ignore. */
 const admission =
@@ -123,6 +130,9 @@ class World {
   readonly #api: Api;
   readonly #oracle: Oracle;
   readonly #events: Events;
+  readonly #length: Length;
+  /** virtual ms from which on nothing goes wrong */
+  #calmAt = 0;
   #steps = 0;
   #settledAt = 0;
   #done = false;
@@ -136,8 +146,10 @@ class World {
     const bug = options.bug ? (BUGS[options.bug] ?? null) : null;
     this.#chance = chance;
     this.#trace = trace;
-    // every other day somebody decides ahead of kube-scheduler; known bugs are in what it does not use
-    const placer = bug === null && chance.draw('placer') < 0.5;
+    // every other day somebody decides ahead of kube-scheduler; most known bugs are in what it does not use
+    const placer = bug === null ? chance.draw('placer') < 0.5 : bug.placer === true;
+    const forms = chance.pick('gang forms', FORMS);
+    this.#length = drawnLength(chance);
     const api = this.#makeApi(rates, placer);
     this.#api = api;
     const elects = chance.draw('world') < 0.75 || bug?.leadership === 'ignored';
@@ -173,18 +185,34 @@ class World {
       onArrived: (process: Process, uid: string): void => this.#oracle.arrived(process, uid),
       onBind: (process: Process, uid: string): void => this.#oracle.bindTried(process, uid),
     };
-    const pairs = (two ? ['a', 'b'] : ['a']).map(
-      (name) => new Pair({ name, elects, placer, wiring, bug, audit, record: options.record }),
-    );
+    const pairs = (two ? ['a', 'b'] : ['a']).map((name) => {
+      return new Pair({
+        name,
+        elects,
+        placer,
+        podGroups: forms === 'native',
+        wiring,
+        bug,
+        audit,
+        record: options.record,
+      });
+    });
     const members = [...pairs.flatMap((pair) => pair.members), kubelets(wiring)];
     this.#oracle = new Oracle({ store: api.store, now: () => time.now, seats: () => pairs, elects });
-    this.#events = new Events({ api, wiring, members, span: SPAN_MS });
+    this.#events = new Events({ api, wiring, members, length: this.#length, forms });
     time.after(0, () => {
-      for (const [name, value] of Object.entries(PRIORITY_CLASSES)) void this.#createClass(name, value);
+      const installed = [
+        ...Object.entries(PRIORITY_CLASSES).map(priorityClass),
+        ...(forms === 'object' ? [DEFINITION] : []),
+      ];
+      for (const [path, body] of installed) void this.#create(path, body);
       this.#events.plan();
+    });
+    // what is installed is served by then
+    time.after(1, () => {
       for (const member of members) member.start();
     });
-    time.after(SPAN_MS, () => this.#calm());
+    time.after(this.#length.span, () => this.#maybeCalm(1));
   }
 
   #makeApi(rates: Rates, placer: boolean): Api {
@@ -201,13 +229,22 @@ class World {
 
   run(): Promise<void> {
     return new Promise((resolve) => {
+      let over = false;
       const turn = (): void => {
+        if (over) return;
         // what the step before set going has run to its end by now
         if (this.#steps > 0) this.#oracle.afterStep();
-        if (!this.#done && this.#oracle.violations.length === 0 && this.#step()) setImmediate(turn);
-        else resolve();
+        over = this.#done || this.#oracle.violations.length > 0 || !this.#step();
+        if (over) resolve();
       };
-      turn();
+      // many turns to a round of the event loop, which asks the operating system for nothing that happens here; promises resolve after each
+      const round = (): void => {
+        for (let count = 0; count < TURNS; count++) setImmediate(turn);
+        setImmediate(() => {
+          if (!over) round();
+        });
+      };
+      round();
     });
   }
 
@@ -224,7 +261,7 @@ class World {
       seed: this.#options.seed,
       failure: violation === undefined ? null : { ...violation, step: this.#steps, atMs: this.#time.now },
       steps: this.#steps,
-      settledMs: this.#settledAt - SPAN_MS,
+      settledMs: this.#settledAt - this.#calmAt,
       ...this.#events.made,
       faults: this.#chance.happened,
       checks: this.#oracle.checks,
@@ -233,15 +270,26 @@ class World {
     };
   }
 
+  /** A day that is smaller than a seed promises goes on, fault by fault; one whose faults are given has those. */
+  #maybeCalm(count: number): void {
+    const { filter, rates } = this.#options;
+    const given = (filter?.only ?? null) !== null;
+    const goesOn = given || (rates === undefined && this.#lacks().length > 0);
+    const longer = goesOn ? this.#events.goOn(count) : null;
+    if (longer === null) this.#calm();
+    else this.#time.after(longer, () => this.#maybeCalm(count + 1));
+  }
+
   /** Nothing goes wrong from now on. */
   #calm(): void {
+    this.#calmAt = this.#time.now;
     this.#chance.stopFaults();
     this.#trace.note('world', 'faults stop');
     this.#time.after(CALM_MS, () => this.#look());
   }
 
   #look(): void {
-    const late = this.#time.now > SPAN_MS + SETTLE_MS;
+    const late = this.#time.now > this.#calmAt + SETTLE_MS;
     const still = this.#time.now - this.#oracle.changedAt >= STILL_MS;
     if (late || (still && !this.#oracle.unsettled())) {
       this.#oracle.quiet();
@@ -257,18 +305,23 @@ class World {
   #largeEnough(): void {
     if (this.#options.filter !== undefined || this.#options.rates !== undefined) return;
     this.#oracle.check('too-small');
-    const { nodes, pods } = this.#events.made;
-    const size: DaySize = { nodes, pods, steps: this.#steps, faults: this.#chance.happened.length };
-    for (const [what, least] of Object.entries(LEAST) as [keyof DaySize, number][])
-      if (size[what] < least) this.#oracle.report('too-small', `${size[what]} ${what}, at least ${least} are promised`);
+    for (const lack of this.#lacks()) this.#oracle.report('too-small', lack);
   }
 
-  async #createClass(name: string, value: number): Promise<void> {
+  /** What is missing to the size that a seed promises. */
+  #lacks(): string[] {
+    const size: DaySize = { ...this.#events.made, steps: this.#steps, faults: this.#chance.happened.length };
+    return (Object.entries(LEAST) as [keyof DaySize, number][])
+      .filter(([what, least]) => size[what] < least)
+      .map(([what, least]) => `${size[what]} ${what}, at least ${least} are promised`);
+  }
+
+  async #create(path: string, body: object): Promise<void> {
     await this.#api.handle({
       method: 'POST',
-      path: '/apis/scheduling.k8s.io/v1/priorityclasses',
+      path,
       contentType: 'application/json',
-      body: Buffer.from(JSON.stringify({ metadata: { name }, value })),
+      body: Buffer.from(JSON.stringify(body)),
     });
   }
 }

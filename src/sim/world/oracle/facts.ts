@@ -2,6 +2,7 @@
  * What the API objects say, read from the store as they are written, so that nothing is late here: which pod is on which node, which
  * devices a node had when, what each pod ever asked for, who is nominated where.
  */
+import { GROUP } from '../../../core/names.ts';
 import { arrayAt, type KubeObject, storeKey, textAt } from '../../api/object.ts';
 import { resourceId } from '../../api/resources.ts';
 import type { Change, Store } from '../../api/store.ts';
@@ -11,6 +12,8 @@ export const PODS = resourceId('v1', 'pods');
 export const NODES = resourceId('v1', 'nodes');
 export const SLICES = resourceId('resource.k8s.io/v1', 'resourceslices');
 export const LEASES = resourceId('coordination.k8s.io/v1', 'leases');
+/** ours; there on days on which its definition is */
+export const POD_GROUPS = `custom/podgroups.${GROUP}`;
 
 /** the oldest inventory that a decision may rest on */
 const LATE_MS = 60_000;

@@ -4,7 +4,16 @@ import { type KubeObject, textAt } from '../../api/object.ts';
 /** annotation of the world's pods: the gang that they are in, for the oracle */
 export const GANG = 'sim.muster.dev/gang';
 
-export type GangOf = { readonly name: string; readonly min: number };
+export type GangOf = {
+  readonly name: string;
+  readonly min: number;
+  /** declared by its pods, by a PodGroup of ours, or by a native one */
+  readonly form: 'short' | 'object' | 'native';
+  /** label of nodes that must be the same for all members; null: anywhere */
+  readonly required: string | null;
+  /** onMemberLoss */
+  readonly loss: 'keep' | 'restart' | 'evict';
+};
 
 const KNOWN = new Map<string, GangOf>();
 
@@ -22,4 +31,25 @@ export function hasStarted(pod: KubeObject): boolean {
   const phase = textAt(pod.status, 'phase');
   if (phase === 'Succeeded') return pod.metadata.deletionTimestamp === undefined;
   return textAt(pod.spec, 'nodeName') !== '' && phase !== 'Failed' && pod.metadata.deletionTimestamp === undefined;
+}
+
+/** On a node and not ended: where it is, the others must be. */
+export const runs = (pod: KubeObject): boolean => hasStarted(pod) && textAt(pod.status, 'phase') !== 'Succeeded';
+
+/** Whether a gang whose `pods` these are may have a member on this node beside those that have started. */
+export function isNear(
+  gang: GangOf,
+  node: KubeObject,
+  pods: readonly KubeObject[],
+  nodes: readonly KubeObject[],
+): boolean {
+  const { required } = gang;
+  if (required === null) return true;
+  const domain = node.metadata.labels?.[required];
+  if (domain === undefined) return false;
+  return pods.every((pod) => {
+    if (gangOf(pod)?.name !== gang.name || !hasStarted(pod)) return true;
+    const there = nodes.find(({ metadata }) => metadata.name === textAt(pod.spec, 'nodeName'));
+    return there === undefined || there.metadata.labels?.[required] === domain;
+  });
 }

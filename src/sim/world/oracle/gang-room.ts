@@ -13,23 +13,42 @@ type Filled = {
 
 const sizeOf = (wants: Wants | null): number => (wants === null ? 0 : wants.count * (wants.milli || wants.mib || 1));
 
-/** Places, as `pod → node`, for `count` of these pods; null when none were found. */
+/**
+ * Places, as `pod → node`, for `count` of these pods on nodes that are `near`, all in one domain of the label `required` if there is one;
+ * null when none were found.
+ */
 export function fitTogether(
+  facts: Facts,
+  pods: readonly KubeObject[],
+  count: number,
+  nominatedTo: (uid: string) => string | null,
+  required: string | null,
+  near: (node: KubeObject) => boolean,
+): string[] | null {
+  const nodes = facts.objects(NODES).filter((node) => takesPods(node) && near(node));
+  if (required === null) return fitOn(nodes, facts, pods, count, nominatedTo);
+  for (const domain of new Set(nodes.map((node) => node.metadata.labels?.[required]))) {
+    const there = nodes.filter((node) => node.metadata.labels?.[required] === domain);
+    const places = fitOn(there, facts, pods, count, nominatedTo);
+    if (places !== null) return places;
+  }
+  return null;
+}
+
+function fitOn(
+  where: readonly KubeObject[],
   facts: Facts,
   pods: readonly KubeObject[],
   count: number,
   nominatedTo: (uid: string) => string | null,
 ): string[] | null {
   const others = facts.objects(PODS).filter((pod) => waits(pod) && !pods.includes(pod));
-  const nodes = facts
-    .objects(NODES)
-    .filter(takesPods)
-    .map((node): Filled => {
-      const { name } = node.metadata;
-      const here = [...facts.podsOn(name), ...others.filter(({ metadata }) => nominatedTo(metadata.uid) === name)];
-      const gpus = isManaged(node) ? facts.gpus(node) : [];
-      return { node, gpus, use: useOf(gpus, here), pods: here };
-    });
+  const nodes = where.map((node): Filled => {
+    const { name } = node.metadata;
+    const here = [...facts.podsOn(name), ...others.filter(({ metadata }) => nominatedTo(metadata.uid) === name)];
+    const gpus = isManaged(node) ? facts.gpus(node) : [];
+    return { node, gpus, use: useOf(gpus, here), pods: here };
+  });
   const places: string[] = [];
   for (const pod of pods.toSorted((a, b) => sizeOf(wantsOf(b)) - sizeOf(wantsOf(a)))) {
     const filled = nodes.find((one) => put(pod, one));

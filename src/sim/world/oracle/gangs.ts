@@ -5,8 +5,8 @@
 import type { Hold } from '../../../cluster/holds.ts';
 import type { KubeObject } from '../../api/object.ts';
 import type { Process } from '../time.ts';
-import { PODS, waits } from './facts.ts';
-import { type GangOf, gangOf, hasStarted } from './gang-of.ts';
+import { NODES, POD_GROUPS, PODS, waits } from './facts.ts';
+import { type GangOf, gangOf, hasStarted, isNear, runs } from './gang-of.ts';
 import { fitTogether } from './gang-room.ts';
 import type { Judge, Law, Seat } from './law.ts';
 
@@ -83,23 +83,57 @@ export function gangs(judge: Judge, nominatedTo: (uid: string) => string | null)
     }
   };
 
+  const hasObject = (name: string): boolean => facts.objects(POD_GROUPS).some((one) => one.metadata.name === name);
+
+  /** What runs of a gang that lost members has been told to go (`onMemberLoss`), and so it goes. */
+  const judgeLoss = (gang: GangOf, pods: readonly KubeObject[]): void => {
+    const running = pods.filter(runs);
+    if (gang.loss === 'keep' || running.length === 0 || pods.some((pod) => facts.edited(pod))) return;
+    check('gang-broken');
+    const started = pods.filter(hasStarted).length;
+    if (started < gang.min && hasObject(gang.name))
+      report('gang-broken', `${started} of ${gang.min} members of ${gang.name} run; onMemberLoss: ${gang.loss}`);
+  };
+
   const judgeGang = (gang: GangOf, pods: readonly KubeObject[]): void => {
     const started = pods.filter(hasStarted).length;
     const waiting = pods.filter(waits);
     const missing = gang.min - started;
+    judgeLoss(gang, pods);
     if (missing <= 0 || waiting.length === 0) return;
     check('gang-in-part');
-    if (started > 0 && !whole.has(gang.name))
+    // kube-scheduler binds native ones whole, and what a crash of the extender leaves of one it completes when it can: nobody evicts it
+    if (gang.form !== 'native' && started > 0 && !whole.has(gang.name))
       report('gang-in-part', `${started} of ${gang.min} members of ${gang.name} run, and it never started whole`);
     if (waiting.length < missing || pods.some((pod) => facts.edited(pod))) return;
     check('gang-waits');
-    const places = fitTogether(facts, waiting, missing, nominatedTo);
+    const near = (node: KubeObject): boolean => isNear(gang, node, pods, facts.objects(NODES));
+    const places = fitTogether(facts, waiting, missing, nominatedTo, gang.required, near);
     if (places !== null)
       report('gang-waits', `${gang.name} waits, ${started} of ${gang.min} run; it fits: ${places.join(', ')}`);
   };
 
   return {
-    invariants: ['gang-early', 'gang-evicts', 'gang-in-part', 'gang-waits', 'plan-in-part', 'plan-overdue'],
+    invariants: [
+      'gang-early',
+      'gang-evicts',
+      'gang-in-part',
+      'gang-broken',
+      'gang-scattered',
+      'gang-waits',
+      'plan-in-part',
+      'plan-overdue',
+    ],
+    bound(pod, node) {
+      const gang = gangOf(pod);
+      if (gang === null || gang.required === null) return;
+      check('gang-scattered');
+      const object = facts.object(NODES, '', node);
+      if (object === undefined) return;
+      const others = facts.objects(PODS).filter((one) => one.metadata.uid !== pod.metadata.uid && runs(one));
+      if (!isNear(gang, object, others, facts.objects(NODES)))
+        report('gang-scattered', `${pod.metadata.name} was bound to ${node}, others run in another ${gang.required}`);
+    },
     written(pod) {
       const gang = gangOf(pod);
       if (gang === null) return;
@@ -118,7 +152,7 @@ export function gangs(judge: Judge, nominatedTo: (uid: string) => string | null)
     },
     evicted(uid) {
       const gang = members.get(uid)?.gang;
-      if (gang === undefined) return;
+      if (gang === undefined || gang.form === 'native') return;
       check('gang-evicts');
       if (!whole.has(gang.name))
         report('gang-evicts', `pods are evicted for one member of ${gang.name}, which has not started`);
@@ -126,7 +160,9 @@ export function gangs(judge: Judge, nominatedTo: (uid: string) => string | null)
     letGo(process, uid) {
       const member = members.get(uid);
       if (member === undefined) return;
-      const { name, min } = member.gang;
+      const { name, min, form } = member.gang;
+      // native ones come together at kube-scheduler's own barrier
+      if (form === 'native') return;
       check('gang-early');
       const count = comeTogether(name, process);
       released.set(uid, now());

@@ -1,6 +1,8 @@
 /** No hold without an owner, and none past its deadline. */
-import { textAt } from '../../api/object.ts';
-import { PODS } from './facts.ts';
+import type { Hold } from '../../../cluster/holds.ts';
+import { type KubeObject, textAt } from '../../api/object.ts';
+import { PODS, waits } from './facts.ts';
+import { gangOf } from './gang-of.ts';
 import type { Judge, Law } from './law.ts';
 
 /** holds are swept once a second; a paused process sweeps when it goes on */
@@ -28,6 +30,7 @@ export function holds({ facts, now, seats, check, report }: Judge): Law {
         check('hold-orphaned');
         for (const hold of extender?.core.parts.picture.holds.values() ?? []) {
           const pod = facts.object(PODS, hold.pod.namespace, hold.pod.name);
+          if (pod !== undefined && isTriedOnly(pod, hold)) continue;
           const where = pod === undefined ? 'gone' : `on ${textAt(pod.spec, 'nodeName') || 'no node'}`;
           report(
             'hold-orphaned',
@@ -38,3 +41,7 @@ export function holds({ facts, now, seats, check, report }: Judge): Law {
     },
   };
 }
+
+/** kube-scheduler does not tell what it undoes of a native group's cycle: the hold stays until its deadline, and is made anew. */
+export const isTriedOnly = (pod: KubeObject, hold: Hold): boolean =>
+  waits(pod) && gangOf(pod)?.form === 'native' && hold.deadline !== null;

@@ -23,6 +23,8 @@ export const INVARIANTS = [
   'gang-early',
   'gang-evicts',
   'gang-in-part',
+  'gang-broken',
+  'gang-scattered',
   'gang-waits',
   'plan-in-part',
   'plan-overdue',

@@ -2,6 +2,7 @@
 import { PLACED_CONDITION } from '../../../core/names.ts';
 import { arrayAt, type KubeObject, numberAt, textAt } from '../../api/object.ts';
 import { condition, hasEnv, NODES, PODS, scheduledCondition, waits } from './facts.ts';
+import { gangOf, isNear } from './gang-of.ts';
 import { waitsForGang } from './gangs.ts';
 import { isManaged, wantsOf } from './gpus.ts';
 import type { Judge, Law } from './law.ts';
@@ -34,12 +35,16 @@ export function lost({ facts, check, report }: Judge, nominatedTo: (uid: string)
         // kube-scheduler has not seen who waits behind our gate: the placer says why
         const gated = arrayAt(pod.spec, 'schedulingGates').length > 0;
         const said = gated ? condition(pod, PLACED_CONDITION) : scheduledCondition(pod);
+        // kube-scheduler says nothing of native ones that are too few to start
+        const gang = gangOf(pod);
+        if (gang?.form === 'native' && waitsForGang(pod, all) && isShort(gang.name, gang.min, all)) continue;
         check('no-reason');
         if (gated ? textAt(said, 'status') !== 'False' : textAt(said, 'reason') !== 'Unschedulable')
           report('no-reason', `${name} waits with ${JSON.stringify(said ?? null)}`);
         check('pod-lost');
         if (facts.edited(pod) || waitsForGang(pod, all)) continue;
-        const node = facts.objects(NODES).find((one) => fits(pod, one, waiting));
+        const nodes = facts.objects(NODES);
+        const node = nodes.find((one) => fits(pod, one, waiting) && (gang === null || isNear(gang, one, all, nodes)));
         if (node === undefined) continue;
         const others = waiting
           .filter((one) => nominatedTo(one.metadata.uid) === node.metadata.name)
@@ -52,3 +57,6 @@ export function lost({ facts, check, report }: Judge, nominatedTo: (uid: string)
 }
 
 const priorityOf = (pod: KubeObject): number => numberAt(pod.spec, 'priority') ?? 0;
+
+const isShort = (gang: string, min: number, all: readonly KubeObject[]): boolean =>
+  all.filter((pod) => gangOf(pod)?.name === gang && pod.metadata.deletionTimestamp === undefined).length < min;
