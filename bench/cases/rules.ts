@@ -42,6 +42,8 @@ export const DESIGN_RULES = {
     'affinity between pods, NUMA alignment by kubelet and claims of DRA are answered by kube-scheduler’s own plugins',
   'member-loss':
     'what follows when a gang has lost members is said by its onMemberLoss; unless it says so nobody is evicted',
+  'unbound-gives-way':
+    'a place that is only kept gives way to a pod of higher priority at once: nobody who runs is evicted while there is one',
   'surplus-order':
     'members beyond the minimum are placed in the order of priority and age, whichever sub-group they are in',
   'contradicts-itself': 'the case starts with more on a node than the node has',

@@ -16,6 +16,7 @@ import type { Clock } from '../kube/ports.ts';
 import { AWAIT_MS } from './awaiting.ts';
 import type { GangAtBind } from './decider.ts';
 import { victimsForGang } from './gang-preemption.ts';
+import { takeOverForGang } from './gang-takeover.ts';
 import type { Gang } from './gangs/gangs.ts';
 import { nearOthers, requiresDomain } from './gangs/near.ts';
 import { type GangStanding, groupToPlan, standingOf, startsWith } from './gangs/standing.ts';
@@ -236,15 +237,20 @@ export class Planning {
     if (!isGroups(groups)) return groups;
     if (groups.length === 0) return { kind: 'started' };
     const group = groups.length === 1 ? groups[0]! : allOf(gang, groups);
+    const members = membersOf(group);
     const verdict = this.#judge(group);
-    const kept = membersOf(group).filter(({ uid }) => this.#picture.holds.get(uid)?.cause === 'awaiting');
-    if (verdict.kind === 'refused') {
+    const placed =
+      verdict.kind === 'planned'
+        ? verdict.placed
+        : takeOverForGang(this.#picture, group, members, (one) => this.#judge(one));
+    const kept = members.filter(({ uid }) => this.#picture.holds.get(uid)?.cause === 'awaiting');
+    if (placed === null && verdict.kind === 'refused') {
       const ending = kept.some(({ uid }) => this.#picture.holds.get(uid)?.gang != null);
       if (ending) return { ...refused('victims-terminating', ENDING), ...verdict, code: 'victims-terminating' };
       return { ...refused(verdict.code, detailOf(verdict)), ...verdict, kind: 'refused' };
     }
     const now = this.#clock.monotonic();
-    const holds = verdict.placed.map(({ pod, node, claim }) => {
+    const holds = (placed ?? []).map(({ pod, node, claim }) => {
       const key = pod.gangSaid?.key ?? gang;
       return openHold({ pod, node, claim, cause: 'planned', gang: key }, now, this.#patience(key));
     });
