@@ -349,6 +349,33 @@ describe('a native pod group', () => {
     expect(used()).toBe(0);
   });
 
+  it('one of which fits nowhere, and that cannot do without it, holds nothing at all', () => {
+    addNodes(1, 4);
+    const members = arrive('g', 5, whole, native);
+    const minimum = (minMember: number): void =>
+      picture.gangs.upsertObject({
+        key: 'team/g',
+        dialect: 'native',
+        uid: 'u',
+        minMember,
+        waitSeconds: null,
+        queue: '',
+        priorityClassName: '',
+        topology: { required: null, preferred: null },
+        subGroups: [],
+        onMemberLoss: 'keep',
+        problem: null,
+      });
+    minimum(4);
+    for (const each of members) filter(each);
+    expect(used()).toBe(4000);
+    minimum(5);
+    books.beginBind(members[0]!, 'n0');
+    expect(codes(members[4]!)).toEqual(['gpu-full']);
+    // what is on its way stays
+    expect(used()).toBe(1000);
+  });
+
   it('that is tried in one domain after the other holds in the last one only, and is bound in any without two on a device', () => {
     addNodes(2, 2);
     const members = arrive('g', 2, whole, native);

@@ -14,12 +14,13 @@ import { Binding } from './binding.ts';
 import type {
   BindPlan,
   Decider,
-  ExplainRow,
   FilterAnswer,
   GangAtBind,
   GangExplained,
   GangRefusal,
+  NodeScore,
   OfferedNodes,
+  PodExplained,
   PreemptAnswer,
   PreemptCandidate,
 } from './decider.ts';
@@ -33,7 +34,7 @@ import type { Picture } from './picture.ts';
 import type { Planner, PodOutcome } from './planner.ts';
 import { type GangEviction, Planning, type PlanOutcome } from './planning.ts';
 import { Preempting } from './preempting.ts';
-import { type NodeScore, scoresOf } from './prioritizing.ts';
+import { scoresOf } from './prioritizing.ts';
 import { Refusals } from './refusals.ts';
 import { Seen } from './seen.ts';
 import { Shapes } from './shapes.ts';
@@ -186,10 +187,9 @@ export class Books implements Decider, Planner {
       // another one of its gang's had its turn
       if (this.picture.holds.get(hold.pod.uid) !== hold || (hold.deadline ?? now) > now) continue;
       if (awaiting.goesOn(hold)) awaiting.prolong(hold, now + AWAIT_MS);
-      else if (hold.gang === null) this.picture.dropHold(hold.pod.uid);
       else {
-        if (hold.cause === 'planned') planning.late(hold.gang);
-        this.picture.dropPlan(hold.gang);
+        if (hold.gang !== null && hold.cause === 'planned') planning.late(hold.gang);
+        this.picture.endHold(hold);
       }
     }
     untenable.drop();
@@ -224,7 +224,7 @@ export class Books implements Decider, Planner {
     return this.#parts.planning.evictForGang(gang);
   }
 
-  explain(namespace: string, name: string): { pod: PodFacts; rows: readonly ExplainRow[]; hold: string | null } | null {
+  explain(namespace: string, name: string): PodExplained | null {
     const pod = this.picture.podNamed(namespace, name);
     if (pod === undefined) return null;
     const { shapes, guarded } = this.#parts;

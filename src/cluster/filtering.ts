@@ -95,8 +95,7 @@ export class Filtering {
     const tried = !placer || pod.nominatedNode === hold.node;
     if (hold.cause === 'planned' && node !== undefined && !offered.has(node.slot) && tried)
       planning.bar(hold.pod.uid, hold.node);
-    if (hold.gang === null) picture.dropHold(hold.pod.uid);
-    else picture.dropPlan(hold.gang);
+    picture.endHold(hold);
   }
 
   /**
@@ -155,7 +154,24 @@ export class Filtering {
         return answer(names, []);
       }
     }
+    if (isNative(pod)) this.#endCycle(pod);
     return refusals.byNode(index, pod, offered, awaiting);
+  }
+
+  /**
+   * If its pod group cannot have its minimum without it, kube-scheduler takes back what the other members were answered, and does not
+   * say so: it is free for others at once. A Binding that comes all the same is decided anew (binding.ts).
+   */
+  #endCycle(pod: PodFacts): void {
+    const { picture } = this.#parts;
+    const gang = picture.gangs.of(pod.uid);
+    const minimum = gang?.objects.get('native')?.minMember ?? 0;
+    const others = [...(gang?.members.values() ?? [])].filter(({ uid }) => uid !== pod.uid);
+    if (others.filter(({ terminal, terminating }) => !terminal && !terminating).length >= minimum) return;
+    for (const { uid } of others) {
+      const hold = picture.holds.get(uid);
+      if (hold?.cause === 'tentative' && hold.state === 'open') picture.dropHold(uid);
+    }
   }
 
   /** The preemptor comes back to the node that was freed for it: its own reservation does not stand in its way. */

@@ -1,7 +1,7 @@
 /** PodGroups as a process sees them, over HTTP from the embedded API: CRDs that are there, come and go. */
 import { randomUUID } from 'node:crypto';
 import { afterEach, expect, it, vi } from 'vitest';
-import { pod, whole } from '../../test/build/facts.ts';
+import { gangSaid, pod, whole } from '../../test/build/facts.ts';
 import { CRDS, FOREIGN_GROUPS, foreignDefinition } from '../../test/kit/gang-crds.ts';
 import type { GangObjectFacts } from '../core/placement/gang/gang-facts.ts';
 import { nodeClock, nodeRng } from '../kube/node-adapter.ts';
@@ -128,18 +128,7 @@ it('PriorityClasses are seen, over a recording too: they say which place a gang 
     put: (kind, uid, text) => void (kind === 'priorityclasses' && kept.set(uid, text)),
     gone: (_, { uid }) => kept.delete(uid),
   });
-  const gangSaid = {
-    key: 'default/g',
-    dialect: 'muster' as const,
-    minMember: null,
-    total: null,
-    subGroup: null,
-    waitSeconds: null,
-    strict: true,
-    together: [],
-    problem: null,
-  };
-  const member = pod('m', whole, { gangSaid, priority: 5 });
+  const member = pod('m', whole, { gangSaid: gangSaid('g', null, { key: 'default/g' }), priority: 5 });
   const high = { metadata: expect.objectContaining({ name: 'high' }), value: 100 };
   await vi.waitFor(() => expect(picture.gangs.priorityOf(member)).toBe(100));
   expect([...kept.values()].map((text) => JSON.parse(text) as object)).toContainEqual(high);

@@ -11,7 +11,8 @@ import { budgetIndex } from './preemption.ts';
 
 /**
  * The cheapest set of pods whose end lets all that is missing of the gang start together; null: there is none, or a member may not
- * preempt. `members`: of the group. Pods of a priority as high as that of its least important member are nobody's victims.
+ * preempt. `members`: of the group. Pods of a priority as high as that of its least important member are nobody's victims;
+ * where a gang's object says another priority than its pods, the lower one counts for who asks and the higher one for who would go.
  */
 export function victimsForGang(
   picture: Picture,
@@ -20,18 +21,19 @@ export function victimsForGang(
   members: readonly PodFacts[],
 ): GangVictims | null {
   if (members.length === 0 || members.some(({ neverPreempts }) => neverPreempts)) return null;
-  const priority = members.reduce((least, pod) => Math.min(least, pod.priority), Number.MAX_SAFE_INTEGER);
+  const priority = leastPriority(picture, members);
   const own = new Set(members.map(({ gang }) => gang));
   const budgets = budgetIndex(picture);
   const pods: RunningPod[] = [];
   const spares = new Spares(picture);
   for (const pod of picture.pods()) {
     if (pod.nodeName === null || pod.terminal || picture.nodes.get(pod.nodeName)?.facts == null) continue;
-    if (!pod.terminating && (pod.priority >= priority || (pod.gang !== null && own.has(pod.gang)))) continue;
+    const itsPriority = Math.max(pod.priority, picture.gangs.priorityOf(pod));
+    if (!pod.terminating && (itsPriority >= priority || (pod.gang !== null && own.has(pod.gang)))) continue;
     pods.push({
       uid: pod.uid,
       node: pod.nodeName,
-      priority: pod.priority,
+      priority: itsPriority,
       startedMs: pod.startedMs || pod.createdMs,
       terminating: pod.terminating,
       gang: pod.gang,
@@ -44,3 +46,7 @@ export function victimsForGang(
   const found = gangVictims(board, group, { pods, spare: spares.map, budgets: budgets.allowed });
   return found.kind === 'found' ? found : null;
 }
+
+/** Of whoever asks, by its pods and by its object: the lowest. */
+export const leastPriority = ({ gangs }: Picture, members: readonly PodFacts[]): number =>
+  members.reduce((least, pod) => Math.min(least, pod.priority, gangs.priorityOf(pod)), Number.MAX_SAFE_INTEGER);

@@ -5,6 +5,7 @@
 import type { GangGroup, GangVerdict, Placed } from '../core/placement/gang/gang-request.ts';
 import type { Occupant } from '../core/placement/node-info.ts';
 import type { PodFacts } from '../core/placement/pod-facts.ts';
+import { leastPriority } from './gang-preemption.ts';
 import { inLine } from './gangs/standing.ts';
 import type { Hold } from './holds.ts';
 import type { Picture } from './picture.ts';
@@ -29,7 +30,7 @@ export function takeOverForGang(
   judge: (group: GangGroup) => GangVerdict,
 ): readonly Placed[] | null {
   const { nodes } = picture;
-  const priority = members.reduce((least, pod) => Math.min(least, pod.priority), Number.MAX_SAFE_INTEGER);
+  const priority = leastPriority(picture, members);
   const units = laterUnits(picture, priority);
   if (units.length === 0) return null;
   const off = new Map<Hold, Occupant>();
@@ -70,11 +71,12 @@ export function takeOverForGang(
 }
 
 /** First in line first; a part of a plan is all of it. */
-function laterUnits({ holds }: Picture, priority: number): readonly Unit[] {
+function laterUnits({ holds, gangs }: Picture, priority: number): readonly Unit[] {
   const units = new Map<string, Unit>();
   let looked = 0;
   for (const hold of holds.values()) {
-    if (hold.state !== 'open' || hold.cause === 'awaiting' || hold.pod.priority >= priority) continue;
+    if (hold.state !== 'open' || hold.cause === 'awaiting') continue;
+    if (Math.max(hold.pod.priority, gangs.priorityOf(hold.pod)) >= priority) continue;
     if (++looked > HOLDS) break;
     const key = hold.gang === null ? `pod ${hold.pod.uid}` : `gang ${hold.gang}`;
     const unit = units.get(key);

@@ -85,8 +85,6 @@ export class Planning {
   /** what was found of a gang last, and the state of things that it was found at */
   readonly #hopeless = new LRUCache<string, Hopeless>({ maxSize: HOPELESS_GANGS, sizeCalculation: () => 1 });
 
-  /** gangs that did not come together in time, and when they may be planned again (monotonic ms) */
-  readonly #late = new LRUCache<string, { readonly until: number }>({ max: HOPELESS_GANGS });
   #standings = new WeakMap<Gang, { readonly version: number; readonly standing: GangStanding | null }>();
 
   #alike = { freed: -1, outcomes: new Map<string, PlanOutcome>() };
@@ -101,7 +99,6 @@ export class Planning {
   /** Forgets what was refused and why. */
   beginAnew(): void {
     this.#hopeless.clear();
-    this.#late.clear();
     this.#alike = { freed: -1, outcomes: new Map() };
     this.#picture.barred.clear();
   }
@@ -126,7 +123,11 @@ export class Planning {
     const standing = this.standing(gang);
     if (standing === null || standing.settled.length > 0) return;
     if (this.#picture.holds.ofGang(gang).some(({ state }) => state !== 'open')) return;
-    this.#late.set(gang, { until: this.#clock.monotonic() + LATE_MS });
+    this.#picture.barred.add(lateKey(gang), EVERYWHERE, this.#clock.monotonic(), LATE_MS);
+  }
+
+  #isLate(gang: string): boolean {
+    return this.#picture.barred.has(lateKey(gang), EVERYWHERE, this.#clock.monotonic());
   }
 
   /** Its minimum runs, has run, or is being bound: further members stand for themselves. */
@@ -166,7 +167,8 @@ export class Planning {
 
   /** See Planner.retryAt. */
   retryAt(gang: string): number {
-    return this.#late.peek(gang)?.until ?? this.#hopeless.peek(gang)?.until ?? Number.POSITIVE_INFINITY;
+    const late = this.#picture.barred.nextEnd([lateKey(gang)], this.#clock.monotonic());
+    return Math.min(late, this.#hopeless.peek(gang)?.until ?? Number.POSITIVE_INFINITY);
   }
 
   /** Plans what is missing of a gang's minimum (and of those that must start together with it). Holds all of it or nothing. */
@@ -176,9 +178,7 @@ export class Planning {
     const last = this.#hopeless.get(gang);
     // its members ask one after the other, again and again: nothing that could help has happened since
     const now = this.#clock.monotonic();
-    const late = this.#late.get(gang);
-    if (late !== undefined && now < late.until) return LATE;
-    if (late !== undefined) this.#late.delete(gang);
+    if (this.#isLate(gang)) return LATE;
     const known = last?.version === version && now < last.until ? last : undefined;
     if (known?.freed === freed) return known.outcome;
     const alike = this.#refusedAlike(freed);
@@ -226,7 +226,7 @@ export class Planning {
 
   /** What was found when it was planned last, for as long as nothing has happened that could help. */
   refusal(gang: string): (PlanOutcome & { kind: 'refused' }) | null {
-    if (this.#late.peek(gang) !== undefined) return LATE;
+    if (this.#isLate(gang)) return LATE;
     const last = this.#hopeless.peek(gang);
     if (last?.outcome.kind !== 'refused' || last.version !== this.#picture.gangs.get(gang)?.version) return null;
     return last.outcome;
@@ -382,6 +382,9 @@ export class Planning {
 const ENDING = 'the pods that make room for it are on their way out';
 
 const isGroups = (found: readonly GangGroup[] | PlanOutcome): found is readonly GangGroup[] => Array.isArray(found);
+
+/** gangs among the pods that are barred from nodes: no pod has such a uid */
+const lateKey = (gang: string): string => `gang ${gang}`;
 
 const LATE = { ...refused('gang-late', ''), detail: 'its plan was given up; it is planned again in some seconds' };
 

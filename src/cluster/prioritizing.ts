@@ -1,10 +1,9 @@
 /** What prioritize answers: filter's own order for a pod that it has just placed, and nodes without GPUs for pods without. */
 import type { PodFacts } from '../core/placement/pod-facts.ts';
 import { bestOffered } from './best.ts';
+import type { NodeScore } from './decider.ts';
 import type { Offered } from './offered.ts';
 import type { Parts } from './parts.ts';
-
-export type NodeScore = { readonly node: string; readonly score: number };
 
 /** 0…10; nodes left out have 0. */
 export function scoresOf(parts: Parts, pod: PodFacts, offered: Offered): readonly NodeScore[] {

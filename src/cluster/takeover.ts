@@ -33,7 +33,7 @@ export function takeOver(
       trial.remove(hold.pod.uid);
       taken.push(hold);
       if (!allows(shape, trial, { work: 0 }) || trial.lacks(pod.needs) !== null) continue;
-      for (const { gang, pod: other } of taken) gang === null ? picture.dropHold(other.uid) : picture.dropPlan(gang);
+      for (const one of taken) picture.endHold(one);
       return node;
     }
   }

@@ -44,8 +44,7 @@ export class Untenable {
       if (hold.cause !== 'planned' || hold.state !== 'open') continue;
       // it may have ended with the plan that it was part of
       if (this.#picture.holds.get(hold.pod.uid) !== hold || this.stands(hold)) continue;
-      if (hold.gang === null) this.#picture.dropHold(hold.pod.uid);
-      else this.#picture.dropPlan(hold.gang);
+      this.#picture.endHold(hold);
     }
   }
 }

@@ -13,7 +13,8 @@
  *   degraded   ── enough again, or none left ─►  whole, or waiting as if it had never run
  *
  * A gang that never was whole (an extender killed between two Bindings) and does not become it within the grace gives up what it has,
- * whatever onMemberLoss says: half a start is no loss of members.
+ * whatever onMemberLoss says: half a start is no loss of members. That holds for kube-scheduler's own pod groups too, whose Bindings are
+ * ours; what they lose later is left to whoever made them.
  *
  * Everything is bounded: a round writes, tells and evicts only so much, the rest comes in the next one. What failed is tried again with
  * back-off. Nothing is decided here and nothing of it is needed for placing.
@@ -156,8 +157,9 @@ export class GangKeeper {
     const running = settled.filter(({ terminal }) => !terminal);
     const enough = settled.length + atBind >= minMember;
     known.whole ||= enough && running.length > 0;
+    const mine = dialect !== 'native' || isHalf(standing, known, running);
     const ours = [...settled, ...standing.waiting].every(({ schedulerName }) => schedulers.includes(schedulerName));
-    if (enough || running.length === 0 || dialect === 'native' || !strict || !ours || code === 'gang-invalid') {
+    if (enough || running.length === 0 || !mine || !strict || !ours || code === 'gang-invalid') {
       known.shortSince = null;
       return false;
     }
@@ -169,7 +171,7 @@ export class GangKeeper {
     const { key, settled, waiting, minMember, object } = standing;
     const loss = object?.onMemberLoss ?? 'keep';
     const running = settled.filter(({ terminal }) => !terminal);
-    const half = !known.whole && neverWhole(standing, running);
+    const half = isHalf(standing, known, running);
     const message = `gang ${key}: ${REASONS['gang-degraded'].text}`;
     const leaving = loss === 'restart' ? [...running, ...waiting] : loss === 'evict' || half ? running : [];
     const does = leaving.length === 0 ? 'it stays as it is (onMemberLoss: keep)' : 'it is evicted';
@@ -263,6 +265,10 @@ export class GangKeeper {
     return known;
   }
 }
+
+/** It began, and never had its minimum. */
+const isHalf = (standing: GangStanding, { whole }: Known, running: readonly PodFacts[]): boolean =>
+  !whole && neverWhole(standing, running);
 
 /** Those that are missing were there, and waiting, before the first of those that run had started. */
 function neverWhole({ waiting, settled, minMember }: GangStanding, running: readonly PodFacts[]): boolean {

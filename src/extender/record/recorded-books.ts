@@ -3,12 +3,13 @@ import type { Books } from '../../cluster/books.ts';
 import type {
   BindPlan,
   Decider,
-  ExplainRow,
   FilterAnswer,
   GangAtBind,
   GangExplained,
   GangRefusal,
+  NodeScore,
   OfferedNodes,
+  PodExplained,
   PreemptAnswer,
   PreemptCandidate,
 } from '../../cluster/decider.ts';
@@ -41,7 +42,7 @@ export class RecordedBooks implements Decider, Planner {
   }
 
   /** Looks only; but rankings are brought up to date by it, and what policies with foresight answer next may show when. */
-  explain(namespace: string, name: string): { pod: PodFacts; rows: readonly ExplainRow[]; hold: string | null } | null {
+  explain(namespace: string, name: string): PodExplained | null {
     this.#recorder.write({ at: this.#recorder.turn(), explain: { namespace, name } });
     return this.#books.explain(namespace, name);
   }
@@ -67,7 +68,7 @@ export class RecordedBooks implements Decider, Planner {
     return this.#books.filter(pod, offered, shortList);
   }
 
-  prioritize(pod: PodFacts, offered: OfferedNodes): readonly { node: string; score: number }[] {
+  prioritize(pod: PodFacts, offered: OfferedNodes): readonly NodeScore[] {
     const at = this.#recorder.turn();
     const names = packNames(offered, this.#recorder.slotsVersion());
     this.#recorder.open({ at, prioritize: this.#recorder.keptPod(), offered: names });

@@ -356,6 +356,9 @@ function userOf(route: Route): User {
 
 function unexpected(error: unknown): ApiError {
   const text = error instanceof Error ? error.message : String(error);
+  if (error instanceof RangeError && text === 'Maximum call stack size exceeded') {
+    return badRequest('the body of the request is nested too deeply');
+  }
   if (error instanceof URIError || error instanceof RangeError) return badRequest(text);
   return new ApiError('InternalError', `Internal error occurred: ${text}`);
 }

@@ -153,7 +153,7 @@ class World {
     const api = this.#makeApi(rates, placer);
     this.#api = api;
     const elects = chance.draw('world') < 0.75 || bug?.leadership === 'ignored';
-    const two = elects && (chance.draw('world') < 0.5 || bug?.leadership === 'ignored');
+    const two = elects && (chance.draw('world') < 0.4 || bug?.leadership === 'ignored');
     const network = new Network({
       time,
       chance,

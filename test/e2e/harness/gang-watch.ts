@@ -65,6 +65,11 @@ export class GangWatch {
     return [...bound.keys()].every((name) => gone.has(name));
   }
 
+  /** when the last of those that were bound was, by `performance.now()` */
+  lastBound(gang: string): number {
+    return Math.max(...this.#gangs.get(gang)!.bound.values());
+  }
+
   /** ms from the first to the last Binding */
   spread(gang: string): number {
     const times = [...this.#gangs.get(gang)!.bound.values()];
