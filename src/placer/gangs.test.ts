@@ -122,7 +122,7 @@ describe('what a PodGroup says', () => {
     await start({ nodes: [2], podGroups: true, placer: { exposeHead: 0 } });
     await priorityClass('low', 10);
     await priorityClass('high', 100);
-    await stand.gang('now', 2, '1');
+    await stand.gang('now', 2, '1', { spec: { priorityClassName: 'high' } });
     await stand.until(async () => (await stand.bound()).length === 2);
     await stand.podGroup('important', { minMember: 2, priorityClassName: 'high' });
     await stand.gang('first', 2, '1', { spec: { priorityClassName: 'low' } });
