@@ -333,7 +333,7 @@ class World {
       for (const victim of this.#live.filter(({ uid }) => best.victims.includes(uid))) {
         if (victim.status !== 'StuckInReleasing') victim.status = 'Releasing';
         const facts = this.#stand.picture.pod(victim.uid);
-        if (facts !== undefined) this.#stand.picture.upsertPod({ ...facts, terminating: true, disrupted: true });
+        if (facts !== undefined) this.#stand.picture.upsertPod({ ...facts, terminating: true });
       }
     }
   }

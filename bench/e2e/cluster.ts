@@ -25,17 +25,34 @@ const SHAPES: readonly ((name: string) => Pod)[] = [
   (name) => fraction(name, '0.25', OPTIONS),
 ];
 const PLAIN = (name: string): Pod => pod(name, OPTIONS);
+const EIGHT = (name: string): Pod =>
+  pod(name, { ...OPTIONS, annotations: { 'muster.dev/gpu-count': String(DEVICES) } });
+const GATE = 'muster.dev/placement';
+/** nodes that share a value of the label `pool` */
+export const POOL = 10;
+
+/** One pod to be made. */
+export type Wanted = {
+  readonly name: string;
+  /** whole nodes, a tenth of a GPU, or one of the mixed shares, by number */
+  readonly shape: 'eight' | 'tenth' | number;
+  readonly gated?: boolean;
+  readonly gang?: { readonly name: string; readonly members: number };
+  readonly pool?: string;
+};
+/** the shape of a tenth among SHAPES */
+const TENTH = 4;
 
 export class Cluster {
   readonly plane: ControlPlane;
   readonly nodes: readonly string[];
-  /** as admitted, without a name of its own; the last one wants no GPU */
-  readonly #admitted: readonly Pod[];
+  /** as admitted, without names of their own */
+  readonly #admitted: { readonly shares: readonly Pod[]; readonly plain: Pod; readonly eight: Pod };
 
   private constructor(plane: ControlPlane, nodes: readonly string[], admitted: readonly Pod[]) {
     this.plane = plane;
     this.nodes = nodes;
-    this.#admitted = admitted;
+    this.#admitted = { shares: admitted.slice(0, -2), plain: admitted.at(-2)!, eight: admitted.at(-1)! };
   }
 
   /** Everything of deploy/ is installed; nothing of Muster runs when it resolves. */
@@ -44,14 +61,14 @@ export class Cluster {
     const plane = await ControlPlane.start({ serviceAccounts: [account] });
     try {
       const nodes = Array.from({ length: nodeCount }, (_, at) => `node-${String(at).padStart(5, '0')}`);
-      await inParallel(nodes, (name) => plane.admin.create(nodeObject(name)));
+      await inParallel(nodes, (name, at) => plane.admin.create(nodeObject(name, Math.floor(at / POOL))));
       say(`${nodeCount} nodes made`);
       const muster = await Muster.start(plane, { name: 'muster-webhook', account });
       await install(plane.admin, { webhookPort: muster.webhookPort });
       await muster.ready(180_000);
       await waitForWebhook(plane.admin, muster);
       const admitted = await Promise.all(
-        [...SHAPES, PLAIN].map((shape) => plane.admin.expect<Pod>('POST', `${PODS}?dryRun=All`, shape('shape'))),
+        [...SHAPES, PLAIN, EIGHT].map((shape) => plane.admin.expect<Pod>('POST', `${PODS}?dryRun=All`, shape('shape'))),
       );
       await muster.stop();
       // Pods are made from what it answered, so that making them costs every run the same; the guard stays.
@@ -64,15 +81,29 @@ export class Cluster {
   }
 
   /** Pods that wait for a kube-scheduler, `plainPercent` of them without GPUs. */
-  async fill(count: number, prefix: string, { plainPercent, gated }: { plainPercent: number; gated: boolean }): Promise<Pod[]> {
+  async fill(
+    count: number,
+    prefix: string,
+    { plainPercent, gated }: { plainPercent: number; gated: boolean },
+  ): Promise<Pod[]> {
     const names = Array.from({ length: count }, (_, at) => `${prefix}-${at}`);
-    const shapes = this.#admitted.slice(0, -1);
     return await inParallel(names, (name, at) => {
       const plain = Math.floor(((at + 1) * plainPercent) / 100) > Math.floor((at * plainPercent) / 100);
-      const made = named(plain ? this.#admitted.at(-1)! : shapes[at % shapes.length]!, name);
-      if (gated) made.spec = { ...made.spec, schedulingGates: [{ name: 'muster.dev/placement' }] };
-      return this.plane.admin.create(made);
+      return plain ? this.plane.admin.create(named(this.#admitted.plain, name)) : this.make({ name, shape: at, gated });
     });
+  }
+
+  /** As the webhook would have left it: a member of a gang is gated where `gated` says so. */
+  make({ name, shape, gated = false, gang, pool }: Wanted): Promise<Pod> {
+    const { shares, eight } = this.#admitted;
+    const made = named(shape === 'eight' ? eight : shares[shape === 'tenth' ? TENTH : shape % shares.length]!, name);
+    if (gang !== undefined) {
+      made.metadata.labels = { ...made.metadata.labels, 'muster.dev/pod-group': gang.name };
+      made.metadata.annotations = { ...made.metadata.annotations, 'muster.dev/min-member': String(gang.members) };
+    }
+    const gates = gated ? { schedulingGates: [{ name: GATE }] } : {};
+    made.spec = { ...made.spec, ...gates, ...(pool !== undefined && { nodeSelector: { pool } }) };
+    return this.plane.admin.create(made);
   }
 
   /** Deletes all pods and waits until they are gone. */
@@ -105,7 +136,7 @@ function named(admitted: Pod, name: string): Pod {
 }
 
 /** As kubelet registers it and Muster leaves it: its sum of shares is there already. */
-function nodeObject(name: string): Node {
+function nodeObject(name: string, pool: number): Node {
   const resources = {
     cpu: '64',
     memory: '256Gi',
@@ -120,6 +151,7 @@ function nodeObject(name: string): Node {
       name,
       labels: {
         'kubernetes.io/hostname': name,
+        pool: `p${pool}`,
         'muster.dev/managed': 'true',
         'nvidia.com/gpu.present': 'true',
         'nvidia.com/gpu.count': String(DEVICES),

@@ -1,16 +1,14 @@
 /** One run of one mode: usually pods wait, kube-scheduler starts, and the clock runs from the first bound pod to the last. */
-import { join } from 'node:path';
 import { Audit } from '../../test/e2e/harness/audit.ts';
-import { follow } from '../../test/e2e/harness/follow.ts';
 import { account } from '../../test/e2e/harness/installed.ts';
-import type { Pod, WatchEvent } from '../../test/e2e/harness/kube.ts';
-import { freePorts } from '../../test/e2e/harness/loopback.ts';
-import { Muster } from '../../test/e2e/harness/muster.ts';
-import { Process } from '../../test/e2e/harness/process.ts';
+import type { Pod } from '../../test/e2e/harness/kube.ts';
 import { waitFor } from '../../test/e2e/harness/wait.ts';
+import { startBeside } from './beside.ts';
 import { type Cluster, wantsDevices } from './cluster.ts';
+import { busySeconds, writesAt } from './counters.ts';
 import { cpuMs } from './cpu.ts';
 import type { Mode } from './modes.ts';
+import { Seen } from './seen.ts';
 
 const PODS = '/api/v1/namespaces/default/pods';
 /** a run that binds fewer than this many pods a second has failed */
@@ -20,6 +18,12 @@ export type Drained = {
   readonly podsPerSecond: number;
   /** CPU ms per pod: `kube-scheduler`, `kube-apiserver`, `etcd`, and what runs beside */
   readonly cpu: ReadonlyMap<string, number>;
+  /** per pod: what reached the API server about pods, events included; of pods made meanwhile their creation, too */
+  readonly writes: number;
+  /** share of the time that our event loop was at work; null: nothing of ours ran */
+  readonly loop: number | null;
+  /** GPUs that carry something at the end; null: nobody gave any */
+  readonly gpus: number | null;
   /** highest load of a device that the witness saw, thousandths */
   readonly peakMilli: number;
 };
@@ -34,8 +38,6 @@ export type DrainOptions = {
   readonly profileInto: string | null;
 };
 
-type Beside = { readonly url: string; readonly pid: number; readonly tail: () => string; stop(): Promise<unknown> };
-
 /** Throws when pods stay unbound, and when the witness saw a device given away twice or a pod without its claim. */
 export async function drain(
   cluster: Cluster,
@@ -46,35 +48,21 @@ export async function drain(
   const meanwhile = mode.arrive === 'meanwhile';
   const fill = (): Promise<Pod[]> => cluster.fill(pods, run, { plainPercent, gated: mode.gated ?? false });
   let made = meanwhile ? [] : await fill();
-  const beside = await startBeside(cluster, mode, run, profileInto);
-  const abort = new AbortController();
+  const beside = await startBeside(cluster.plane, mode, run, profileInto);
   try {
     await mode.prepare?.({ plane, pods: made, nodes: cluster.nodes });
     const audit = await Audit.start(plane.admin);
-    const bound = new Map<string, number>();
-    const note = (pod: Pod): void => {
-      const { name } = pod.metadata;
-      if (pod.spec.nodeName !== undefined && !bound.has(name)) bound.set(name, performance.now());
-    };
-    const list = async (): Promise<string> => {
-      const { items, resourceVersion } = await plane.admin.list<Pod>(PODS);
-      for (const pod of items) note(pod);
-      return resourceVersion;
-    };
-    const on = ({ object }: WatchEvent<Pod>): void => note(object);
-    const watching = follow<Pod>(plane.admin, {
-      path: PODS,
-      from: await list(),
-      on,
-      relist: list,
-      signal: abort.signal,
-    });
+    const seen = await Seen.start(plane.admin);
+    const { bound } = seen;
 
     const others = new Map([
       ['kube-apiserver', plane.apiserver.pid],
       ['etcd', plane.etcd.pid],
       ...(beside === null ? [] : [[mode.beside, beside.pid] as const]),
     ]);
+    const writes = await writesAt(plane.admin);
+    const busy = mode.beside === 'muster' ? await busySeconds(beside!.url) : null;
+    const since = performance.now();
     const before = new Map([...others].map(([name, pid]) => [name, cpuMs(pid)]));
     const scheduler = await plane.startScheduler({
       name: `kube-scheduler-${run}`,
@@ -94,6 +82,9 @@ export async function drain(
       });
       const cpu = new Map([...others].map(([name, pid]) => [name, (cpuMs(pid) - before.get(name)!) / pods]));
       cpu.set('kube-scheduler', cpuMs(scheduler.process.pid) / pods);
+      const loop =
+        busy === null ? null : (1000 * ((await busySeconds(beside!.url)) - busy)) / (performance.now() - since);
+      const written = ((await writesAt(plane.admin)) - writes) / pods;
       const times = [...bound.values()];
       const last = Math.max(...times);
       // the first one is where the clock starts, so it is not among those that were bound since
@@ -105,11 +96,18 @@ export async function drain(
           `${mode.name}: the witness saw ${claimed} claims of ${claims}, ${gaps} gaps and ${violations.length} violations: ${JSON.stringify(violations.slice(0, 3))}`,
         );
       }
-      return { podsPerSecond: 1000 * rate, cpu, peakMilli: Math.max(peakMilli, peakMemoryMilli) };
+      const gpus = mode.beside === 'muster' ? gpusOf((await plane.admin.list<Pod>(PODS)).items) : null;
+      return {
+        podsPerSecond: 1000 * rate,
+        cpu,
+        writes: written,
+        loop,
+        gpus,
+        peakMilli: Math.max(peakMilli, peakMemoryMilli),
+      };
     } finally {
       await scheduler.process.stop(3_000);
-      abort.abort();
-      await watching;
+      await seen.stop();
     }
   } finally {
     await beside?.stop();
@@ -117,45 +115,14 @@ export async function drain(
   }
 }
 
-/** Resolves when it answers (and decides). */
-async function startBeside(
-  { plane }: Cluster,
-  mode: Mode,
-  run: string,
-  profileInto: string | null,
-): Promise<Beside | null> {
-  if (mode.beside === 'nothing') return null;
-  if (mode.beside === 'stub') {
-    const [port] = (await freePorts(1)) as [number];
-    const api = { port, url: plane.url, ca: plane.ca, token: plane.token(account) };
-    const stub = new Process({
-      name: `stub-${run}`,
-      command: process.execPath,
-      args: [join(import.meta.dirname, 'stub.ts'), JSON.stringify(api)],
-      directory: plane.directory,
-    });
-    const url = `http://127.0.0.1:${port}`;
-    await waitFor(async () => (await fetch(`${url}/prioritize`, { method: 'POST', body: '{}' })).ok, {
-      for: 'the stub to answer',
-      onTimeout: () => stub.tail(),
-    });
-    return { url, pid: stub.pid, tail: () => stub.tail(), stop: () => stub.stop() };
+/** Different GPUs in the claims of these pods. */
+function gpusOf(pods: readonly Pod[]): number {
+  const used = new Set<string>();
+  for (const { spec, metadata } of pods) {
+    const text = metadata.annotations?.['muster.dev/claim'];
+    if (text === undefined) continue;
+    const { containers } = JSON.parse(text) as { containers: { devices: { index: number }[] }[] };
+    for (const { devices } of containers) for (const { index } of devices) used.add(`${spec.nodeName}/${index}`);
   }
-  const muster = await Muster.start(plane, {
-    name: `muster-${run}`,
-    account,
-    settings: { webhook: { enabled: false }, ...mode.settings },
-    env: { NODE_OPTIONS: nodeOptions(profileInto, `extender-${mode.name}-${run}`) },
-  });
-  await muster.ready(180_000);
-  return { url: muster.url, pid: muster.process.pid, tail: () => muster.process.tail(), stop: () => muster.stop() };
+  return used.size;
 }
-
-/** As the image starts it. */
-const nodeOptions = (profileInto: string | null, name: string): string =>
-  [
-    '--max-semi-space-size=4',
-    ...(profileInto === null
-      ? []
-      : ['--cpu-prof', `--cpu-prof-dir=${profileInto}`, `--cpu-prof-name=${name}.cpuprofile`]),
-  ].join(' ');

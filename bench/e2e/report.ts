@@ -2,7 +2,7 @@
 import { COMMIT, MACHINE } from '../row.ts';
 import type { Drained } from './drain.ts';
 import type { Mode } from './modes.ts';
-import { BASELINES, TARGETS } from './targets.ts';
+import { baselinesOf, TARGETS } from './targets.ts';
 
 export type Row = {
   readonly name: string;
@@ -16,9 +16,18 @@ export type Row = {
   readonly met?: boolean;
 };
 
-/** `drained`: by mode, in the order of the turns. */
-export function rowsOf(nodes: number, modes: readonly Mode[], drained: ReadonlyMap<string, readonly Drained[]>): Row[] {
+/** `drained`: by mode, one entry for each turn that it was in. */
+export type Turn = { readonly turn: number; readonly drained: Drained };
+
+export function rowsOf(nodes: number, modes: readonly Mode[], turns: ReadonlyMap<string, readonly Turn[]>): Row[] {
+  const drained = new Map([...turns].map(([mode, list]) => [mode, list.map((one) => one.drained)]));
   const rates = (mode: string): number[] => (drained.get(mode) ?? []).map(({ podsPerSecond }) => podsPerSecond);
+  /** turn by turn: what else the machine did in a turn met both */
+  const ratiosTo = (mode: string, other: string): number[] =>
+    (turns.get(mode) ?? []).flatMap(({ turn, drained: ours }) => {
+      const theirs = turns.get(other)?.find((one) => one.turn === turn)?.drained;
+      return theirs === undefined ? [] : [ours.podsPerSecond / theirs.podsPerSecond];
+    });
   const rows: Row[] = [];
   for (const { name: mode } of modes) {
     const runs = rates(mode);
@@ -26,11 +35,10 @@ export function rowsOf(nodes: number, modes: readonly Mode[], drained: ReadonlyM
     const name = `e2e-${nodes}, ${mode}`;
     const value = median(runs);
     rows.push({ name, value, unit: 'pods/s', runs });
-    for (const baseline of BASELINES) {
+    for (const baseline of baselinesOf(mode)) {
       const theirs = rates(baseline);
-      if (baseline === mode || theirs.length === 0) continue;
-      // turn by turn: what else the machine did in a turn met both
-      const ratio = median(runs.flatMap((rate, at) => (theirs[at] === undefined ? [] : [rate / theirs[at]])));
+      if (theirs.length === 0) continue;
+      const ratio = median(ratiosTo(mode, baseline));
       const asked = TARGETS.find((target) => target.nodes === nodes && target.mode === mode && target.of === baseline);
       rows.push({
         name: `${name} ÷ ${baseline}`,
@@ -47,6 +55,13 @@ export function rowsOf(nodes: number, modes: readonly Mode[], drained: ReadonlyM
       const ms = (drained.get(mode) ?? []).map(({ cpu }) => cpu.get(process) ?? Number.NaN);
       rows.push({ name: `${name}, CPU of ${process}`, value: median(ms), unit: 'ms/pod', runs: ms });
     }
+    const more = (what: string, unit: string, read: (drained: Drained) => number | null): void => {
+      const values = (drained.get(mode) ?? []).map(read).filter((value) => value !== null);
+      if (values.length > 0) rows.push({ name: `${name}, ${what}`, value: median(values), unit, runs: values });
+    };
+    more('writes', 'a pod', ({ writes }) => writes);
+    more('event loop of muster', 'busy', ({ loop }) => loop);
+    more('GPUs in use', 'GPUs', ({ gpus }) => gpus);
   }
   return rows;
 }
@@ -66,12 +81,12 @@ export function rowAsJson({ name, value, unit, runs, floor, ratio, target, met }
   });
 }
 
-export const TABLE_HEAD = `${'name'.padEnd(46)}  ${'median'.padStart(8)}  ${'unit'.padEnd(6)}  ${'lowest–highest'.padStart(16)}  ${'ratio'.padStart(6)}  target\n`;
+export const TABLE_HEAD = `${'name'.padEnd(52)}  ${'median'.padStart(8)}  ${'unit'.padEnd(6)}  ${'lowest–highest'.padStart(16)}  ${'ratio'.padStart(6)}  target\n`;
 
 export function rowAsText({ name, value, unit, runs, ratio, target, met }: Row): string {
   const spread = runs.length > 1 ? `${round(Math.min(...runs))}–${round(Math.max(...runs))}` : '';
   const cells = [
-    name.padEnd(46),
+    name.padEnd(52),
     String(round(value)).padStart(8),
     unit.padEnd(6),
     spread.padStart(16),

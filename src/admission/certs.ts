@@ -6,6 +6,7 @@
 import type { Clock, KubeResponse, Transport } from '../kube/ports.ts';
 import { readStatus } from '../kube/status-error.ts';
 import { publishBundle } from './ca-bundle.ts';
+import { CertificateSource } from './certificate-source.ts';
 import {
   bundleOf,
   type CertificateState,
@@ -17,8 +18,6 @@ import {
 } from './certificate-state.ts';
 import { AdmissionError } from './errors.ts';
 import { bagOf, fieldOf } from './json-value.ts';
-import { Rounds } from './rounds.ts';
-import { CertificateSlot } from './serving-certificates.ts';
 
 export type SelfMadeOptions = {
   readonly transport: Transport;
@@ -47,42 +46,19 @@ export function webhookHosts(at: { service: string; namespace: string; host: str
 const TIMEOUT_MS = 10_000;
 /** one small read per replica; a deciding one also reads the webhook configuration */
 const ROUND_MS = 15_000;
-const EAGER_MS = 2_000;
 
 type Stored = { readonly state: CertificateState | null; readonly resourceVersion: string };
 
-export class SelfMadeCertificates {
-  readonly serving = new CertificateSlot();
+export class SelfMadeCertificates extends CertificateSource {
   readonly #options: SelfMadeOptions;
-  readonly #rounds: Rounds;
 
   constructor(options: SelfMadeOptions) {
+    super(options.clock, ROUND_MS, options.onError);
     this.#options = options;
-    this.#rounds = new Rounds({
-      clock: options.clock,
-      round: () => this.round(),
-      pauseMs: () => (this.serving.current === null ? EAGER_MS : ROUND_MS),
-      onError: options.onError,
-    });
-  }
-
-  /** Starts the rounds; `serving.first()` tells when there is a certificate. */
-  start(): void {
-    void this.#rounds.start();
-  }
-
-  /** This process began to decide: what only it may publish is published now, not a round later. */
-  soon(): void {
-    this.#rounds.soon();
-  }
-
-  stop(): void {
-    this.#rounds.stop();
-    this.serving.close();
   }
 
   /** One pass: read or create, serve, and where this process decides, publish and take at most one step. Throws. */
-  async round(): Promise<void> {
+  override async round(): Promise<void> {
     const { clock, deciding, hosts } = this.#options;
     const stored = (await this.#read()) ?? (await this.#create());
     let { state, resourceVersion } = stored;

@@ -1,10 +1,9 @@
 /** The command `muster bench`. What it runs is loaded only then. */
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
 import { SCHEDULER_NAME } from '../core/names.ts';
+import { outputOption, urlOption } from './asking.ts';
 import type { BenchOptions } from './bench/run.ts';
 import { wholeNumber } from './cluster/options.ts';
-
-const DEFAULT_URL = 'http://127.0.0.1:8888';
 
 const HELP = `
 It sends what kube-scheduler sends (a pod and the names of all nodes) and gets what filter would answer: a dry decision. Nothing is
@@ -30,30 +29,17 @@ What the numbers mean, and which to expect: docs/benchmarks.md.
 export function benchCommand(): Command {
   return new Command('bench')
     .description('measure an installed extender with dry decisions: nothing is held, bound or written')
-    .option('--url <address>', 'of the extender', httpUrl, new URL(DEFAULT_URL))
+    .addOption(urlOption())
     .option('--kubeconfig <file>', 'default: $KUBECONFIG, ~/.kube/config, service account')
     .option('--context <name>', "context of the kubeconfig; default: the file's current one")
     .option('--calls <number>', 'ends after so many calls', wholeNumber(1, 1_000_000), 1_000)
     .option('--seconds <number>', 'or after so long', wholeNumber(1, 600), 10)
     .option('--callers <number>', 'calls under way at a time; kube-scheduler has one', wholeNumber(1, 64), 1)
     .option('--scheduler-name <name>', 'whose pods are asked about', SCHEDULER_NAME)
-    .option('-o, --output <format>', 'text or json', format, 'text')
+    .addOption(outputOption())
     .addHelpText('after', HELP)
     .action(async (options: BenchOptions) => {
       const { runBench } = await import('./bench/run.ts');
       await runBench(options);
     });
-}
-
-function httpUrl(text: string): URL {
-  const url = URL.canParse(text) ? new URL(text) : null;
-  if (url === null || !/^https?:$/.test(url.protocol)) {
-    throw new InvalidArgumentError(`expected an address such as ${DEFAULT_URL}.`);
-  }
-  return url;
-}
-
-function format(text: string): 'text' | 'json' {
-  if (text !== 'text' && text !== 'json') throw new InvalidArgumentError('expected text or json.');
-  return text;
 }

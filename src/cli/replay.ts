@@ -1,7 +1,8 @@
 /** The command `muster replay`. What it runs is loaded only then, as with the extender. */
-import { Command, Option } from 'commander';
+import { Command, type CommanderError, Option } from 'commander';
 import { DEVICE_POLICIES, NODE_POLICIES } from '../core/gpu/request.ts';
 import { ExtenderError } from '../extender/errors.ts';
+import { outputOption } from './asking.ts';
 import type { ReplayOptions } from './replay-run.ts';
 
 const HELP = `
@@ -9,7 +10,7 @@ A recording of this very build must replay to the last byte: the first differenc
 nodes, and is a bug. Of another build, with another policy, or with --diff, every decision that changed is listed instead; what
 happened afterwards stays as it was recorded.
 
-Exit status: 0 the same, 1 different, 2 the file cannot be read.
+Exit status: 0 the same, 1 different, 2 the file cannot be read, or the command is not understood.
 
 Examples:
   $ muster replay muster-recording.ndjson.gz
@@ -20,6 +21,11 @@ An extender records while its configuration has \`record: {}\`. To fetch it (fro
   $ curl -sfo muster-recording.ndjson.gz 127.0.0.1:8888/debug/recording
 `;
 
+/** A command that is not understood must not look like a replay that differs. */
+export function endOfMisuse(error: CommanderError): never {
+  process.exit(error.exitCode === 0 ? 0 : 2);
+}
+
 export function replayCommand(): Command {
   return new Command('replay')
     .description('feed a recording of an extender to this build: the same answers, or the first that differs')
@@ -27,7 +33,7 @@ export function replayCommand(): Command {
     .addOption(new Option('--policy <name>', 'node policy to try instead of the recorded one').choices(NODE_POLICIES))
     .addOption(new Option('--device-policy <name>', 'device policy to try').choices(DEVICE_POLICIES))
     .option('--diff', 'list every decision that changed instead of the first difference', false)
-    .addOption(new Option('-o, --output <format>').choices(['text', 'json']).default('text'))
+    .addOption(outputOption())
     .addHelpText('after', HELP)
     .action(async (path: string, options: ReplayOptions) => {
       const { runReplay } = await import('./replay-run.ts');

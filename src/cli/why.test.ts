@@ -124,7 +124,7 @@ describe('what users get wrong is answered with what to do, and no stack', () =>
     ['no extender there', () => ['why', 'a/b', '--url', 'http://127.0.0.1:1'], /no extender answers .*--url/],
     ['a pod without its namespace', () => ['why', 'train-0'], /expected NAMESPACE\/POD/],
     ['an address that is none', () => ['why', 'a/b', '--url', 'here'], /expected an address such as http:/],
-    ['an unknown format', () => ['why', 'a/b', '-o', 'xml'], /expected text or json/],
+    ['an unknown format', () => ['why', 'a/b', '-o', 'xml'], /Allowed choices are text, json/],
     ['no configuration', () => ['extender'], /--config <file>/],
     ['a configuration that is not there', () => ['extender', '--config', '/none.yaml'], /\/none\.yaml cannot be read/],
     [

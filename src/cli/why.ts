@@ -2,9 +2,9 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { type Explanation, explanationText } from '../extender/explanation.ts';
 import { type GangExplanation, gangText } from '../extender/gang-explanation.ts';
+import { type Output, outputOption, urlOption } from './asking.ts';
 import { UsageError } from './errors.ts';
 
-const DEFAULT_URL = 'http://127.0.0.1:8888';
 const TIMEOUT_MS = 10_000;
 /** nodes named per reason; thousands would hide the reasons */
 const NODES_SHOWN = 5;
@@ -27,7 +27,7 @@ A gang is named as its members name it (label muster.dev/pod-group, or that of a
   can never start      its declaration contradicts itself: the lines that disagree are shown
 `;
 
-type WhyOptions = { url: URL; output: 'text' | 'json'; all: boolean; gang: boolean };
+type WhyOptions = { url: URL; output: Output; all: boolean; gang: boolean };
 /** what was asked about, as the endpoint names it */
 type Asked = { readonly kind: 'pod' | 'gang'; readonly name: string };
 
@@ -37,8 +37,8 @@ export function whyCommand(): Command {
     .description('why a pod or a gang waits: every reason, its nodes, what is missing and where it comes closest')
     .argument('<namespace/name>', 'a pod, or a gang', podName)
     .option('--gang', 'the name is a gang’s, even where a pod has the same one', false)
-    .option('--url <address>', 'of the extender', httpUrl, new URL(DEFAULT_URL))
-    .option('-o, --output <format>', 'text or json', format, 'text')
+    .addOption(urlOption())
+    .addOption(outputOption())
     .option('--all', 'name all nodes under a reason, not only the first few', false)
     .addHelpText('after', HELP)
     .action(async (name: string, { url, output, all, gang }: WhyOptions) => {
@@ -108,18 +108,5 @@ function causeOf(error: unknown): string {
 function podName(text: string): string {
   if (!/^[^/\s]+\/[^/\s]+$/.test(text))
     throw new InvalidArgumentError('expected NAMESPACE/POD or NAMESPACE/GANG, e.g. default/train-0.');
-  return text;
-}
-
-function httpUrl(text: string): URL {
-  const url = URL.canParse(text) ? new URL(text) : null;
-  if (url === null || !/^https?:$/.test(url.protocol)) {
-    throw new InvalidArgumentError(`expected an address such as ${DEFAULT_URL}.`);
-  }
-  return url;
-}
-
-function format(text: string): 'text' | 'json' {
-  if (text !== 'text' && text !== 'json') throw new InvalidArgumentError('expected text or json.');
   return text;
 }

@@ -1,8 +1,7 @@
 /** Places ahead of filter: one pod at a time, after a restart, taken over, and what filter makes of a sample. */
 import { beforeEach, describe, expect, it } from 'vitest';
-import { bound, fraction, need, node, pod, request, whole } from '../../test/build/facts.ts';
+import { bound, fraction, gangSaid, need, node, pod, request, whole } from '../../test/build/facts.ts';
 import { ManualClock } from '../../test/build/manual-clock.ts';
-import type { GangSaid } from '../core/placement/gang/gang-facts.ts';
 import type { Plan } from '../core/placement/plan.ts';
 import type { PodFacts } from '../core/placement/pod-facts.ts';
 import { Books, type BooksConfig } from './books.ts';
@@ -134,6 +133,66 @@ describe('an offer that misses the best node', () => {
     expect(books.planPod(each.uid)).toMatchObject({ kind: 'planned', hold: { node: 'n1' } });
   });
 
+  describe('while others wait behind', () => {
+    /** of 60 nodes n0 has half a GPU left, and `fresh` of the others have nothing on them; `behind` other pods wait */
+    const waits = (behind: number, milli: number, fresh = 59, over: Partial<PodFacts> = {}): PodFacts => {
+      addNodes(...Array.from({ length: 60 }, () => 1));
+      const first = pod('first', fraction(500));
+      seen(first);
+      filter(first, ['n0']);
+      for (let at = 59; at > fresh; at--) {
+        const there = pod(`on${at}`, whole);
+        seen(there);
+        filter(there, [`n${at}`]);
+      }
+      const each = pod('a', fraction(500));
+      seen(each, ...Array.from({ length: behind }, (_, at) => pod(`behind${at}`, fraction(milli), over)));
+      return each;
+    };
+
+    it('is good enough: the room left on nodes that carry something is little', () => {
+      const each = waits(9, 10);
+      expect(filter(each, ['n3']).fits).toEqual(['n3']);
+      expect(told).toEqual([]);
+    });
+
+    it('is not, once it is no more so little, until more waits than has room there', () => {
+      filter(waits(9, 10), ['n3']);
+      const next = pod('next', fraction(500));
+      seen(next);
+      expect(filter(next, ['n4']).fits).toEqual([]);
+      picture.dropHold(next.uid);
+      seen(...Array.from({ length: 9 }, (_, at) => pod(`more${at}`, fraction(100))));
+      expect(filter(next, ['n4']).fits).toEqual(['n4']);
+    });
+
+    it.each<[string, Partial<PodFacts>]>([
+      ['are bound', { nodeName: 'n6' }],
+      ['are behind a gate', { gated: true }],
+      ['are on their way out', { terminating: true }],
+    ])('is not, where they %s', (_, over) => {
+      expect(filter(waits(9, 10, 59, over), ['n3']).fits).toEqual([]);
+    });
+
+    it('is not, where they were refused already', () => {
+      const each = waits(9, 10);
+      picture.setWaiting('uid-behind0', false, 0);
+      expect(filter(each, ['n3']).fits).toEqual([]);
+    });
+
+    it('is not, where they are few', () => {
+      const each = waits(9, 10);
+      picture.removePod('uid-behind0');
+      expect(filter(each, ['n3']).fits).toEqual([]);
+    });
+
+    it('is not, where fresh nodes are scarce for them, or the smaller part of the cluster', () => {
+      expect(filter(waits(30, 1000), ['n3']).fits).toEqual([]);
+      renew();
+      expect(filter(waits(9, 100, 29), ['n3']).fits).toEqual([]);
+    });
+  });
+
   it('without a placer is all there is', () => {
     renew({ ...CONFIG, placer: false });
     addNodes(1, 1);
@@ -175,7 +234,7 @@ describe('a hold that is not bound yet', () => {
   it('as a part of a gang gives way to higher priority only, and then the whole plan does', () => {
     addNodes(2);
     const members = ['g-0', 'g-1'].map((name) =>
-      pod(name, whole, { gang: 'team/g', gangSaid: said('g', 2), createdMs: 20_000 }),
+      pod(name, whole, { gang: 'team/g', gangSaid: gangSaid('g', 2), createdMs: 20_000 }),
     );
     seen(...members, old, urgent);
     expect(books.planGang('team/g').kind).toBe('planned');
@@ -184,18 +243,6 @@ describe('a hold that is not bound yet', () => {
     expect(members.map(holdOf)).toEqual([undefined, undefined]);
     expect(used()).toBe(1000);
   });
-});
-
-const said = (gang: string, minMember: number): GangSaid => ({
-  key: `team/${gang}`,
-  dialect: 'muster',
-  minMember,
-  total: null,
-  subGroup: null,
-  waitSeconds: null,
-  strict: true,
-  together: [],
-  problem: null,
 });
 
 describe('plans found on pods', () => {
@@ -260,7 +307,7 @@ describe('plans found on pods', () => {
   });
 
   const members = Array.from({ length: 4 }, (_, at) =>
-    pod(`g-${at}`, whole, { gang: 'team/g', gangSaid: said('g', 4), createdMs: 5 }),
+    pod(`g-${at}`, whole, { gang: 'team/g', gangSaid: gangSaid('g', 4), createdMs: 5 }),
   );
   it('of a part of a gang: what is missing is planned beside them', () => {
     addNodes(2, 2);
@@ -332,4 +379,24 @@ it('a pod that is bound as it was held gives nobody room', () => {
   run(each, 'n0');
   expect(picture.nodes.freed).toBe(freed);
   expect(used()).toBe(1000);
+});
+
+describe('a pod without GPUs under fgd, to which all nodes are equal', () => {
+  const first = (placer: boolean): string | undefined => {
+    renew({ ...CONFIG, nodePolicy: 'fgd', placer });
+    addNodes(2, 2);
+    const other = pod('a', whole);
+    seen(other);
+    run(other, 'n1');
+    const offered = books.resolve(['n0', 'n1']);
+    return books.prioritize(pod('plain', null), offered)[0]?.node;
+  };
+
+  it('fills the first node where all of them are offered', () => {
+    expect(first(false)).toBe('n0');
+  });
+
+  it('takes the fullest where the first one is that of a sample', () => {
+    expect(first(true)).toBe('n1');
+  });
 });

@@ -8,6 +8,7 @@ import { allows, isAsGoodAs } from '../core/placement/judge.ts';
 import type { NodeInfo } from '../core/placement/node-info.ts';
 import type { PodFacts } from '../core/placement/pod-facts.ts';
 import type { ShapeIndex } from '../core/placement/shape-index.ts';
+import { StartedRoom, takes } from '../core/placement/started-room.ts';
 import type { ReasonCode } from '../core/reasons.ts';
 import type { PreemptAnswer } from './decider.ts';
 import { inLine } from './gangs/standing.ts';
@@ -42,8 +43,16 @@ const NEAREST: readonly ReasonCode[] = [
 const FREE: PodOutcome = { kind: 'not-ours' };
 const SETTLED: PodOutcome = { kind: 'settled' };
 
+/** Where fewer wait, the way round by a nomination delays nobody. */
+const HURRY = 10;
+/** Fresh nodes have room for this many times what waits, and are one part in so many of the cluster: they do not become scarce by it. */
+const PLENTY = 2;
+/** Started nodes may have one part in so many of the room of fresh ones. */
+const FEW = 100;
+
 export class Ahead {
   readonly #parts: Parts;
+  readonly #started = new StartedRoom();
   /** node at which the next search for victims begins: where the last one stopped when it could not look at all of them */
   #evictFrom = 0;
 
@@ -106,9 +115,27 @@ export class Ahead {
     const best = this.#bestOfAll(index, pod);
     if (best === null || offered.has(best.slot)) return false;
     const { ranking, shape } = index;
-    if (offeredBest !== null && isAsGoodAs(shape.nodePolicy, ranking.value(offeredBest.slot), ranking.value(best.slot)))
-      return false;
+    if (offeredBest !== null) {
+      if (isAsGoodAs(shape.nodePolicy, ranking.value(offeredBest.slot), ranking.value(best.slot))) return false;
+      if (this.#startsNodesAnyway(pod)) return false;
+    }
     return this.#plan(index, pod, best) !== null;
+  }
+
+  /**
+   * Others wait behind it, fresh nodes have plenty for all that waits, and the room left on started ones is little, or will be taken by those that wait: which
+   * node comes first does not matter, all of them will be filled before fresh ones become scarce.
+   */
+  #startsNodesAnyway({ ask, uid }: PodFacts): boolean {
+    if (ask.kind !== 'request') return false;
+    const { picture } = this.#parts;
+    const { milli, pods } = picture.queued;
+    if (pods < HURRY) return false;
+    this.#started.refresh(picture.nodes);
+    const { freshMilli } = this.#started;
+    if (PLENTY * milli > freshMilli || this.#started.allMilli > PLENTY * freshMilli) return false;
+    const behind = milli - picture.queued.milliOf(uid);
+    return FEW * (this.#started.startedMilli(takes(ask.request).largest) - behind) < freshMilli;
   }
 
   /** Holds the pod's place on this node. null: it does not fit. */
@@ -162,8 +189,7 @@ export class Ahead {
     planning.onTheSpot(uid);
     const hold = picture.holds.get(uid);
     if (hold?.cause !== 'planned' || hold.state !== 'open') return;
-    if (hold.gang === null) picture.dropHold(uid);
-    else picture.dropPlan(hold.gang);
+    picture.endHold(hold);
   }
 
   /** Forgets where a search stopped. */

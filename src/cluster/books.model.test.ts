@@ -262,7 +262,7 @@ class World {
     if (follow === 'none') return;
     for (const uid of follow === 'some' ? choice.victims.slice(0, 1) : choice.victims) {
       const victim = this.podByUid(uid);
-      if (victim?.nodeName) this.setPod({ ...victim, terminating: true, disrupted: true });
+      if (victim?.nodeName) this.setPod({ ...victim, terminating: true });
     }
     const preemptor = this.podByUid(each.uid);
     if (preemptor !== undefined)

@@ -203,10 +203,10 @@ describe('a pod that will never be bound', () => {
 
 describe('what a preemptor waits for', () => {
   const high = pod('high', whole, { priority: 9 });
-  const low = pod('low', whole, { graceSeconds: 1_000_000_000 });
+  const low = pod('low', whole);
   const claim = on(0, 80_000, 1000, 'GPU-a-0');
   const others = (): readonly string[] => filter(pod('q', fraction(100))).fits;
-  const terminating = (): void => picture.upsertPod({ ...bound(low, 'a', claim), terminating: true, disrupted: true });
+  const terminating = (): void => picture.upsertPod({ ...bound(low, 'a', claim), terminating: true });
   beforeEach(() => {
     put(node('a', 1));
     picture.upsertPod(high);

@@ -442,11 +442,11 @@ describe('preempt', () => {
     expect(filter(pod('next', whole)).fits).toEqual(['a']);
   });
 
-  it('rebuilds the reservation after a restart from the nomination and the disrupted victims', () => {
+  it('rebuilds the reservation after a restart from the nomination and the victims that are ending', () => {
     addNode(node('a', 1));
     run(low('v', 1000));
     const victim = picture.pod('uid-v')!;
-    picture.upsertPod({ ...victim, terminating: true, disrupted: true });
+    picture.upsertPod({ ...victim, terminating: true });
     picture.upsertPod(pod('high', whole, { priority: 10, nominatedNode: 'a' }));
     books.restoreAwaiting();
     picture.removePod('uid-v');

@@ -9,11 +9,13 @@
 import type { Occupant } from '../core/placement/node-info.ts';
 import { NodeTable } from '../core/placement/node-table.ts';
 import type { PodFacts } from '../core/placement/pod-facts.ts';
+import { takes } from '../core/placement/started-room.ts';
 import { Barred } from './barred.ts';
 import { Gangs } from './gangs/gangs.ts';
 import { type Hold, Holds } from './holds.ts';
 import { PodInterner } from './project-interner.ts';
 import type { PdbObject } from './project-pdb.ts';
+import { Queued } from './queued.ts';
 
 export type Refused = {
   readonly onlyFragmentation: boolean;
@@ -33,6 +35,7 @@ export class Picture {
   /** hears of every pod that came, changed, went, was given a place ahead or lost its hold */
   onPod: ((uid: string) => void) | null = null;
   readonly barred = new Barred();
+  readonly queued = new Queued();
   readonly #pods = new Map<string, PodFacts>();
   readonly #uidByName = new Map<string, string>();
   /** resourceVersion of pods without a node, where whoever showed them said so */
@@ -86,6 +89,7 @@ export class Picture {
     }
     // it will never be bound, so what it was promised (unless a Binding is on its way) goes to others
     if (pod.terminating && this.holds.get(pod.uid)?.state === 'open') this.dropHold(pod.uid);
+    this.#queue(pod.uid);
     this.onPod?.(pod.uid);
     if (before !== undefined && counts(before)) {
       if (counted && sameOccupancy(before, pod)) return;
@@ -100,6 +104,7 @@ export class Picture {
     this.#waiting.delete(uid);
     if (pod === undefined) return;
     this.#pods.delete(uid);
+    this.#queue(uid);
     this.#states.delete(uid);
     this.gangs.removePod(uid);
     const key = `${pod.namespace}/${pod.name}`;
@@ -130,6 +135,7 @@ export class Picture {
     this.holds.set(hold);
     // a preemptor goes on waiting until its victims are gone
     if (hold.cause !== 'awaiting') this.#waiting.delete(uid);
+    this.#queue(uid);
     // filter plans for members that are behind their gates, too
     if (hold.cause === 'planned') this.onPod?.(uid);
   }
@@ -138,6 +144,7 @@ export class Picture {
     const hold = this.holds.get(uid);
     if (hold === undefined) return;
     this.holds.delete(uid);
+    this.#queue(uid);
     this.nodes.remove(hold.node, uid);
     this.onPod?.(uid);
   }
@@ -157,12 +164,19 @@ export class Picture {
     for (const hold of this.holds.ofGang(gang)) if (hold.state === 'open') this.dropHold(hold.pod.uid);
   }
 
+  /** Ends an open hold: alone where it stands for itself, with all that is open of its gang's plan otherwise. */
+  endHold({ gang, pod }: Hold): void {
+    if (gang === null) this.dropHold(pod.uid);
+    else this.dropPlan(gang);
+  }
+
   /** Remembers that a pod was refused. Pods refused longest ago come first in `refused`. */
   setWaiting(uid: string, onlyFragmentation: boolean, now: number): void {
     const before = this.#waiting.get(uid);
     this.#waiting.delete(uid);
     const { wakes = 0, wokenAt = 0, told = false } = before ?? {};
     this.#waiting.set(uid, { onlyFragmentation, since: now, wakes, wokenAt, told });
+    this.#queue(uid);
   }
 
   /** The pod could not be woken: it may be tried again soon. */
@@ -182,6 +196,15 @@ export class Picture {
   /** As it was remembered elsewhere. */
   recallWaiting(uid: string, refused: Refused): void {
     this.#waiting.set(uid, { ...refused });
+    this.#queue(uid);
+  }
+
+  #queue(uid: string): void {
+    const pod = this.#pods.get(uid);
+    const queued =
+      pod?.ask.kind === 'request' && pod.nodeName === null && !pod.gated && !pod.terminal && !pod.terminating;
+    const settled = this.holds.get(uid) !== undefined || this.#waiting.has(uid);
+    this.queued.set(uid, queued && !settled ? takes(pod.ask.request).milli : 0);
   }
 
   /** Pods of ours that were refused and have no hold since, least recently refused first. */

@@ -21,6 +21,8 @@ export interface Planner {
   planPod(uid: string): PodOutcome;
   /** Places for what is missing of a gang's minimum, all or nothing. */
   planGang(gang: string): PlanOutcome;
+  /** When a gang that was refused is worth a try although nothing came free, monotonic ms; Infinity: there is no such time. */
+  retryAt(gang: string): number;
   /**
    * Plans found on pods become planned holds again, gangs' whole: what is missing of one is planned beside the rest, or all of it ends.
    * Before anything is decided. `wallMs`: ms since the epoch, for their deadlines.

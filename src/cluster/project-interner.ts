@@ -28,7 +28,6 @@ export class PodInterner {
       needs: this.#part('needs', pod.needs),
       constraints: this.#part('constraints', pod.constraints),
       ask: this.#part('ask', pod.ask),
-      ownerUid: this.#text(pod.ownerUid),
       gang: pod.gang === null ? null : this.#text(pod.gang),
       gangSaid: pod.gangSaid === null ? null : this.#part('gang', pod.gangSaid),
     };

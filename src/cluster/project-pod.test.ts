@@ -46,7 +46,6 @@ const REALISTIC = pod(
     phase: 'Pending',
     nominatedNodeName: 'n1',
     startTime: '2026-01-01T00:00:01Z',
-    conditions: [{ type: 'DisruptionTarget', status: 'True' }],
   },
   {
     labels: { app: 'a', [POD_GROUP_LABEL]: 'g' },
@@ -68,8 +67,6 @@ describe('a pod', () => {
       nodeName: null,
       terminal: false,
       terminating: true,
-      graceSeconds: 5,
-      disrupted: true,
       gated: true,
       priority: 7,
       neverPreempts: true,
@@ -91,7 +88,6 @@ describe('a pod', () => {
       },
       ask: { kind: 'request' },
       claim: null,
-      ownerUid: 'o2',
       gang: 'team/g',
     });
   });
@@ -106,8 +102,6 @@ describe('a pod', () => {
       nodeName: null,
       terminal: false,
       terminating: false,
-      graceSeconds: 30,
-      disrupted: false,
       gated: false,
       gates: [],
       succeeded: false,
@@ -125,7 +119,6 @@ describe('a pod', () => {
       claim: null,
       envSafe: false,
       usesGpu: false,
-      ownerUid: '',
       gang: null,
     });
   });

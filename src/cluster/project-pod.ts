@@ -9,13 +9,11 @@ import { isViewEnvSafe, viewUsesGpu } from '../dialects/env-safe.ts';
 import { gangSaidOf } from '../dialects/gang-said.ts';
 import { type PodLike, viewPod } from '../dialects/pod-like.ts';
 import { DEFAULT_DIALECT_OPTIONS, type DialectOptions } from '../dialects/reading.ts';
-import { falseReason, hasTrueCondition } from './project-conditions.ts';
+import { falseReason } from './project-conditions.ts';
 import { constraintsOf } from './project-constraints.ts';
 import { needsOf } from './project-needs.ts';
 import { fieldsOf, integerOf, listOf, own, textOf, textsOf, timeOf } from './project-shapes.ts';
 
-/** Kubernetes' default of spec.terminationGracePeriodSeconds */
-const DEFAULT_GRACE_SECONDS = 30;
 const NO_GATES: readonly string[] = Object.freeze([]);
 const NO_ASK: GpuAsk = Object.freeze({ kind: 'none' });
 
@@ -54,8 +52,6 @@ export function projectPodAs(object: unknown, options: DialectOptions): PodFacts
     succeeded: phase === 'Succeeded',
     terminal: phase === 'Succeeded' || phase === 'Failed',
     terminating: textOf(own(metadata, 'deletionTimestamp')) !== '',
-    graceSeconds: Math.max(0, integerOf(own(spec, 'terminationGracePeriodSeconds'), DEFAULT_GRACE_SECONDS)),
-    disrupted: hasTrueCondition(status, 'DisruptionTarget'),
     gated: gates.length > 0,
     gates,
     priority: integerOf(own(spec, 'priority'), 0),
@@ -70,7 +66,6 @@ export function projectPodAs(object: unknown, options: DialectOptions): PodFacts
     claim: claimOf(own(metadata, 'annotations')),
     envSafe: isViewEnvSafe(pod, ask),
     usesGpu: viewUsesGpu(pod, ask),
-    ownerUid: ownerOf(metadata),
     gang: said?.key ?? null,
     gangSaid: said,
     plan: nodeName === null ? planOf(own(metadata, 'annotations')) : null,
@@ -94,11 +89,4 @@ function planOf(annotations: unknown): PodFacts['plan'] {
 function gatesOf(spec: unknown): readonly string[] {
   const gates = listOf(own(spec, 'schedulingGates'));
   return gates.length === 0 ? NO_GATES : gates.map((gate) => textOf(own(gate, 'name')));
-}
-
-/** The controlling owner, else the first one. */
-function ownerOf(metadata: unknown): string {
-  const owners = listOf(own(metadata, 'ownerReferences'));
-  const owner = owners.find((candidate) => own(candidate, 'controller') === true) ?? owners[0];
-  return textOf(own(owner, 'uid'));
 }

@@ -2,30 +2,13 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { node } from '../../test/build/facts.ts';
 import { booksPicture } from '../../test/kit/books-picture.ts';
 import { eventually } from '../../test/kit/eventually.ts';
+import { landing, quietConfig } from '../../test/kit/no-cluster.ts';
 import { nodeClock, nodeRng } from '../kube/node-adapter.ts';
-import type { Transport } from '../kube/ports.ts';
-import { readConfig } from './config.ts';
-import { type Extender, type StartOptions, startExtender } from './start.ts';
+import { type Extender, startExtender } from './start.ts';
 
-const transport: Transport = {
-  request: async () => ({ status: 201, body: Buffer.from('{}'), retryAfterSeconds: null }),
-  stream: async () => {
-    throw new Error('no informer runs here');
-  },
-  close: async () => {},
-};
 const { makePicture, picture } = booksPicture([node('n1', 1), node('n2', 2)]);
-const start = (over: object = {}): Promise<Extender> => {
-  const config = readConfig({
-    leadership: 'always',
-    callDeadlineMs: 100,
-    listen: { port: 0 },
-    logLevel: 'silent',
-    patienceMs: 0,
-    ...over,
-  });
-  return startExtender(config, { transport, clock: nodeClock, rng: nodeRng, makePicture } satisfies StartOptions);
-};
+const start = (over: object = {}): Promise<Extender> =>
+  startExtender(quietConfig(over), { transport: landing, clock: nodeClock, rng: nodeRng, makePicture });
 const body = (gpus: string): string =>
   JSON.stringify({
     Pod: {

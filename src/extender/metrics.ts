@@ -1,5 +1,5 @@
 /** What the extender counts, with prom-client. No label names a node or a pod. The hottest counts are typed arrays, copied when asked for. */
-import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { monitorEventLoopDelay, performance } from 'node:perf_hooks';
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { type Condition, ODDITIES } from '../cluster/condition.ts';
 import type { FilterAnswer } from '../cluster/decider.ts';
@@ -17,6 +17,7 @@ export type MetricSources = {
   readonly cacheAgeSeconds: () => ReadonlyMap<string, number>;
   readonly relists: () => ReadonlyMap<string, number>;
   readonly bindsInFlight: () => number;
+  readonly membersAtBind: () => number;
   readonly readingBack: () => number;
   /** null: none runs */
   readonly placer: () => { readonly waiting: number; readonly writes: number } | null;
@@ -106,6 +107,11 @@ export class Metrics {
     byLabel('muster_relists', 'Lists since start because the history was lost, by kind', 'kind', sources.relists);
     gauge('muster_extender_binds_in_flight', 'Binds that have no answer yet', sources.bindsInFlight);
     gauge(
+      'muster_gang_members_at_bind',
+      'Gang members whose bind waits for the others of their gang',
+      sources.membersAtBind,
+    );
+    gauge(
       'muster_extender_binds_read_back',
       'Bindings of unknown outcome that are being read back',
       sources.readingBack,
@@ -153,6 +159,15 @@ export class Metrics {
       const seconds = count === 0 ? 0 : this.#delay.percentile(99) / 1e9;
       this.#delay.reset();
       return seconds;
+    });
+    new Counter({
+      name: 'muster_event_loop_busy_seconds_total',
+      help: 'How long the event loop was at work since the start; its rate is the share of a core that the decision thread needs',
+      registers,
+      collect() {
+        this.reset();
+        this.inc(performance.eventLoopUtilization().active / 1000);
+      },
     });
     new Gauge({
       name: 'muster_build_info',

@@ -4,28 +4,11 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { node } from '../../test/build/facts.ts';
 import { booksPicture } from '../../test/kit/books-picture.ts';
 import { eventually } from '../../test/kit/eventually.ts';
+import { landing, quietConfig } from '../../test/kit/no-cluster.ts';
 import { nodeClock, nodeRng } from '../kube/node-adapter.ts';
-import type { Transport } from '../kube/ports.ts';
-import { readConfig } from './config.ts';
 import { TEXTS } from './errors.ts';
 import { type Extender, startExtender } from './start.ts';
 
-const config = (over: object = {}) =>
-  readConfig({
-    leadership: 'always',
-    callDeadlineMs: 100,
-    listen: { port: 0 },
-    logLevel: 'silent',
-    patienceMs: 0,
-    ...over,
-  });
-const transport: Transport = {
-  request: async () => ({ status: 201, body: Buffer.from('{}'), retryAfterSeconds: null }),
-  stream: async () => {
-    throw new Error('no informer runs here');
-  },
-  close: async () => {},
-};
 const agent = new Agent({ keepAlive: true, maxSockets: 4 });
 
 type Answer = { status: number; type: string; length: string | undefined; text: string };
@@ -76,7 +59,7 @@ const { makePicture, picture } = booksPicture([node('n1', 1), node('n2', 2), nod
 const NONE = '"FailedNodes":{},"FailedAndUnresolvableNodes":{},"Error":""';
 
 beforeAll(async () => {
-  extender = await startExtender(config(), { transport, clock: nodeClock, rng: nodeRng, makePicture });
+  extender = await startExtender(quietConfig(), { transport: landing, clock: nodeClock, rng: nodeRng, makePicture });
   await eventually(() => extender.deciding);
 });
 afterAll(async () => {
@@ -87,8 +70,8 @@ afterAll(async () => {
 describe('the verbs over HTTP', () => {
   it('filter of an extender that has just started says that it does not decide', async () => {
     // calls of a former life could still be under way for that long
-    const settings = config({ callDeadlineMs: 4_000 });
-    const fresh = await startExtender(settings, { transport, clock: nodeClock, rng: nodeRng, makePicture });
+    const settings = quietConfig({ callDeadlineMs: 4_000 });
+    const fresh = await startExtender(settings, { transport: landing, clock: nodeClock, rng: nodeRng, makePicture });
     const early = await call(`${fresh.url}/filter`, cached(podJson('early', '0.5'), ['n1']));
     await fresh.close();
     expect(JSON.parse(early.text).Error).toBe(TEXTS['not-deciding']);
@@ -210,8 +193,8 @@ describe('hostile requests', () => {
     await answered('filter', '['.repeat(1_000_000));
     await answered('filter', `{"Pod":${'{"a":'.repeat(100_000)}`);
     await answered('filter', `{"Pod":${podJson('h', '1')},"NodeNames":[${'"n",'.repeat(100_000)}"n"]}`);
-    const small = await startExtender(config({ listen: { port: 0, bodyLimitMib: 1 } }), {
-      transport,
+    const small = await startExtender(quietConfig({ listen: { port: 0, bodyLimitMib: 1 } }), {
+      transport: landing,
       clock: nodeClock,
       rng: nodeRng,
       makePicture,

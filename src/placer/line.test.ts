@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { pod, whole } from '../../test/build/facts.ts';
+import { gangSaid, pod, whole } from '../../test/build/facts.ts';
 import type { GangSaid } from '../core/placement/gang/gang-facts.ts';
 import type { PodFacts } from '../core/placement/pod-facts.ts';
 import { isGated, Line } from './line.ts';
@@ -8,18 +8,7 @@ import { isGated, Line } from './line.ts';
 const OURS = 'muster.dev/placement';
 const said = (gang: string, over: Partial<GangSaid> = {}): Partial<PodFacts> => ({
   gang: `team/${gang}`,
-  gangSaid: {
-    key: `team/${gang}`,
-    dialect: 'muster',
-    minMember: 2,
-    total: null,
-    subGroup: null,
-    waitSeconds: null,
-    strict: true,
-    together: [],
-    problem: null,
-    ...over,
-  },
+  gangSaid: gangSaid(gang, 2, over),
 });
 const gated = (...gates: string[]): Partial<PodFacts> => ({ gated: gates.length > 0, gates });
 const lineOf = (...pods: PodFacts[]): Line => {

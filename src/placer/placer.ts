@@ -89,6 +89,7 @@ export class Placer {
   readonly #touched = new Set<string>();
   #timer: Timer | null = null;
   #look: Timer | null = null;
+  #objectsVersion = 0;
   #closed = false;
   #decided = false;
   writes = 0;
@@ -96,7 +97,7 @@ export class Placer {
   constructor(options: PlacerOptions) {
     this.#options = options;
     const { picture, planner, clock, config, schedulerNames, rng } = options;
-    this.#line = new Line(schedulerNames);
+    this.#line = new Line(schedulerNames, (pod) => picture.gangs.priorityOf(pod));
     this.#pace = new Pace(config);
     this.#evictor = new Evictor(options);
     this.#lanes = new Lanes({ clock, rng, concurrency: config.concurrency, step: (uid) => this.#step(uid) });
@@ -114,6 +115,7 @@ export class Placer {
       picture,
       planner,
       line: this.#line,
+      hadPlace: (uid) => this.#known.get(uid)?.withdrawn != null,
       onPlanned,
       onRefused: (...args) => this.#refused(...args),
     });
@@ -196,7 +198,11 @@ export class Placer {
     this.#decided = decides;
     if (!decides) return;
     const room = this.#pace.limit(clock.monotonic()) - picture.holds.countByCause().planned;
-    const done = this.#rounds.go(Math.max(0, room));
+    if (picture.gangs.objectsVersion !== this.#objectsVersion) {
+      this.#objectsVersion = picture.gangs.objectsVersion;
+      this.#line.rankAnew();
+    }
+    const done = this.#rounds.go(Math.max(0, room), clock.monotonic());
     for (const uid of this.#backlog.plan(Math.max(0, room))) {
       this.#of(uid).wanted = true;
       this.#lanes.add(uid);
@@ -223,8 +229,9 @@ export class Placer {
     this.#touched.clear();
   }
 
-  #refused(pod: PodFacts, code: ReasonCode | null): void {
+  #refused(pod: PodFacts, code: ReasonCode | null, asGang: boolean): void {
     const known = this.#of(pod.uid);
+    known.asGang = asGang;
     known.through = code === null || (known.through && !BEYOND_HELP.has(code));
     const said = known.reported ?? pod.unplacedReason;
     if (code === 'gang-incomplete' && known.code !== code && said === null)
@@ -235,24 +242,49 @@ export class Placer {
     if (news) this.#lanes.add(pod.uid);
   }
 
-  /** The first ones in line that others may help, as many as there may be without a gate and without a place. Gates cannot be put back. */
+  /**
+   * The first ones in line that others may help, as many as there may be without a gate and without a place. Gates cannot be put back.
+   * Gangs are let through whole: an autoscaler that saw a part of one would make room for that part. One that is larger than all there
+   * may be goes alone, and one that was let through in part (by a process that ended) is followed by its rest.
+   */
   #expose(most: number): void {
-    const { picture } = this.#options;
     let exposed = 0;
-    const next: string[] = [];
-    for (const place of this.#line.places()) {
-      for (const pod of place.pods.values()) {
-        const known = this.#known.get(pod.uid);
-        if (picture.holds.get(pod.uid) !== undefined) continue;
-        if (!isGated(pod)) exposed += picture.isRefused(pod.uid) || pod.unplacedReason !== null ? 1 : 0;
-        else if (known?.through) exposed += known.code === null ? 0 : 1;
-        else if (known?.code != null && !BEYOND_HELP.has(known.code) && next.length < most) next.push(pod.uid);
-      }
+    const hidden: (readonly PodFacts[])[] = [];
+    for (const { pods } of this.#line.places()) {
+      const lacking = [...pods.values()].filter(({ uid }) => this.#options.picture.holds.get(uid) === undefined);
+      const rest = lacking.filter((pod) => !this.#isExposed(pod));
+      exposed += lacking.length - rest.length;
+      const waits = rest.filter((pod) => this.#mayBeHelped(pod));
+      if (waits.length === 0 || hidden.length > most) continue;
+      // of one that runs each further member stands for itself
+      if (!waits.some(({ uid }) => this.#of(uid).asGang)) hidden.push(...waits.map((pod) => [pod]));
+      else if (rest.length < lacking.length) exposed += this.#letThrough(waits);
+      else if (waits.length === rest.length) hidden.push(waits);
     }
-    for (const uid of next.slice(0, Math.max(0, most - exposed))) {
+    for (const pods of hidden) {
+      if (exposed + pods.length > most && exposed > 0) return;
+      exposed += this.#letThrough(pods);
+    }
+  }
+
+  /** kube-scheduler may see it, and finds no place for it. */
+  #isExposed(pod: PodFacts): boolean {
+    if (!isGated(pod)) return this.#options.picture.isRefused(pod.uid) || pod.unplacedReason !== null;
+    const known = this.#known.get(pod.uid);
+    return known?.through === true && known.code !== null;
+  }
+
+  #mayBeHelped(pod: PodFacts): boolean {
+    const known = this.#known.get(pod.uid);
+    return isGated(pod) && known?.code != null && !BEYOND_HELP.has(known.code);
+  }
+
+  #letThrough(pods: readonly PodFacts[]): number {
+    for (const { uid } of pods) {
       this.#of(uid).through = true;
       this.#lanes.add(uid);
     }
+    return pods.length;
   }
 
   /** For the first one in line that only fragmentation keeps waiting. */

@@ -15,10 +15,12 @@ export type RoundOptions = {
   readonly picture: Picture;
   readonly planner: Planner;
   readonly line: Line;
+  /** it had a place ahead that was taken back, and has no gate any more */
+  readonly hadPlace: (uid: string) => boolean;
   /** pods that have a place ahead now */
   readonly onPlanned: (uids: readonly string[]) => void;
-  /** nothing was found for it; null: it wants nothing of ours */
-  readonly onRefused: (pod: PodFacts, code: ReasonCode | null) => void;
+  /** nothing was found for it; null: it wants nothing of ours. `asGang`: for its whole gang */
+  readonly onRefused: (pod: PodFacts, code: ReasonCode | null, asGang: boolean) => void;
 };
 
 /** Pods asked for in one call: some ten ms, during which nobody else is answered. */
@@ -32,7 +34,9 @@ export class Rounds {
   #freed = -1;
   #version = -1;
   /** of places that fitted nowhere: what was freed until then, and their version */
-  readonly #tried = new Map<string, { freed: number; version: number }>();
+  readonly #tried = new Map<string, { freed: number; version: number; until: number }>();
+  /** when one of them is worth a try all the same, monotonic ms */
+  #retryAt = Number.POSITIVE_INFINITY;
   #hopeless = new Map<string, ReasonCode>();
   #hopelessAt = -1;
   readonly #shapes = new WeakMap<PodFacts, string>();
@@ -47,14 +51,17 @@ export class Rounds {
     this.#at = 0;
     this.#freed = -1;
     this.#tried.clear();
+    this.#retryAt = Number.POSITIVE_INFINITY;
     this.#hopelessAt = -1;
   }
 
-  /** `most`: pods that may be given a place now. False: there is more to do, call again soon. */
-  go(most: number): boolean {
+  /** `most`: pods that may be given a place now; `now`: monotonic ms. False: there is more to do, call again soon. */
+  go(most: number, now: number): boolean {
     const { picture, line } = this.#options;
     if (this.#at >= this.#rest.length) {
-      if (picture.nodes.freed === this.#freed && line.version === this.#version) return true;
+      const same = picture.nodes.freed === this.#freed && line.version === this.#version;
+      if (same && now < this.#retryAt) return true;
+      if (now >= this.#retryAt) this.#retryAt = Number.POSITIVE_INFINITY;
       this.#freed = picture.nodes.freed;
       this.#version = line.version;
       this.#rest = [...line.places()];
@@ -64,8 +71,8 @@ export class Rounds {
     let left = most;
     for (let asked = 0; this.#at < this.#rest.length && asked < AT_ONCE; this.#at++) {
       const place = this.#rest[this.#at]!;
-      if (this.#isTried(place)) continue;
-      const lacking = [...place.pods.values()].filter((pod) => isMine(pod) && !this.#hasPlace(pod.uid));
+      if (this.#isTried(place, now)) continue;
+      const lacking = [...place.pods.values()].filter((pod) => this.#isMine(place, pod) && !this.#hasPlace(pod.uid));
       if (lacking.length === 0) continue;
       // a gang larger than what may be ahead goes alone
       if (left === 0 || left < Math.min(lacking.length, most)) {
@@ -81,9 +88,24 @@ export class Rounds {
     return this.#at >= this.#rest.length;
   }
 
-  #isTried({ key, version }: Place): boolean {
+  /**
+   * It waits for us: behind our gate, let through before it had a place, or of a gang whose plan came to nothing. Others are filter's.
+   */
+  #isMine({ gang }: Place, pod: PodFacts): boolean {
+    return isGated(pod) || pod.unplacedReason !== null || (gang !== null && this.#options.hadPlace(pod.uid));
+  }
+
+  #isTried({ key, version }: Place, now: number): boolean {
     const tried = this.#tried.get(key);
-    return tried !== undefined && tried.freed === this.#options.picture.nodes.freed && tried.version === version;
+    if (tried === undefined || now >= tried.until) return false;
+    const is = tried.freed === this.#options.picture.nodes.freed && tried.version === version;
+    if (is) this.#retryAt = Math.min(this.#retryAt, tried.until);
+    return is;
+  }
+
+  #setTried({ key, version }: Place, until = Number.POSITIVE_INFINITY): void {
+    this.#tried.set(key, { freed: this.#options.picture.nodes.freed, version, until });
+    this.#retryAt = Math.min(this.#retryAt, until);
   }
 
   #askForPods(place: Place, lacking: readonly PodFacts[]): { asks: number; planned: number } {
@@ -92,7 +114,7 @@ export class Rounds {
     for (const pod of lacking) {
       const known = this.#knownRefusal(pod);
       if (known !== undefined) {
-        this.#options.onRefused(pod, known);
+        this.#options.onRefused(pod, known, false);
         continue;
       }
       asks++;
@@ -100,13 +122,13 @@ export class Rounds {
       if (outcome.kind === 'planned') {
         planned++;
         this.#options.onPlanned([pod.uid]);
-      } else if (outcome.kind === 'not-ours') this.#options.onRefused(pod, null);
+      } else if (outcome.kind === 'not-ours') this.#options.onRefused(pod, null, false);
       else if (outcome.kind === 'refused') {
         this.#hopeless.set(this.#shapeOf(pod), outcome.code);
-        this.#options.onRefused(pod, outcome.code);
+        this.#options.onRefused(pod, outcome.code, false);
       }
     }
-    if (planned === 0) this.#tried.set(place.key, { freed: this.#options.picture.nodes.freed, version: place.version });
+    if (planned === 0) this.#setTried(place);
     return { asks, planned };
   }
 
@@ -119,8 +141,8 @@ export class Rounds {
       this.#options.onPlanned(uids);
       return { asks: uids.length, planned: uids.length };
     }
-    for (const pod of lacking) this.#options.onRefused(pod, outcome.code);
-    this.#tried.set(place.key, { freed: this.#options.picture.nodes.freed, version: place.version });
+    for (const pod of lacking) this.#options.onRefused(pod, outcome.code, true);
+    this.#setTried(place, this.#options.planner.retryAt(place.gang!));
     return { asks: Math.max(1, outcome.needed), planned: 0 };
   }
 
@@ -148,6 +170,3 @@ export class Rounds {
     return shape;
   }
 }
-
-/** It waits for us: behind our gate, or let through before it had a place. Others are filter's. */
-const isMine = (pod: PodFacts): boolean => isGated(pod) || pod.unplacedReason !== null;

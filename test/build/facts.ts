@@ -2,6 +2,8 @@
 import type { Claim } from '../../src/core/gpu/claim.ts';
 import type { Device } from '../../src/core/gpu/device.ts';
 import type { ContainerNeed, GpuRequest, ShareNeed } from '../../src/core/gpu/request.ts';
+import { NO_CONSTRAINTS } from '../../src/core/placement/constraints.ts';
+import type { GangSaid } from '../../src/core/placement/gang/gang-facts.ts';
 import type { NodeFacts } from '../../src/core/placement/node-facts.ts';
 import type { PodFacts } from '../../src/core/placement/pod-facts.ts';
 
@@ -61,8 +63,6 @@ export function pod(name: string, gpu: ShareNeed | GpuRequest | null, over: Part
     terminal: false,
     succeeded: false,
     terminating: false,
-    graceSeconds: 0,
-    disrupted: false,
     gated: false,
     gates: [],
     priority: 0,
@@ -71,16 +71,31 @@ export function pod(name: string, gpu: ShareNeed | GpuRequest | null, over: Part
     createdMs: 1,
     startedMs: 0,
     needs: { cpu: 1000, memory: 2 ** 30, pods: 1 },
-    constraints: { nodeSelector: {}, requiredTerms: null, preferredTerms: [], tolerations: [] },
+    constraints: NO_CONSTRAINTS,
     ask: asked === null ? { kind: 'none' } : { kind: 'request', request: asked },
     claim: null,
     envSafe: true,
     usesGpu: asked !== null,
-    ownerUid: '',
     gang: null,
     gangSaid: null,
     plan: null,
     unplacedReason: null,
+    ...over,
+  };
+}
+
+/** What a member says of the gang `team/<gang>`. */
+export function gangSaid(gang: string, minMember: number | null, over: Partial<GangSaid> = {}): GangSaid {
+  return {
+    key: `team/${gang}`,
+    dialect: 'muster',
+    minMember,
+    total: null,
+    subGroup: null,
+    waitSeconds: null,
+    strict: true,
+    together: [],
+    problem: null,
     ...over,
   };
 }

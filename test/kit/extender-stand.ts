@@ -1,13 +1,12 @@
 /** The real extender over HTTP on loopback, with books over nodes and pods given as data; Bindings are granted at once. */
 import { projectPdb } from '../../src/cluster/project-pdb.ts';
 import { projectPod } from '../../src/cluster/project-pod.ts';
-import { readConfig } from '../../src/extender/config.ts';
 import { startExtender } from '../../src/extender/start.ts';
 import { nodeClock, nodeRng } from '../../src/kube/node-adapter.ts';
-import type { Transport } from '../../src/kube/ports.ts';
 import { node } from '../build/facts.ts';
 import { booksPicture } from './books-picture.ts';
 import { eventually } from './eventually.ts';
+import { landing, quietConfig } from './no-cluster.ts';
 
 export type Cluster = {
   /** GPUs per node; without any a node is not managed by Muster */
@@ -35,22 +34,12 @@ export async function extenderStand(cluster: Cluster, over: object = {}, decidin
     cluster.pods.map((pod) => projectPod(pod)!),
   );
   for (const budget of cluster.budgets) picture.upsertBudget(projectPdb(budget)!);
-  const transport: Transport = {
-    request: async () => ({ status: 201, body: Buffer.from('{}'), retryAfterSeconds: null }),
-    stream: async () => {
-      throw new Error('no informer runs here');
-    },
-    close: async () => {},
-  };
-  const config = readConfig({
-    leadership: 'always',
-    callDeadlineMs: 100,
-    listen: { port: 0 },
-    logLevel: 'silent',
-    patienceMs: 0,
-    ...over,
+  const extender = await startExtender(quietConfig(over), {
+    transport: landing,
+    clock: nodeClock,
+    rng: nodeRng,
+    makePicture,
   });
-  const extender = await startExtender(config, { transport, clock: nodeClock, rng: nodeRng, makePicture });
   if (deciding) await eventually(() => extender.deciding);
   return {
     url: extender.url,

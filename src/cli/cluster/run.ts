@@ -16,14 +16,11 @@ import type { Store } from '../../sim/api/store.ts';
 import { Cluster, type SchedulerSpec } from '../../sim/cluster.ts';
 import { readNodeList } from '../../sim/node-list.ts';
 import { restore } from '../../sim/save.ts';
-import type { ExtenderConfig } from '../../sim/scheduler/extender.ts';
+import { shippedExtenders } from '../../sim/scheduler/shipped-extenders.ts';
 import { UsageError } from '../errors.ts';
-import { checkSaveable, nodesFrom, saveFrom, writeKubeconfig, writeSave } from './files.ts';
+import { checkWritable, nodesFrom, saveFrom, writeKubeconfig, writeSave } from './files.ts';
 import type { ClusterCommandOptions } from './options.ts';
 
-/** what a decision and a bind may take, as in the scheduler configuration that we ship */
-const DECISION_TIMEOUT_MS = 3_000;
-const BIND_TIMEOUT_MS = 60_000;
 const HOSTS = ['127.0.0.1', 'localhost', 'kubernetes', 'kubernetes.default', 'kubernetes.default.svc'];
 
 export type RunningCluster = { readonly url: string; readonly kubeconfig: string; stop(): Promise<void> };
@@ -38,8 +35,9 @@ export async function runCluster(
 ): Promise<RunningCluster> {
   const { tls = false, load } = options;
   const authorization = options.authorization ?? (tls ? 'rbac' : 'off');
-  if (options.save !== undefined) checkSaveable(options.save);
+  if (options.save !== undefined) checkWritable(options.save, 'save');
   else if (options.saveEvery !== undefined) throw new UsageError('--save-every needs --save, the file to save to');
+  if (options.kubeconfig !== undefined) checkWritable(options.kubeconfig, 'kubeconfig');
   const { nodes: list = [] } = options;
   const nodes = typeof list === 'string' ? nodesFrom(list) : readNodeList(list, 'nodes');
   const save = load === undefined ? null : await saveFrom(load);
@@ -117,19 +115,7 @@ async function schedulersOf(
   if (extender === undefined) return [{ ...plain, schedulerNames: ['default-scheduler', schedulerName] }];
   const transport = await connect({ server: extender, component: 'kube-scheduler' });
   closing.push(() => transport.close());
-  const shared = { transport, prefix: new URL(extender).pathname.replace(/\/+$/, ''), nodeCacheCapable: true };
-  const extenders: ExtenderConfig[] = [
-    {
-      ...shared,
-      name: 'decisions',
-      filterVerb: 'filter',
-      prioritizeVerb: 'prioritize',
-      preemptVerb: 'preempt',
-      weight: 5,
-      httpTimeoutMs: DECISION_TIMEOUT_MS,
-    },
-    { ...shared, name: 'bind', bindVerb: 'bind', httpTimeoutMs: BIND_TIMEOUT_MS },
-  ];
+  const extenders = shippedExtenders(transport, new URL(extender).pathname.replace(/\/+$/, ''));
   return [plain, { schedulerNames: [schedulerName], extenders }];
 }
 

@@ -17,15 +17,13 @@ import { type ApiServer, listen } from '../../sim/api/server.ts';
 import type { Admission } from '../../sim/api/writes.ts';
 import { Cluster } from '../../sim/cluster.ts';
 import { GPU_MODELS, type NodeObjects } from '../../sim/nodes.ts';
+import { shippedExtenders } from '../../sim/scheduler/shipped-extenders.ts';
 import { Elector, LEASE } from '../../sim/world/elector.ts';
 import type { ExtenderChange } from './events.ts';
 import type { RunningExtender, StartExtender } from './extender-process.ts';
 import { writeKubeconfig } from './kubeconfig.ts';
 
 const TIMEOUT_MS = 10_000;
-/** as in the scheduler configuration that we ship */
-const DECISION_TIMEOUT_MS = 3_000;
-const BIND_TIMEOUT_MS = 60_000;
 /** the host that runs kube-scheduler and, beside it, the extender */
 const SCHEDULER_HOST = 'demo-control-plane';
 
@@ -118,22 +116,8 @@ export class DemoCluster {
       const leader = { identity: SCHEDULER_HOST, ...LEASE };
       const extender = await startExtender({ apiServer: server.url, kubeconfig, folder, leader, onChange: onExtender });
       stops.push(() => extender.close());
-      const shared = { transport: await open(extender.url, 'kube-scheduler'), prefix: '', nodeCacheCapable: true };
-      await cluster.startScheduler({
-        schedulerNames: [SCHEDULER_NAME],
-        extenders: [
-          {
-            ...shared,
-            name: 'decisions',
-            filterVerb: 'filter',
-            prioritizeVerb: 'prioritize',
-            preemptVerb: 'preempt',
-            weight: 5,
-            httpTimeoutMs: DECISION_TIMEOUT_MS,
-          },
-          { ...shared, name: 'bind', bindVerb: 'bind', httpTimeoutMs: BIND_TIMEOUT_MS },
-        ],
-      });
+      const verbs = await open(extender.url, 'kube-scheduler');
+      await cluster.startScheduler({ schedulerNames: [SCHEDULER_NAME], extenders: shippedExtenders(verbs) });
       // before the extender ends; what is stopped stays so
       stops.push(() => cluster.stop());
       const watching = await open(server.url, 'demo-watch');

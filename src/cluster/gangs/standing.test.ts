@@ -1,23 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { fraction, pod } from '../../../test/build/facts.ts';
+import { fraction, gangSaid, pod } from '../../../test/build/facts.ts';
 import type { GangObjectFacts, GangSaid } from '../../core/placement/gang/gang-facts.ts';
 import type { PodFacts } from '../../core/placement/pod-facts.ts';
 import { Gangs } from './gangs.ts';
 import { groupToPlan, standingOf } from './standing.ts';
 
 const KEY = 'team/g';
-const said = (over: Partial<GangSaid> = {}): GangSaid => ({
-  key: KEY,
-  dialect: 'muster',
-  minMember: null,
-  total: null,
-  subGroup: null,
-  waitSeconds: null,
-  strict: true,
-  together: [],
-  problem: null,
-  ...over,
-});
+const said = (over: Partial<GangSaid> = {}): GangSaid => gangSaid('g', null, over);
 const object = (over: Partial<GangObjectFacts> = {}): GangObjectFacts => ({
   key: KEY,
   dialect: 'muster',

@@ -34,7 +34,7 @@ const KEYS: ReadonlySet<string> = new Set([
 const SHOWN = ['', ENV_VOID, ENV_NONE];
 /** stands for a value that names devices */
 const SOME_DEVICE = 'devices';
-const CONDITIONS: ReadonlySet<unknown> = new Set(['DisruptionTarget', 'PodResizePending', PLACED_CONDITION]);
+const CONDITIONS: ReadonlySet<unknown> = new Set(['PodResizePending', PLACED_CONDITION]);
 
 const isOurs = (key: string): boolean => KEYS.has(key) || PREFIXES.some((prefix) => key.startsWith(prefix));
 
@@ -61,19 +61,13 @@ function keepMetadata(metadata: unknown): Plain {
   put(
     kept,
     'ownerReferences',
-    each(own(metadata, 'ownerReferences'), (owner) => plain(owner, ['kind', 'uid', 'controller'])),
+    each(own(metadata, 'ownerReferences'), (owner) => plain(owner, ['kind'])),
   );
   return kept;
 }
 
 function keepSpec(spec: unknown): Plain {
-  const kept = plain(spec, [
-    'nodeName',
-    'schedulerName',
-    'terminationGracePeriodSeconds',
-    'priority',
-    'preemptionPolicy',
-  ]);
+  const kept = plain(spec, ['nodeName', 'schedulerName', 'priority', 'preemptionPolicy']);
   put(
     kept,
     'schedulingGates',

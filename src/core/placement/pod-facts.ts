@@ -1,3 +1,4 @@
+/** A pod as decisions see it: which nodes it allows, what it wants of GPUs, where it stands. */
 import type { Claim } from '../gpu/claim.ts';
 import type { GpuRequest } from '../gpu/request.ts';
 import type { GangSaid } from './gang/gang-facts.ts';
@@ -56,10 +57,6 @@ export type PodFacts = {
   readonly succeeded: boolean;
   /** deletionTimestamp is set; holds everything until the object is gone or terminal */
   readonly terminating: boolean;
-  /** seconds its termination may take (spec.terminationGracePeriodSeconds) */
-  readonly graceSeconds: number;
-  /** condition DisruptionTarget is True: being evicted or preempted */
-  readonly disrupted: boolean;
   readonly gated: boolean;
   /** spec.schedulingGates by name, empty once bound */
   readonly gates: readonly string[];
@@ -81,8 +78,6 @@ export type PodFacts = {
   readonly envSafe: boolean;
   /** may see GPUs of its node without a claim: GPU resources, GPU annotations, or a literal NVIDIA_VISIBLE_DEVICES that is not void */
   readonly usesGpu: boolean;
-  /** owner uid, or '' */
-  readonly ownerUid: string;
   /** `<namespace>/<gang>` when a dialect declares one, else null */
   readonly gang: string | null;
   /** what it says about that gang; null exactly when `gang` is */

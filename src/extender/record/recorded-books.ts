@@ -3,12 +3,13 @@ import type { Books } from '../../cluster/books.ts';
 import type {
   BindPlan,
   Decider,
-  ExplainRow,
   FilterAnswer,
   GangAtBind,
   GangExplained,
   GangRefusal,
+  NodeScore,
   OfferedNodes,
+  PodExplained,
   PreemptAnswer,
   PreemptCandidate,
 } from '../../cluster/decider.ts';
@@ -41,7 +42,7 @@ export class RecordedBooks implements Decider, Planner {
   }
 
   /** Looks only; but rankings are brought up to date by it, and what policies with foresight answer next may show when. */
-  explain(namespace: string, name: string): { pod: PodFacts; rows: readonly ExplainRow[]; hold: string | null } | null {
+  explain(namespace: string, name: string): PodExplained | null {
     this.#recorder.write({ at: this.#recorder.turn(), explain: { namespace, name } });
     return this.#books.explain(namespace, name);
   }
@@ -67,7 +68,7 @@ export class RecordedBooks implements Decider, Planner {
     return this.#books.filter(pod, offered, shortList);
   }
 
-  prioritize(pod: PodFacts, offered: OfferedNodes): readonly { node: string; score: number }[] {
+  prioritize(pod: PodFacts, offered: OfferedNodes): readonly NodeScore[] {
     const at = this.#recorder.turn();
     const names = packNames(offered, this.#recorder.slotsVersion());
     this.#recorder.open({ at, prioritize: this.#recorder.keptPod(), offered: names });
@@ -90,9 +91,9 @@ export class RecordedBooks implements Decider, Planner {
     return this.#books.awaitAtBind(uid, node, ms);
   }
 
-  dropPlan(gang: string): void {
-    this.#recorder.write({ at: this.#recorder.turn(), dropPlan: gang });
-    this.#books.dropPlan(gang);
+  dropPlan(gang: string, late: boolean): void {
+    this.#recorder.write({ at: this.#recorder.turn(), dropPlan: gang, late });
+    this.#books.dropPlan(gang, late);
   }
 
   beginBind(ref: PodRef, node: string): BindPlan {
@@ -144,6 +145,11 @@ export class RecordedBooks implements Decider, Planner {
   planPod(uid: string): PodOutcome {
     this.#recorder.write({ at: this.#recorder.turn(), planPod: uid });
     return this.#books.planPod(uid);
+  }
+
+  /** Only looks. */
+  retryAt(gang: string): number {
+    return this.#books.retryAt(gang);
   }
 
   planGang(gang: string): PlanOutcome {

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { bound, node, pod, whole } from '../../../test/build/facts.ts';
+import { bound, gangSaid, node, pod, whole } from '../../../test/build/facts.ts';
 import { ManualClock } from '../../../test/build/manual-clock.ts';
 import { Books } from '../../cluster/books.ts';
 import { Picture } from '../../cluster/picture.ts';
@@ -14,19 +14,8 @@ let leading: boolean;
 let answers: Map<string, string>;
 
 function members(count: number, minMember = count): PodFacts[] {
-  const gangSaid = {
-    key: 'team/g',
-    dialect: 'muster' as const,
-    minMember,
-    total: null,
-    subGroup: null,
-    waitSeconds: null,
-    strict: true,
-    together: [],
-    problem: null,
-  };
   const list = Array.from({ length: count }, (_, at) =>
-    pod(`g-${at}`, whole, { gang: 'team/g', gangSaid, createdMs: at + 1 }),
+    pod(`g-${at}`, whole, { gang: 'team/g', gangSaid: gangSaid('g', minMember), createdMs: at + 1 }),
   );
   for (const member of list) picture.upsertPod(member);
   for (const member of list) books.filter(member, books.resolve(['n']), 1);

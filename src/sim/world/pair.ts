@@ -10,6 +10,7 @@ import { type MakePicture, makePicture } from '../../extender/picture.ts';
 import type { Recorder } from '../../extender/record/recorder.ts';
 import type { Clock } from '../../kube/ports.ts';
 import { Scheduler } from '../scheduler/scheduler.ts';
+import { shippedExtenders } from '../scheduler/shipped-extenders.ts';
 import { type AuditOptions, audited } from './audit.ts';
 import type { Bug } from './bugs.ts';
 import { Elector, LEASE } from './elector.ts';
@@ -17,9 +18,6 @@ import { type Machine, Member, type Run, type Wiring } from './member.ts';
 import { type Process, WallClock } from './time.ts';
 import { type RunningExtender, verbTransport } from './verbs.ts';
 
-/** as in the configuration of kube-scheduler that we ship */
-const DECISION_TIMEOUT_MS = 3_000;
-const BIND_TIMEOUT_MS = 60_000;
 /** part of filter's answers that are compared with fresh books */
 const AUDITED = 0.05;
 
@@ -43,6 +41,7 @@ export type PairOptions = {
 
 export class Pair {
   readonly name: string;
+  readonly placer: boolean;
   readonly members: readonly Member[];
   readonly #options: PairOptions;
   readonly #config: ExtenderConfig;
@@ -51,6 +50,7 @@ export class Pair {
   constructor(options: PairOptions) {
     this.#options = options;
     this.name = options.name;
+    this.placer = options.placer;
     const { wiring, name, bug } = options;
     const { chance } = wiring;
     this.#config = readConfig({
@@ -125,7 +125,6 @@ export class Pair {
     const { wiring, elects, podGroups } = this.#options;
     const { trace, chance, onThrow } = wiring;
     const verbs = verbTransport(process, wiring, () => this.#extender);
-    const shared = { transport: verbs, prefix: '', nodeCacheCapable: true };
     const lead = (): void => {
       trace.note(process.name, 'leads');
       const scheduler = new Scheduler({
@@ -136,18 +135,7 @@ export class Pair {
         podGroups,
         // nothing here reads them, and each would be one more call to simulate
         events: false,
-        extenders: [
-          {
-            ...shared,
-            name: 'decisions',
-            filterVerb: 'filter',
-            prioritizeVerb: 'prioritize',
-            preemptVerb: 'preempt',
-            weight: 5,
-            httpTimeoutMs: DECISION_TIMEOUT_MS,
-          },
-          { ...shared, name: 'bind', bindVerb: 'bind', httpTimeoutMs: BIND_TIMEOUT_MS },
-        ],
+        extenders: shippedExtenders(verbs),
         onError: (error) => trace.note(process.name, error.message),
       });
       scheduler.start().catch((error: unknown) => onThrow(process.name, error));

@@ -2,6 +2,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { arrayAt, type JsonObject, objectAt, textAt } from '../../../src/sim/api/object.ts';
 import { condition } from '../client.ts';
+import { names, passAll, podOf, refuseAll } from './answers.ts';
 import {
   createPriorities,
   type Entry,
@@ -14,14 +15,6 @@ import {
   type Script,
   Stand,
 } from './plane.ts';
-
-const names = (body: JsonObject): string[] => (Array.isArray(body.NodeNames) ? body.NodeNames.map(String) : []);
-const passAll = (body: JsonObject): JsonObject => ({ NodeNames: names(body), FailedNodes: {} });
-const podOf = (body: JsonObject): string => textAt(objectAt(objectAt(body, 'Pod'), 'metadata'), 'name');
-const refuseAll = (body: JsonObject, text = 'full'): JsonObject => ({
-  NodeNames: [],
-  FailedNodes: Object.fromEntries(names(body).map((name) => [name, text])),
-});
 
 const FILTER: Entry = { filterVerb: 'filter' };
 const ALL: Entry = { ...FILTER, prioritizeVerb: 'prioritize', preemptVerb: 'preempt', bindVerb: 'bind', weight: 5 };

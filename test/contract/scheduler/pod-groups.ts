@@ -1,12 +1,10 @@
 /** The native pod-group cycle (GenericWorkload, off by default): how an extender meets the members of a gang. */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { type JsonObject, objectAt, textAt } from '../../../src/sim/api/object.ts';
+import { type JsonObject, objectAt } from '../../../src/sim/api/object.ts';
 import { condition } from '../client.ts';
+import { passAll, podOf } from './answers.ts';
 import { eventually, GROUPS, node, type Plane, PODS, pod, type Script, Stand } from './plane.ts';
 
-const names = (body: JsonObject): string[] => (Array.isArray(body.NodeNames) ? body.NodeNames.map(String) : []);
-const passAll = (body: JsonObject): JsonObject => ({ NodeNames: names(body), FailedNodes: {} });
-const podOf = (body: JsonObject): string => textAt(objectAt(objectAt(body, 'Pod'), 'metadata'), 'name');
 const NO_PREEMPTION = 'pod group preemption: No preemption victims found for incoming preemptor';
 
 export function podGroupContract(open: () => Promise<Plane>): void {

@@ -2,6 +2,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { arrayAt, type JsonObject, objectAt, textAt } from '../../../src/sim/api/object.ts';
 import { condition } from '../client.ts';
+import { passAll } from './answers.ts';
 import {
   createPriorities,
   type Entry,
@@ -15,8 +16,6 @@ import {
   Stand,
 } from './plane.ts';
 
-const names = (body: JsonObject): string[] => (Array.isArray(body.NodeNames) ? body.NodeNames.map(String) : []);
-const passAll = (body: JsonObject): JsonObject => ({ NodeNames: names(body), FailedNodes: {} });
 const ENTRY: Entry = { filterVerb: 'filter', preemptVerb: 'preempt' };
 
 const offeredVictims = (body: JsonObject): [string, JsonObject][] =>

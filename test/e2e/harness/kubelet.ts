@@ -1,6 +1,10 @@
 /**
  * A small model of all kubelets at once: starts each bound pod after resolving its env the way a kubelet does (fieldRef to
  * annotations at the moment of the start, missing ones resolve to ''), and completes deletions. It keeps what each container saw.
+ *
+ * Not the kubelets of src/sim/kubelet, although these serve a real API server too: they watch by src/kube's reflector, which is under
+ * test here and would stop for the same reason as the extender. And they do as kubelet does with an annotation that is missing (an
+ * empty text, no word of it), where a test must hear of every one.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { follow } from './follow.ts';
