@@ -59,8 +59,8 @@ export class Shapes {
   }
 
   /** The same by the policy `pack`, whatever was configured or asked. */
-  packedIndexOf(pod: PodFacts, request: GpuRequest): ShapeIndex {
-    return this.#index(pod, { ...request, nodePolicy: null }, this.#packed);
+  packedIndexOf(pod: PodFacts, request: GpuRequest | null): ShapeIndex {
+    return this.#index(pod, request === null ? null : { ...request, nodePolicy: null }, this.#packed);
   }
 
   keyOf(pod: PodFacts, request: GpuRequest | null): string {
