@@ -48,5 +48,5 @@ export function victimsForGang(
 }
 
 /** Of whoever asks, by its pods and by its object: the lowest. */
-export const leastPriority = ({ gangs }: Picture, members: readonly PodFacts[]): number =>
+const leastPriority = ({ gangs }: Picture, members: readonly PodFacts[]): number =>
   members.reduce((least, pod) => Math.min(least, pod.priority, gangs.priorityOf(pod)), Number.MAX_SAFE_INTEGER);

@@ -5,7 +5,6 @@
 import type { GangGroup, GangVerdict, Placed } from '../core/placement/gang/gang-request.ts';
 import type { Occupant } from '../core/placement/node-info.ts';
 import type { PodFacts } from '../core/placement/pod-facts.ts';
-import { leastPriority } from './gang-preemption.ts';
 import { inLine } from './gangs/standing.ts';
 import type { Hold } from './holds.ts';
 import type { Picture } from './picture.ts';
@@ -30,7 +29,10 @@ export function takeOverForGang(
   judge: (group: GangGroup) => GangVerdict,
 ): readonly Placed[] | null {
   const { nodes } = picture;
-  const priority = leastPriority(picture, members);
+  const priority = members.reduce(
+    (least, pod) => Math.min(least, picture.gangs.priorityOf(pod)),
+    Number.MAX_SAFE_INTEGER,
+  );
   const units = laterUnits(picture, priority);
   if (units.length === 0) return null;
   const off = new Map<Hold, Occupant>();
@@ -76,7 +78,7 @@ function laterUnits({ holds, gangs }: Picture, priority: number): readonly Unit[
   let looked = 0;
   for (const hold of holds.values()) {
     if (hold.state !== 'open' || hold.cause === 'awaiting') continue;
-    if (Math.max(hold.pod.priority, gangs.priorityOf(hold.pod)) >= priority) continue;
+    if (gangs.priorityOf(hold.pod) >= priority) continue;
     if (++looked > HOLDS) break;
     const key = hold.gang === null ? `pod ${hold.pod.uid}` : `gang ${hold.gang}`;
     const unit = units.get(key);
