@@ -33,6 +33,10 @@ export function hasStarted(pod: KubeObject): boolean {
   return textAt(pod.spec, 'nodeName') !== '' && phase !== 'Failed' && pod.metadata.deletionTimestamp === undefined;
 }
 
+/** How many need not start any more. kube-scheduler counts those of a native gang that run, not those that ran to their end (seed 831 once). */
+export const startedOf = (gang: GangOf, all: readonly KubeObject[]): number =>
+  all.filter((pod) => gangOf(pod)?.name === gang.name && (gang.form === 'native' ? runs : hasStarted)(pod)).length;
+
 const hasEnded = (pod: KubeObject): boolean =>
   pod.metadata.deletionTimestamp !== undefined || ['Succeeded', 'Failed'].includes(textAt(pod.status, 'phase'));
 
