@@ -15,7 +15,7 @@ const ROUNDS = 15;
 const UNDISTURBED = 0.3;
 const MOST_MS = 50;
 
-const said = (key: string, minMember: number): GangSaid => ({
+export const memberOf = (key: string, minMember: number): GangSaid => ({
   key,
   dialect: 'muster',
   minMember,
@@ -79,7 +79,7 @@ function measured({ books }: World, { name, members, ask, topology, fits }: Case
   const key = 'team/gang';
   const { picture } = books;
   const pods = Array.from({ length: members }, (_, at) =>
-    pod(`gang-${at}`, eight, { ask: ask(at), gangSaid: said(key, members) }),
+    pod(`gang-${at}`, eight, { ask: ask(at), gangSaid: memberOf(key, members) }),
   );
   if (topology !== undefined)
     picture.gangs.upsertObject({

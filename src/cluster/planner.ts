@@ -21,6 +21,8 @@ export interface Planner {
   planPod(uid: string): PodOutcome;
   /** Places for what is missing of a gang's minimum, all or nothing. */
   planGang(gang: string): PlanOutcome;
+  /** Why a gang of just this kind was refused since something last came free; null: that is not known, and it must be planned. O(1) for most. */
+  refusedAlike(gang: string): ReasonCode | null;
   /**
    * Plans found on pods become planned holds again, gangs' whole: what is missing of one is planned beside the rest, or all of it ends.
    * Before anything is decided. `wallMs`: ms since the epoch, for their deadlines.

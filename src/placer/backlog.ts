@@ -35,6 +35,8 @@ export class Backlog {
     const { picture, planner, line, config } = this.#options;
     if (this.#full?.freed === picture.nodes.freed && this.#full.version === line.version) return [];
     if (most === 0 || line.size < config.minBacklog || picture.nodes.ordered.length < config.minNodes) return [];
+    // thousands may wait behind gates: they are not looked at one by one
+    if (picture.queued.pods < config.minBacklog) return [];
     const waiting: PodFacts[] = [];
     for (const { pods } of line.places()) for (const pod of pods.values()) if (this.#isPlain(pod)) waiting.push(pod);
     if (waiting.length < config.minBacklog) return [];

@@ -55,6 +55,8 @@ export type PlacerOptions = {
 const BATCH_MS = 5;
 const PODS_PER_MS = 40;
 const LOOK_MS = 1_000;
+/** Pods at the head of the line among whom those to be shown are looked for. */
+const HEAD = 1_000;
 /** A reason that only changes back and forth is not worth a write each time, ms. */
 const REPORT_MS = 30_000;
 /** Members come one after the other: only a gang that is not whole after so long says so, ms. */
@@ -87,6 +89,8 @@ export class Placer {
   /** bound without us, after we had said that there is no place */
   readonly #owed = new Map<string, PodFacts>();
   readonly #touched = new Set<string>();
+  /** pods that kube-scheduler may see although they have no place, and some that did */
+  readonly #shown = new Set<string>();
   #timer: Timer | null = null;
   #look: Timer | null = null;
   #closed = false;
@@ -218,6 +222,7 @@ export class Placer {
       }
       const waits = this.#line.pod(uid) !== undefined;
       if (!waits) this.#known.delete(uid);
+      if (waits && !pod!.gated) this.#shown.add(uid);
       if (waits || this.#owed.has(uid)) this.#lanes.add(uid);
     }
     this.#touched.clear();
@@ -239,20 +244,31 @@ export class Placer {
   #expose(most: number): void {
     const { picture } = this.#options;
     let exposed = 0;
-    const next: string[] = [];
+    for (const uid of this.#shown) {
+      const pod = this.#line.pod(uid);
+      if (pod !== undefined && picture.holds.get(uid) === undefined && this.#isShown(pod)) exposed++;
+      else this.#shown.delete(uid);
+    }
+    let looked = 0;
     for (const place of this.#line.places()) {
       for (const pod of place.pods.values()) {
+        if (exposed >= most || ++looked > HEAD) return;
+        if (!isGated(pod) || picture.holds.get(pod.uid) !== undefined) continue;
         const known = this.#known.get(pod.uid);
-        if (picture.holds.get(pod.uid) !== undefined) continue;
-        if (!isGated(pod)) exposed += picture.isRefused(pod.uid) || pod.unplacedReason !== null ? 1 : 0;
-        else if (known?.through) exposed += known.code === null ? 0 : 1;
-        else if (known?.code != null && !BEYOND_HELP.has(known.code) && next.length < most) next.push(pod.uid);
+        if (known?.code == null || known.through || BEYOND_HELP.has(known.code)) continue;
+        known.through = true;
+        exposed++;
+        this.#shown.add(pod.uid);
+        this.#lanes.add(pod.uid);
       }
     }
-    for (const uid of next.slice(0, Math.max(0, most - exposed))) {
-      this.#of(uid).through = true;
-      this.#lanes.add(uid);
-    }
+  }
+
+  /** kube-scheduler sees it, or will as soon as its gate is off, and it has no place. */
+  #isShown(pod: PodFacts): boolean {
+    const known = this.#known.get(pod.uid);
+    if (isGated(pod)) return known?.through === true && known.code !== null;
+    return this.#options.picture.isRefused(pod.uid) || pod.unplacedReason !== null;
   }
 
   /** For the first one in line that only fragmentation keeps waiting. */

@@ -24,6 +24,9 @@ export type RoundOptions = {
 /** Pods asked for in one call: some ten ms, during which nobody else is answered. */
 const AT_ONCE = 256;
 
+/** `code`: what all of its pods were told; null: not one and the same */
+type Tried = { freed: number; readonly version: number; readonly code: ReasonCode | null };
+
 export class Rounds {
   readonly #options: RoundOptions;
   /** the round under way: the rest of the line, and what it began at */
@@ -31,8 +34,8 @@ export class Rounds {
   #at = 0;
   #freed = -1;
   #version = -1;
-  /** of places that fitted nowhere: what was freed until then, and their version */
-  readonly #tried = new Map<string, { freed: number; version: number }>();
+  /** of places that fitted nowhere: what was freed until then, their version, and what they were told */
+  readonly #tried = new Map<string, Tried>();
   #hopeless = new Map<string, ReasonCode>();
   #hopelessAt = -1;
   readonly #shapes = new WeakMap<PodFacts, string>();
@@ -64,8 +67,10 @@ export class Rounds {
     let left = most;
     for (let asked = 0; this.#at < this.#rest.length && asked < AT_ONCE; this.#at++) {
       const place = this.#rest[this.#at]!;
-      if (this.#isTried(place)) continue;
-      const lacking = [...place.pods.values()].filter((pod) => isMine(pod) && !this.#hasPlace(pod.uid));
+      const tried = this.#triedSince(place);
+      if (tried?.freed === picture.nodes.freed) continue;
+      if (tried !== undefined && this.#isStillRefused(place, tried)) continue;
+      const lacking = this.#lackingOf(place);
       if (lacking.length === 0) continue;
       // a gang larger than what may be ahead goes alone
       if (left === 0 || left < Math.min(lacking.length, most)) {
@@ -81,17 +86,40 @@ export class Rounds {
     return this.#at >= this.#rest.length;
   }
 
-  #isTried({ key, version }: Place): boolean {
+  /** What was found of the place as it is now. */
+  #triedSince({ key, version }: Place): Tried | undefined {
     const tried = this.#tried.get(key);
-    return tried !== undefined && tried.freed === this.#options.picture.nodes.freed && tried.version === version;
+    return tried?.version === version ? tried : undefined;
+  }
+
+  /** Its kind was refused since something last came free, for the reason that all of them were told before: nobody is looked at one by one. */
+  #isStillRefused(place: Place, tried: Tried): boolean {
+    const { picture, planner } = this.#options;
+    if (tried.code === null) return false;
+    if (place.gang === null) {
+      const [pod] = place.pods.values();
+      if (pod === undefined || this.#knownRefusal(pod) !== tried.code) return false;
+    } else if (planner.refusedAlike(place.gang) !== tried.code) return false;
+    tried.freed = picture.nodes.freed;
+    return true;
+  }
+
+  #lackingOf({ pods }: Place): PodFacts[] {
+    return [...pods.values()].filter((pod) => isMine(pod) && !this.#hasPlace(pod.uid));
+  }
+
+  #note(place: Place, code: ReasonCode | null): void {
+    this.#tried.set(place.key, { freed: this.#options.picture.nodes.freed, version: place.version, code });
   }
 
   #askForPods(place: Place, lacking: readonly PodFacts[]): { asks: number; planned: number } {
     let asks = 0;
     let planned = 0;
+    const told = new Set<ReasonCode>();
     for (const pod of lacking) {
       const known = this.#knownRefusal(pod);
       if (known !== undefined) {
+        told.add(known);
         this.#options.onRefused(pod, known);
         continue;
       }
@@ -103,10 +131,11 @@ export class Rounds {
       } else if (outcome.kind === 'not-ours') this.#options.onRefused(pod, null);
       else if (outcome.kind === 'refused') {
         this.#hopeless.set(this.#shapeOf(pod), outcome.code);
+        told.add(outcome.code);
         this.#options.onRefused(pod, outcome.code);
       }
     }
-    if (planned === 0) this.#tried.set(place.key, { freed: this.#options.picture.nodes.freed, version: place.version });
+    if (planned === 0) this.#note(place, told.size === 1 && place.gang === null ? [...told][0]! : null);
     return { asks, planned };
   }
 
@@ -120,7 +149,7 @@ export class Rounds {
       return { asks: uids.length, planned: uids.length };
     }
     for (const pod of lacking) this.#options.onRefused(pod, outcome.code);
-    this.#tried.set(place.key, { freed: this.#options.picture.nodes.freed, version: place.version });
+    this.#note(place, outcome.code);
     return { asks: Math.max(1, outcome.needed), planned: 0 };
   }
 

@@ -15,6 +15,7 @@ import type {
 import type { Planner, PodOutcome } from '../../cluster/planner.ts';
 import type { PlanOutcome } from '../../cluster/planning.ts';
 import type { PodFacts } from '../../core/placement/pod-facts.ts';
+import type { ReasonCode } from '../../core/reasons.ts';
 import type { PodRef } from './format.ts';
 import { packNames } from './names.ts';
 import type { Recorder } from './recorder.ts';
@@ -144,6 +145,10 @@ export class RecordedBooks implements Decider, Planner {
   planPod(uid: string): PodOutcome {
     this.#recorder.write({ at: this.#recorder.turn(), planPod: uid });
     return this.#books.planPod(uid);
+  }
+
+  refusedAlike(gang: string): ReasonCode | null {
+    return this.#books.refusedAlike(gang);
   }
 
   planGang(gang: string): PlanOutcome {
