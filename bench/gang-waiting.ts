@@ -3,9 +3,8 @@ import { Picture } from '../src/cluster/picture.ts';
 import { PLACEMENT_GATE } from '../src/core/names.ts';
 import type { Transport } from '../src/kube/ports.ts';
 import { Placer } from '../src/placer/placer.ts';
-import { fraction, need, pod, request, whole } from '../test/build/facts.ts';
+import { fraction, gangSaid, need, pod, request, whole } from '../test/build/facts.ts';
 import { ManualClock } from '../test/build/manual-clock.ts';
-import { memberOf } from './gang-plan.ts';
 import { atMost, type Measured } from './row.ts';
 import { nodeFacts, World } from './world.ts';
 
@@ -65,7 +64,7 @@ async function perSecond(waiting: number, kind: 'gang' | 'single'): Promise<numb
   for (let at = 0; at < waiting; at++) {
     const asked = request([need(whole, 8)]);
     const over = { gated: true, gates: [PLACEMENT_GATE], constraints: nowhere };
-    const gang = kind === 'gang' ? { gangSaid: memberOf(`team/g${Math.floor(at / GANG)}`, GANG) } : {};
+    const gang = kind === 'gang' ? { gangSaid: gangSaid(`g${Math.floor(at / GANG)}`, GANG) } : {};
     picture.upsertPod(pod(`waits-${at}`, asked, { ...over, ...gang }));
   }
   const settle = async (ms: number): Promise<void> => {
