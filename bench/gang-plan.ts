@@ -9,9 +9,9 @@ const NODES = 5_000;
 const PODS_PER_NODE = 6;
 const MEMBERS = 512;
 const NODES_PER_RACK = 50;
-const ROUNDS = 15;
+const ROUNDS = 30;
 /** the rounds that nothing else on the machine disturbed */
-const UNDISTURBED = 0.3;
+const UNDISTURBED = 0.1;
 const MOST_MS = 50;
 
 const eight = request([need(whole, 8)]);

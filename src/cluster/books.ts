@@ -196,6 +196,10 @@ export class Books implements Decider, Planner {
     return this.#ahead.planPod(pod);
   }
 
+  get samplesDo(): boolean {
+    return this.#ahead.samplesDo;
+  }
+
   refusedAlike(gang: string): ReasonCode | null {
     return this.#parts.planning.refusedAlike(gang);
   }

@@ -40,6 +40,7 @@ beforeEach(() => {
       asked.gangs++;
       return books.planGang(gang);
     },
+    samplesDo: false,
     refusedAlike: (gang) => books.refusedAlike(gang),
     restorePlans: (wallMs) => books.restorePlans(wallMs),
     unwritable: (uid) => books.unwritable(uid),

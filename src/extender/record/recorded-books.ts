@@ -147,6 +147,10 @@ export class RecordedBooks implements Decider, Planner {
     return this.#books.planPod(uid);
   }
 
+  get samplesDo(): boolean {
+    return this.#books.samplesDo;
+  }
+
   refusedAlike(gang: string): ReasonCode | null {
     return this.#books.refusedAlike(gang);
   }
