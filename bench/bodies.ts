@@ -9,8 +9,8 @@ export type Order = 'same' | 'shuffled';
 export const KNOWN_PODS = 1_000;
 /** serial numbers from here on: pods it has not heard of yet */
 export const STRANGERS = 200_000;
-/** pods without GPUs */
-const WITHOUT_GPUS = 100_000;
+/** serial numbers from here on: pods without GPUs; the first `BODIES` of them are known too */
+export const WITHOUT_GPUS = 100_000;
 
 /** One body per pod; more than the extender remembers, fewer than a client needs memory for. */
 export const BODIES = 64;

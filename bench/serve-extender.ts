@@ -11,7 +11,7 @@ import { nodeClock, nodeRng } from '../src/kube/node-adapter.ts';
 import type { KubeRequest, Transport } from '../src/kube/ports.ts';
 import { connect } from '../src/kube/undici-adapter.ts';
 import { booksPicture } from '../test/kit/books-picture.ts';
-import { filterBodies, KNOWN_PODS, nominatedPod, type Order } from './bodies.ts';
+import { BODIES, filterBodies, KNOWN_PODS, nominatedPod, type Order, WITHOUT_GPUS } from './bodies.ts';
 import { answer, argument } from './child.ts';
 import { podFacts, resourceVersionOf } from './pods.ts';
 import { quantile } from './row.ts';
@@ -52,6 +52,8 @@ const { picture, makePicture } = booksPicture(nodeFacts(nodes), [], { envGuard: 
 const world = new World(picture, policy);
 world.fill(pods);
 for (let serial = 0; serial < KNOWN_PODS; serial++) picture.upsertPod(podFacts(serial), resourceVersionOf(serial));
+for (let serial = WITHOUT_GPUS; serial < WITHOUT_GPUS + BODIES; serial++)
+  picture.upsertPod(podFacts(serial, null), resourceVersionOf(serial));
 const transport = counted(api === undefined ? none : await connect({ server: api, component: 'bench' }));
 const config = readConfig({
   leadership: 'always',

@@ -20,6 +20,8 @@ export class TraceCluster {
   readonly #picture = new Picture();
   readonly #books: Books;
   readonly #all: Offered;
+  /** there are nodes without GPUs */
+  readonly #hasOthers: boolean;
   readonly #alone = new Map<string, Offered>();
   /** thousandths of all GPUs */
   readonly gpuMilli: number;
@@ -31,6 +33,7 @@ export class TraceCluster {
 
   constructor(nodes: readonly NodeFacts[], policy: NodePolicy, typical: Typical | null) {
     for (const node of nodes) this.#picture.nodes.setFacts(node.name, node);
+    this.#hasOthers = nodes.some(({ managed }) => !managed);
     this.gpuMilli = nodes.reduce((sum, node) => sum + 1000 * node.devices.length, 0);
     const config = { nodePolicy: policy, devicePolicy: 'pack', holdMs: 1000, envGuard: true } as const;
     this.#books = new Books(this.#picture, stillClock, config, typical);
@@ -77,10 +80,16 @@ export class TraceCluster {
   #decide(pod: PodFacts, offered: Offered): string | null {
     const answer = this.#books.filter(pod, offered, 1);
     if (!answer.all) return answer.fits[0] ?? null;
-    let best: { node: string; score: number } | null = null;
-    for (const each of this.#books.prioritize(pod, offered)) if (best === null || each.score > best.score) best = each;
     // its own filters come first there
+    const roomy = this.#hasOthers ? this.#withRoom(pod, offered) : offered;
+    let best: { node: string; score: number } | null = null;
+    for (const each of this.#books.prioritize(pod, roomy)) if (best === null || each.score > best.score) best = each;
     return best !== null && this.#picture.nodes.get(best.node)!.lacks(pod.needs) === null ? best.node : null;
+  }
+
+  #withRoom(pod: PodFacts, offered: Offered): Offered {
+    const hasRoom = (name: string): boolean => this.#picture.nodes.get(name)?.lacks(pod.needs) === null;
+    return this.#books.resolve(offered.names.filter(hasRoom));
   }
 
   #offeredAlone(node: string): Offered {

@@ -23,7 +23,8 @@ export function publishedMean(
   if (!existsSync(path)) return null;
   for (const line of readFileSync(path, 'utf8').split(/\r?\n/)) {
     const fields = line.split(',');
-    if (wanted.every((text, at) => fields[at] === text)) return Number(fields[5]);
+    const mean = Number(fields[5] || Number.NaN);
+    if (wanted.every((text, at) => fields[at] === text) && Number.isFinite(mean)) return mean;
   }
   return null;
 }

@@ -1,6 +1,6 @@
 /** Errors of the command line, and which errors of all rooms a user can mend: their text is shown without a stack. */
 import { ExtenderError } from '../extender/errors.ts';
-import { ConnectError } from '../kube/errors.ts';
+import { ConnectError, TransportError } from '../kube/errors.ts';
 import { NodeListError } from '../sim/node-list.ts';
 import { SaveError } from '../sim/save.ts';
 
@@ -10,7 +10,7 @@ export class UsageError extends Error {
   readonly code = 'usage';
 }
 
-const MENDABLE = [UsageError, ExtenderError, ConnectError, NodeListError, SaveError];
+const MENDABLE = [UsageError, ExtenderError, ConnectError, TransportError, NodeListError, SaveError];
 
 /** What is written to stderr when a command fails: one text for what the user can mend; anything else is ours and shows where. */
 export function failureText(error: unknown): string {

@@ -6,7 +6,7 @@ import { clusterCommand } from './cluster.ts';
 import { demoCommand } from './demo.ts';
 import { failureText } from './errors.ts';
 import { extenderCommand } from './extender.ts';
-import { replayCommand } from './replay.ts';
+import { endOfMisuse, replayCommand } from './replay.ts';
 import { simCommand } from './sim.ts';
 import { whyCommand } from './why.ts';
 
@@ -15,6 +15,7 @@ export async function runProgram(): Promise<void> {
   const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
     version: string;
   };
+  const replay = replayCommand();
   const program = new Command('muster')
     .description('GPU fractions on the stock kube-scheduler')
     .version(version)
@@ -24,7 +25,7 @@ export async function runProgram(): Promise<void> {
     .addCommand(simCommand())
     .addCommand(extenderCommand(version))
     .addCommand(whyCommand())
-    .addCommand(replayCommand())
+    .addCommand(replay)
     .addCommand(benchCommand())
     .addCommand(
       new Command('version').description('versions of muster and Node.js, as bug reports need them').action(() => {
@@ -34,6 +35,7 @@ export async function runProgram(): Promise<void> {
       }),
     );
   for (const command of program.commands) command.copyInheritedSettings(program);
+  replay.exitOverride(endOfMisuse);
   try {
     await program.parseAsync();
   } catch (error) {

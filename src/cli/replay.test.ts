@@ -45,9 +45,9 @@ async function replay(path: string, ...more: string[]): Promise<Ended> {
   }
 }
 
-function replayAsCommand(path: string): Promise<Ended> {
+function replayAsCommand(...words: string[]): Promise<Ended> {
   return new Promise((resolve) => {
-    execFile(process.execPath, [MAIN, 'replay', path], { timeout: 30_000 }, (error, stdout, stderr) =>
+    execFile(process.execPath, [MAIN, 'replay', ...words], { timeout: 30_000 }, (error, stdout, stderr) =>
       resolve({ status: error === null ? 0 : Number(error.code ?? 99), stdout, stderr }),
     );
   });
@@ -270,6 +270,17 @@ describe('muster replay', () => {
     },
     20_000,
   );
+});
+
+describe('a replay that is not understood', () => {
+  it.each([
+    ['no file', []],
+    ['a policy that nobody knows', ['x', '--policy', 'z']],
+  ])('%s: status 2, which is not that of a difference', async (_, words) => {
+    const { status, stderr } = await replayAsCommand(...words);
+    expect(stderr).toMatch(/^error: /);
+    expect(status).toBe(2);
+  });
 });
 
 describe('muster extender with record.file', () => {

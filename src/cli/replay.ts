@@ -1,5 +1,5 @@
 /** The command `muster replay`. What it runs is loaded only then, as with the extender. */
-import { Command, Option } from 'commander';
+import { Command, type CommanderError, Option } from 'commander';
 import { DEVICE_POLICIES, NODE_POLICIES } from '../core/gpu/request.ts';
 import { ExtenderError } from '../extender/errors.ts';
 import { outputOption } from './asking.ts';
@@ -10,7 +10,7 @@ A recording of this very build must replay to the last byte: the first differenc
 nodes, and is a bug. Of another build, with another policy, or with --diff, every decision that changed is listed instead; what
 happened afterwards stays as it was recorded.
 
-Exit status: 0 the same, 1 different, 2 the file cannot be read.
+Exit status: 0 the same, 1 different, 2 the file cannot be read, or the command is not understood.
 
 Examples:
   $ muster replay muster-recording.ndjson.gz
@@ -20,6 +20,11 @@ Examples:
 An extender records while its configuration has \`record: {}\`. To fetch it (from the extender's own machine only):
   $ curl -sfo muster-recording.ndjson.gz 127.0.0.1:8888/debug/recording
 `;
+
+/** A command that is not understood must not look like a replay that differs. */
+export function endOfMisuse(error: CommanderError): never {
+  process.exit(error.exitCode === 0 ? 0 : 2);
+}
 
 export function replayCommand(): Command {
   return new Command('replay')

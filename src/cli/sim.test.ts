@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { BUGS } from '../sim/world/bugs.ts';
 import { FAULT_KINDS } from '../sim/world/faults.ts';
+import { LEAST } from '../sim/world/world.ts';
 import { foundIn } from './sim/proof.ts';
 import { simCommand } from './sim.ts';
 
@@ -26,10 +27,19 @@ describe('muster sim', () => {
     const { lines, status } = await said('--seeds', '1-3', '--json');
     expect(status).toBe(0);
     expect(lines).toHaveLength(1);
-    const summary = JSON.parse(lines[0]!) as { faults: Record<string, number>; checks: Record<string, number> };
+    const summary = JSON.parse(lines[0]!) as {
+      faults: Record<string, number>;
+      checks: Record<string, number>;
+      size: Record<keyof typeof LEAST, { least: number; mean: number }>;
+    };
     expect(summary).toMatchObject({ seeds: 3, failures: 0 });
     expect(Object.keys(summary.faults).every((kind) => (FAULT_KINDS as readonly string[]).includes(kind))).toBe(true);
     expect(summary.checks['too-small']).toBe(3);
+    for (const [what, promised] of Object.entries(LEAST)) {
+      const { least, mean } = summary.size[what as keyof typeof LEAST];
+      expect(least, what).toBeGreaterThanOrEqual(promised);
+      expect(mean, what).toBeGreaterThanOrEqual(least);
+    }
   });
 
   it('says of a failure how it was shrunk, and the one command that replays it to the same step', {

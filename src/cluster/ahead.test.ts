@@ -387,3 +387,23 @@ it('a pod that is bound as it was held gives nobody room', () => {
   expect(picture.nodes.freed).toBe(freed);
   expect(used()).toBe(1000);
 });
+
+describe('a pod without GPUs under fgd, to which all nodes are equal', () => {
+  const first = (placer: boolean): string | undefined => {
+    renew({ ...CONFIG, nodePolicy: 'fgd', placer });
+    addNodes(2, 2);
+    const other = pod('a', whole);
+    seen(other);
+    run(other, 'n1');
+    const offered = books.resolve(['n0', 'n1']);
+    return books.prioritize(pod('plain', null), offered)[0]?.node;
+  };
+
+  it('fills the first node where all of them are offered', () => {
+    expect(first(false)).toBe('n0');
+  });
+
+  it('takes the fullest where the first one is that of a sample', () => {
+    expect(first(true)).toBe('n1');
+  });
+});

@@ -199,8 +199,7 @@ export class Ahead {
     planning.onTheSpot(uid);
     const hold = picture.holds.get(uid);
     if (hold?.cause !== 'planned' || hold.state !== 'open') return;
-    if (hold.gang === null) picture.dropHold(uid);
-    else picture.dropPlan(hold.gang);
+    picture.endHold(hold);
   }
 
   /** Forgets where a search stopped. */

@@ -12,9 +12,9 @@ export class Barred {
   /** uid → node → monotonic ms until which it is barred */
   readonly #nodes = new LRUCache<string, Map<string, number>>({ maxSize: PODS, sizeCalculation: () => 1 });
 
-  add(uid: string, node: string, now: number): void {
+  add(uid: string, node: string, now: number, ms = BARRED_MS): void {
     const nodes = this.#nodes.get(uid) ?? new Map<string, number>();
-    nodes.set(node, now + BARRED_MS);
+    nodes.set(node, now + ms);
     this.#nodes.set(uid, nodes);
   }
 

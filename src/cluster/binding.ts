@@ -84,22 +84,25 @@ export class Binding {
 
   /** See Decider.awaitAtBind. */
   awaitAtBind(uid: string, node: string, ms: number): boolean {
-    const { picture, shapes, clock } = this.#parts;
+    const { picture, untenable, clock } = this.#parts;
     const hold = picture.holds.get(uid);
     if (hold === undefined || hold.state !== 'open' || hold.cause === 'awaiting') return false;
     // planned anew meanwhile, and elsewhere: kube-scheduler must ask again
     if (hold.node !== node) return false;
-    if (objectionTo(hold, picture.pod(uid) ?? hold.pod, picture, shapes) !== null) return false;
+    if (!untenable.stands(hold)) return false;
     // a plan lives as a whole: those that are still on their way must not end it meanwhile
     const until = clock.monotonic() + ms;
+    // and one look at those who wait names the same moment for all of them
+    if (hold.deadline !== null && hold.deadline >= until - 1) return true;
     for (const one of hold.gang === null ? [hold] : picture.holds.ofGang(hold.gang))
       if (one.deadline !== null) one.deadline = Math.max(one.deadline, until);
     return true;
   }
 
-  /** The gang did not come together: what is open of its plan ends. */
-  dropPlan(gang: string): void {
-    const { picture } = this.#parts;
+  /** See Decider.dropPlan. */
+  dropPlan(gang: string, late: boolean): void {
+    const { picture, planning } = this.#parts;
+    if (late) planning.late(gang);
     picture.dropPlan(gang);
     // members decided for themselves, by filter or ahead of it, while the gang ran, which does not any more: filter would confirm them for ever
     for (const uid of picture.gangs.get(gang)?.members.keys() ?? []) {

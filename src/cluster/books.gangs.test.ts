@@ -149,7 +149,7 @@ describe('a gang', () => {
     arrive('g', 2, whole, {}, 3);
     const late = pod('g-9', null, { gang: 'team/g', gangSaid: gangSaid('g', 3) });
     filter(late);
-    expect(books.gangAtBind(late.uid)).toEqual({ gang: 'team/g', minMember: 3, missing: 3 });
+    expect(books.gangAtBind(late.uid)).toMatchObject({ gang: 'team/g', minMember: 3, missing: 3 });
   });
 
   it.each<[string, (each: PodFacts) => void]>([
@@ -165,7 +165,7 @@ describe('a gang', () => {
     expect(picture.holds.get(members[2]!.uid)?.node).toBe('n0');
     for (const each of [members[0]!, members[1]!]) picture.removePod(each.uid);
     expect(books.gangAtBind(members[2]!.uid)).toMatchObject({ missing: 2 });
-    books.dropPlan('team/g');
+    books.dropPlan('team/g', false);
     expect(used()).toBe(0);
     expect(codes(members[2]!)).toEqual(['gang-incomplete']);
   });
@@ -303,11 +303,113 @@ describe('a gang', () => {
   });
 });
 
+describe('a native pod group', () => {
+  const native = { dialect: 'native' as const, minMember: null };
+
+  it('that is tried and taken back leaves nothing behind after ten seconds, whatever holds live otherwise', () => {
+    addNodes(1, 4);
+    const members = arrive('g', 5, whole, native);
+    expect(members.map((each) => filter(each).fits.length)).toEqual([1, 1, 1, 1, 0]);
+    expect(used()).toBe(4000);
+    clock.advance(9_000);
+    books.sweep();
+    expect(used()).toBe(4000);
+    clock.advance(1_500);
+    books.sweep();
+    expect(used()).toBe(0);
+  });
+
+  it('one of which fits nowhere, and that cannot do without it, holds nothing at all', () => {
+    addNodes(1, 4);
+    const members = arrive('g', 5, whole, native);
+    const minimum = (minMember: number): void =>
+      picture.gangs.upsertObject({
+        key: 'team/g',
+        dialect: 'native',
+        uid: 'u',
+        minMember,
+        waitSeconds: null,
+        queue: '',
+        priorityClassName: '',
+        topology: { required: null, preferred: null },
+        subGroups: [],
+        onMemberLoss: 'keep',
+        problem: null,
+      });
+    minimum(4);
+    for (const each of members) filter(each);
+    expect(used()).toBe(4000);
+    minimum(5);
+    books.beginBind(members[0]!, 'n0');
+    expect(codes(members[4]!)).toEqual(['gpu-full']);
+    // what is on its way stays
+    expect(used()).toBe(1000);
+  });
+
+  it('that is tried in one domain after the other holds in the last one only, and is bound in any without two on a device', () => {
+    addNodes(2, 2);
+    const members = arrive('g', 2, whole, native);
+    for (const domain of ['n0', 'n1'])
+      for (const each of members) expect(filter(each, [domain]).fits).toEqual([domain]);
+    expect(used()).toBe(2000);
+    // kube-scheduler goes back to what it tried first
+    const other = pod('other', whole);
+    picture.upsertPod(other);
+    expect(filter(other).fits).toEqual(['n0']);
+    expect(bind(other)).toBe(true);
+    expect(members.map((each) => books.beginBind(each, 'n0').kind)).toEqual(['bind', 'refuse']);
+    expect(Math.max(...[...picture.nodes.values()].flatMap(({ ledger }) => [...ledger.usedMilli]))).toBe(1000);
+  });
+
+  it('is decided among the nodes that are offered, with a placer too: nobody would come back for a nomination', () => {
+    books = new Books(picture, clock, { ...CONFIG, placer: true });
+    addNodes(3, 1);
+    picture.upsertPod(bound(pod('part', fraction(500)), 'n2', { containers: [] }));
+    const [first] = arrive('g', 2, fraction(500), native);
+    expect(filter(first!, ['n0']).fits).toEqual(['n0']);
+  });
+});
+
+it('that did not come together in its time is refused with a reason of its own, gives way for some seconds, and is planned again', () => {
+  addNodes(1, 2);
+  const members = arrive('g', 2, whole, { waitSeconds: 20 });
+  expect(filter(members[0]!).fits).toEqual(['n0']);
+  expect(books.gangAtBind(members[0]!.uid)).toMatchObject({ waitSeconds: 20 });
+  clock.advance(15_000);
+  // asking again does not move the deadline of a gang that named one
+  expect(filter(members[0]!).fits).toEqual(['n0']);
+  clock.advance(5_001);
+  books.sweep();
+  expect(planned()).toBe(0);
+  expect(codes(members[0]!)).toEqual(['gang-late']);
+  expect(books.gangRefusal('team/g')).toMatchObject({ code: 'gang-late' });
+  const other = pod('other', whole);
+  picture.upsertPod(other);
+  expect(filter(other).fits).toEqual(['n0']);
+  picture.removePod(other.uid);
+  clock.advance(5_001);
+  expect(filter(members[1]!).fits).toEqual(['n0']);
+  expect(planned()).toBe(2);
+});
+
+it('a plan ends as a whole when the node of one of them is gone, and what is on its way stays', () => {
+  addNodes(3, 1);
+  const members = arrive('g', 3, whole);
+  filter(members[0]!);
+  const [a, b] = members.map(({ uid }) => picture.holds.get(uid)!.node);
+  books.beginBind(members[0]!, a!);
+  books.sweep();
+  expect(planned()).toBe(3);
+  picture.nodes.setFacts(b!, null);
+  books.sweep();
+  expect([...picture.holds.values()].map(({ pod: { name }, state }) => [name, state])).toEqual([['g-0', 'binding']]);
+});
+
 it('asks for the missing ones at bind: all of the minimum, then nobody', () => {
   addNodes(1, 3);
   const members = arrive('g', 3, whole);
   for (const each of members) filter(each);
-  expect(books.gangAtBind(members[0]!.uid)).toEqual({ gang: 'team/g', minMember: 3, missing: 3 });
+  expect(books.gangAtBind(members[0]!.uid)).toMatchObject({ gang: 'team/g', minMember: 3, missing: 3 });
   books.beginBind(members[0]!, 'n0');
   expect(books.gangAtBind(members[1]!.uid)).toMatchObject({ missing: 2 });
   bind(members[1]!);

@@ -15,12 +15,13 @@ import { Binding } from './binding.ts';
 import type {
   BindPlan,
   Decider,
-  ExplainRow,
   FilterAnswer,
   GangAtBind,
   GangExplained,
   GangRefusal,
+  NodeScore,
   OfferedNodes,
+  PodExplained,
   PreemptAnswer,
   PreemptCandidate,
 } from './decider.ts';
@@ -34,11 +35,12 @@ import type { Picture } from './picture.ts';
 import type { Planner, PodOutcome } from './planner.ts';
 import { Planning, type PlanOutcome } from './planning.ts';
 import { Preempting } from './preempting.ts';
-import { type NodeScore, scoresOf } from './prioritizing.ts';
+import { scoresOf } from './prioritizing.ts';
 import { Refusals } from './refusals.ts';
 import { Seen } from './seen.ts';
 import { Shapes } from './shapes.ts';
 import { objectionTo } from './stands.ts';
+import { Untenable } from './untenable.ts';
 import { podsToWake } from './waking.ts';
 
 export type BooksConfig = {
@@ -92,6 +94,7 @@ export class Books implements Decider, Planner {
       awaiting: new Awaiting(picture, shapes, clock),
       refusals: new Refusals(picture, clock),
       seen: new Seen(picture, shapes),
+      untenable: new Untenable(picture, shapes),
       holdMs,
       placer,
       guarded,
@@ -143,8 +146,8 @@ export class Books implements Decider, Planner {
     return this.#binding.awaitAtBind(uid, node, ms);
   }
 
-  dropPlan(gang: string): void {
-    this.#binding.dropPlan(gang);
+  dropPlan(gang: string, late: boolean): void {
+    this.#binding.dropPlan(gang, late);
   }
 
   beginBind(ref: { uid: string; namespace: string; name: string }, node: string): BindPlan {
@@ -179,13 +182,16 @@ export class Books implements Decider, Planner {
 
   /** Ends holds past their deadline; an `awaiting` one goes on while a victim is ending for it. Call about once a second. */
   sweep(): void {
-    const { clock, awaiting } = this.#parts;
+    const { clock, awaiting, planning, untenable } = this.#parts;
     const now = clock.monotonic();
     for (const hold of this.picture.holds.expired(now)) {
       if (awaiting.goesOn(hold)) hold.deadline = now + AWAIT_MS;
-      else if (hold.gang === null) this.picture.dropHold(hold.pod.uid);
-      else this.picture.dropPlan(hold.gang);
+      else {
+        if (hold.gang !== null) planning.late(hold.gang);
+        this.picture.endHold(hold);
+      }
     }
+    untenable.drop();
     this.picture.forgetStrangers(now - STRANGER_MS);
   }
 
@@ -208,6 +214,10 @@ export class Books implements Decider, Planner {
     return this.#parts.planning.planGang(gang);
   }
 
+  retryAt(gang: string): number {
+    return this.#parts.planning.retryAt(gang);
+  }
+
   unwritable(uid: string): void {
     this.#ahead.unwritable(uid);
   }
@@ -217,7 +227,7 @@ export class Books implements Decider, Planner {
     return pod === undefined ? null : this.#ahead.evictFor(pod);
   }
 
-  explain(namespace: string, name: string): { pod: PodFacts; rows: readonly ExplainRow[]; hold: string | null } | null {
+  explain(namespace: string, name: string): PodExplained | null {
     const pod = this.picture.podNamed(namespace, name);
     if (pod === undefined) return null;
     const { shapes, guarded } = this.#parts;
@@ -257,11 +267,12 @@ export class Books implements Decider, Planner {
 
   /** Forgets everything else, as a fresh process would: recordings are replayed from such moments. */
   beginAnew({ started, askedAt, strangers }: BooksMemory = this.memory()): void {
-    const { shapes, planning, seen } = this.#parts;
+    const { shapes, planning, seen, untenable } = this.#parts;
     this.#started = started;
     this.#askedAt = askedAt;
     shapes.beginAnew();
     planning.beginAnew();
+    untenable.beginAnew();
     seen.beginAnew(strangers);
     this.#ahead.beginAnew();
     this.#preempting.beginAnew();

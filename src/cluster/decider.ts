@@ -1,6 +1,7 @@
 /**
- * What the extender (and later the placer) asks of the cached picture. One implementation (`books.ts`); the interface is here
- * so that verbs can be read and tested without it. All calls are synchronous: one ledger, one writer, no await in between.
+ * What the verbs and commands of the extender ask of the cached picture (what the placer asks: `planner.ts`). One implementation
+ * (`books.ts`); the interface is here so that verbs can be read and tested without it. All calls are synchronous: one ledger, one
+ * writer, no await in between.
  */
 import type { Claim } from '../core/gpu/claim.ts';
 import type { GangVerdict } from '../core/placement/gang/gang-request.ts';
@@ -32,6 +33,9 @@ export type FilterAnswer = {
   readonly refused: readonly Refusal[];
 };
 
+/** 0…10 */
+export type NodeScore = { readonly node: string; readonly score: number };
+
 export type BindPlan =
   /** claim null: a pod without GPUs, bound without annotations */
   | { readonly kind: 'bind'; readonly claim: Claim | null }
@@ -46,6 +50,8 @@ export type GangAtBind = {
   readonly minMember: number;
   /** members that must be at bind together before any of them may be bound: those bound, or being bound, are not among them */
   readonly missing: number;
+  /** how long they may wait for each other, seconds; null: as long as is usual */
+  readonly waitSeconds: number | null;
 };
 
 /** How a gang stands and, while members of its minimum have no place yet, whether they would find one now. */
@@ -80,6 +86,13 @@ export type ExplainRow = {
   readonly detail: string;
 };
 
+export type PodExplained = {
+  readonly pod: PodFacts;
+  /** in node-name order; none for a pod that has its node */
+  readonly rows: readonly ExplainRow[];
+  readonly hold: string | null;
+};
+
 export interface Decider {
   nodesVersion(): number;
   resolve(names: readonly string[]): OfferedNodes;
@@ -90,7 +103,7 @@ export interface Decider {
   /** What filter would answer a pod that has no hold; nothing of it stays. For measurements. */
   dry(pod: PodFacts, offered: OfferedNodes, shortList: number): FilterAnswer;
   /** 0…10 per offered node: the winner of the last filter 10, the others less. Nodes left out have 0, as kube-scheduler reads it. */
-  prioritize(pod: PodFacts, offered: OfferedNodes): readonly { node: string; score: number }[];
+  prioritize(pod: PodFacts, offered: OfferedNodes): readonly NodeScore[];
   /**
    * Corrected victims, at most one node (the best), and an `awaiting` hold for it. [] when eviction cannot help. For a pod that we do not
    * place: kube-scheduler's candidates as they are, without the nodes where the pod may not be.
@@ -100,8 +113,8 @@ export interface Decider {
   gangAtBind(uid: string): GangAtBind | null;
   /** The pod waits at bind for the others of its gang: its gang's plan stays for `ms` more. False: it has none any more, or none that stands. */
   awaitAtBind(uid: string, node: string, ms: number): boolean;
-  /** The gang did not come together: what is open of its plan ends. */
-  dropPlan(gang: string): void;
+  /** The gang did not come together: what is open of its plan ends. `late`: because its time was up; it gives way to others for a while. */
+  dropPlan(gang: string, late: boolean): void;
   /** Re-checks and marks the hold as being bound, so that nothing takes it over until one of the three calls below. */
   beginBind(ref: { uid: string; namespace: string; name: string }, node: string): BindPlan;
   /** The API server answered: bound. The hold becomes a claim when the informer shows it. */
@@ -113,7 +126,7 @@ export interface Decider {
   /** The pod was read back after an unknown outcome and is bound to `node` (the claim on it counts), or is not (null). */
   bindReadBack(uid: string, node: string | null): void;
   /** Null when the pod is not known. */
-  explain(namespace: string, name: string): { pod: PodFacts; rows: readonly ExplainRow[]; hold: string | null } | null;
+  explain(namespace: string, name: string): PodExplained | null;
   /** The gang's standing, and how many would fit now. Null when it is not known. */
   explainGang(gang: string): GangExplained | null;
   /** Null: it was not refused, or something has happened since that may help. */

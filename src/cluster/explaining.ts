@@ -3,12 +3,12 @@ import type { GpuRequest } from '../core/gpu/request.ts';
 import type { PodFacts } from '../core/placement/pod-facts.ts';
 import type { ShapeIndex } from '../core/placement/shape-index.ts';
 import type { ReasonCode } from '../core/reasons.ts';
-import type { ExplainRow } from './decider.ts';
-import { explainNode } from './explain.ts';
+import type { ExplainRow, PodExplained } from './decider.ts';
 import type { Hold } from './holds.ts';
 import { Offered } from './offered.ts';
 import { passThrough } from './pass-through.ts';
 import type { Picture } from './picture.ts';
+import { shortfall } from './shortfall.ts';
 
 /** What the decision itself says about this pod. */
 export type Judged = {
@@ -19,14 +19,7 @@ export type Judged = {
   readonly stands: (hold: Hold) => ReasonCode | null;
 };
 
-export type Explained = {
-  readonly pod: PodFacts;
-  readonly rows: readonly ExplainRow[];
-  readonly hold: string | null;
-};
-
-/** Rows in node-name order. */
-export function explainPod(picture: Picture, pod: PodFacts, { guarded, indexOf, stands }: Judged): Explained {
+export function explainPod(picture: Picture, pod: PodFacts, { guarded, indexOf, stands }: Judged): PodExplained {
   // where it might have gone is no question any more, and what it allowed is not kept
   if (pod.nodeName !== null) return { pod, rows: [], hold: null };
   const hold = picture.holds.get(pod.uid);
@@ -39,7 +32,7 @@ export function explainPod(picture: Picture, pod: PodFacts, { guarded, indexOf, 
     if (node === hold?.node) return explainHeld(picture, hold, stands);
     const info = picture.nodes.get(node)!;
     const code = index === null ? (passCode.get(node) ?? null) : (index.reason(info.slot) ?? info.lacks(pod.needs));
-    return { node, code, detail: explainNode(pod, info, code, (uid) => nameOf(picture, uid)) };
+    return { node, code, detail: shortfall(pod, info, code, (uid) => nameOf(picture, uid)) };
   });
   return { pod, rows, hold: hold === undefined ? null : `${hold.cause} hold on ${hold.node} (${hold.state})` };
 }

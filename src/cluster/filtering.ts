@@ -16,6 +16,8 @@ import { objectionTo } from './stands.ts';
 
 /** How often a gang is planned anew within one filter call, because kube-scheduler refuses what was planned. */
 const REPLANS = 3;
+/** kube-scheduler tries the members of its own pod groups one after the other, and does not say when it takes all of that back, ms. */
+const NATIVE_HOLD_MS = 10_000;
 
 export class Filtering {
   readonly #parts: Parts;
@@ -52,10 +54,12 @@ export class Filtering {
 
   /** The answer for a pod that has a hold already, null when the hold cannot stand any more or its node is not offered. */
   #confirm(hold: Hold, pod: PodFacts, offered: Offered): FilterAnswer | null {
-    const { picture, shapes, clock, holdMs } = this.#parts;
+    const { picture, shapes, clock, planning } = this.#parts;
     const node = picture.nodes.get(hold.node);
     if (node === undefined || !offered.has(node.slot) || objectionTo(hold, pod, picture, shapes) !== null) return null;
-    if (hold.state === 'open') hold.deadline = clock.monotonic() + holdMs;
+    // where a gang said how long it may take, asking again and again for one of its members does not move that
+    const said = hold.gang !== null && (planning.standing(hold.gang)?.waitSeconds ?? null) !== null;
+    if (hold.state === 'open' && !said) hold.deadline = clock.monotonic() + this.#holdMs(pod);
     // the next-best ones were not held: others may have taken their room since
     const index = pod.ask.kind === 'request' && hold.ranked.length > 1 ? shapes.indexOf(pod, pod.ask.request) : null;
     const stillFits = (name: string): boolean => {
@@ -91,8 +95,7 @@ export class Filtering {
     const tried = !placer || pod.nominatedNode === hold.node;
     if (hold.cause === 'planned' && node !== undefined && !offered.has(node.slot) && tried)
       planning.bar(hold.pod.uid, hold.node);
-    if (hold.gang === null) picture.dropHold(hold.pod.uid);
-    else picture.dropPlan(hold.gang);
+    picture.endHold(hold);
   }
 
   /**
@@ -137,7 +140,8 @@ export class Filtering {
       index.compare(offered.slots);
       fits = bestOffered(index, picture.nodes, pod, offered, count);
     }
-    if (placer) {
+    // a pod group's cycle goes by what it is answered, here and now: nobody would come back for a nomination
+    if (placer && !isNative(pod)) {
       if (pod.nominatedNode === null && this.#ahead.placeBetter(index, pod, offered, fits[0] ?? null))
         return this.#redirect(pod, offered);
       if (fits.length === 0) fits = this.#ahead.takeOver(index, near, offered);
@@ -150,7 +154,24 @@ export class Filtering {
         return answer(names, []);
       }
     }
+    if (isNative(pod)) this.#endCycle(pod);
     return refusals.byNode(index, pod, offered, awaiting);
+  }
+
+  /**
+   * If its pod group cannot have its minimum without it, kube-scheduler takes back what the other members were answered, and does not
+   * say so: it is free for others at once. A Binding that comes all the same is decided anew (binding.ts).
+   */
+  #endCycle(pod: PodFacts): void {
+    const { picture } = this.#parts;
+    const gang = picture.gangs.of(pod.uid);
+    const minimum = gang?.objects.get('native')?.minMember ?? 0;
+    const others = [...(gang?.members.values() ?? [])].filter(({ uid }) => uid !== pod.uid);
+    if (others.filter(({ terminal, terminating }) => !terminal && !terminating).length >= minimum) return;
+    for (const { uid } of others) {
+      const hold = picture.holds.get(uid);
+      if (hold?.cause === 'tentative' && hold.state === 'open') picture.dropHold(uid);
+    }
   }
 
   /** The preemptor comes back to the node that was freed for it: its own reservation does not stand in its way. */
@@ -172,7 +193,15 @@ export class Filtering {
   }
 
   #hold(pod: PodFacts, claim: Hold['claim'], ranked: readonly string[]): void {
-    const { picture, clock, holdMs } = this.#parts;
-    picture.putHold(openHold({ pod, node: ranked[0]!, claim, cause: 'tentative', ranked }, clock.monotonic(), holdMs));
+    const { picture, clock } = this.#parts;
+    const hold = { pod, node: ranked[0]!, claim, cause: 'tentative', ranked } as const;
+    picture.putHold(openHold(hold, clock.monotonic(), this.#holdMs(pod)));
+  }
+
+  #holdMs(pod: PodFacts): number {
+    const { holdMs } = this.#parts;
+    return isNative(pod) ? Math.min(holdMs, NATIVE_HOLD_MS) : holdMs;
   }
 }
+
+const isNative = ({ gangSaid }: PodFacts): boolean => gangSaid?.dialect === 'native';

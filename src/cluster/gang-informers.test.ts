@@ -1,6 +1,7 @@
 /** PodGroups as a process sees them, over HTTP from the embedded API: CRDs that are there, come and go. */
 import { randomUUID } from 'node:crypto';
 import { afterEach, expect, it, vi } from 'vitest';
+import { gangSaid, pod, whole } from '../../test/build/facts.ts';
 import { CRDS, FOREIGN_GROUPS, foreignDefinition } from '../../test/kit/gang-crds.ts';
 import type { GangObjectFacts } from '../core/placement/gang/gang-facts.ts';
 import { nodeClock, nodeRng } from '../kube/node-adapter.ts';
@@ -94,7 +95,7 @@ it('a CRD installed later is seen, and what it said is forgotten when it goes', 
   const { send, create, watch } = await stand();
   const kept = new Map<string, string>();
   const { said, picture } = await watch({
-    put: (_, uid, text) => kept.set(uid, text),
+    put: (kind, uid, text) => void (kind === 'podgroups' && kept.set(uid, text)),
     gone: (_, { uid }) => kept.delete(uid),
   });
   await send('POST', CRDS, definitionOf(POD_GROUP));
@@ -114,4 +115,26 @@ it('a CRD installed later is seen, and what it said is forgotten when it goes', 
   // its status was no news to anybody who plans
   expect(version).toBeGreaterThan(0);
   expect(kept.size).toBe(0);
+});
+
+it('PriorityClasses are seen, over a recording too: they say which place a gang has in the line', async () => {
+  const { send, create, watch } = await stand();
+  await send('POST', CRDS, definitionOf(POD_GROUP));
+  await create('muster.dev/v1alpha1', 'g', { minMember: 3, priorityClassName: 'high' });
+  const CLASSES = '/apis/scheduling.k8s.io/v1/priorityclasses';
+  await send('POST', CLASSES, { metadata: { name: 'high' }, value: 100 });
+  const kept = new Map<string, string>();
+  const { picture, errors } = await watch({
+    put: (kind, uid, text) => void (kind === 'priorityclasses' && kept.set(uid, text)),
+    gone: (_, { uid }) => kept.delete(uid),
+  });
+  const member = pod('m', whole, { gangSaid: gangSaid('g', null, { key: 'default/g' }), priority: 5 });
+  const high = { metadata: expect.objectContaining({ name: 'high' }), value: 100 };
+  await vi.waitFor(() => expect(picture.gangs.priorityOf(member)).toBe(100));
+  expect([...kept.values()].map((text) => JSON.parse(text) as object)).toContainEqual(high);
+  const { objectsVersion } = picture.gangs;
+  await send('DELETE', `${CLASSES}/high`);
+  await vi.waitFor(() => expect(picture.gangs.priorityOf(member)).toBe(5));
+  expect(picture.gangs.objectsVersion).toBeGreaterThan(objectsVersion);
+  expect(errors).toEqual([]);
 });

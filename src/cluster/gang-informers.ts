@@ -1,5 +1,5 @@
 /**
- * PodGroups of every CRD that the server serves, also of those that are installed, or taken away, while this runs. Which there are is
+ * The PriorityClasses that PodGroups name, and PodGroups of every CRD that the server serves, also of those that are installed, or taken away, while this runs. Which there are is
  * asked of discovery: at the start, and then every half minute.
  *
  * They are optional in every sense: a kind that cannot be read (its CRD just gone, no permission) is reported and holds nothing up for
@@ -15,6 +15,7 @@ import { Reflector, type ReflectorStats } from '../kube/reflector.ts';
 import type { Told } from './kept/kinds.ts';
 import { toldCollection } from './kept/telling.ts';
 import type { Picture } from './picture.ts';
+import { type ClassFacts, projectClass } from './project-class.ts';
 import { GANG_KINDS, type GangKind, projectGang } from './project-gang.ts';
 import { fieldsOf, listOf, own, textOf } from './project-shapes.ts';
 
@@ -27,6 +28,7 @@ export type GangInformerOptions = {
 };
 
 const PLURAL = 'podgroups';
+const CLASSES = 'priorityclasses';
 const DISCOVERY_TIMEOUT_MS = 10_000;
 const LOOK_MS = 30_000;
 /** a start waits so long for the first lists */
@@ -44,31 +46,61 @@ export class GangInformers {
   readonly #picture: Picture;
   readonly #options: GangInformerOptions;
   readonly #watched = new Map<string, Watched>();
+  readonly #classes: Reflector<unknown>;
   #timer: Timer | null = null;
   #stopped = false;
 
   constructor(picture: Picture, options: GangInformerOptions) {
     this.#picture = picture;
     this.#options = options;
+    this.#classes = this.#classesReflector();
   }
 
   /** Resolves when what is served was listed once, or after some patience. */
   async start(): Promise<void> {
+    this.#classes.start();
     for (let failures = 1; !(await this.#look()) && !this.#stopped; failures++)
       await this.#pause(backoffMs(failures, null, this.#options.rng));
     this.#lookLater();
-    const listed = Promise.all([...this.#watched.values()].map(({ reflector }) => reflector.whenSynced()));
-    if (this.#watched.size > 0) await Promise.race([listed, this.#pause(PATIENCE_MS)]);
+    const reflectors = [this.#classes, ...[...this.#watched.values()].map(({ reflector }) => reflector)];
+    const listed = Promise.all(reflectors.map((reflector) => reflector.whenSynced()));
+    await Promise.race([listed, this.#pause(PATIENCE_MS)]);
   }
 
   stats(): ReadonlyMap<string, ReflectorStats> {
-    return new Map([...this.#watched].map(([name, { reflector }]) => [name, reflector.stats]));
+    return new Map([
+      ...[...this.#watched].map(([name, { reflector }]) => [name, reflector.stats] as const),
+      [CLASSES, this.#classes.stats] as const,
+    ]);
   }
 
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#timer?.cancel();
-    await Promise.all([...this.#watched.values()].map(({ reflector }) => reflector.stop()));
+    await Promise.all([this.#classes.stop(), ...[...this.#watched.values()].map(({ reflector }) => reflector.stop())]);
+  }
+
+  #classesReflector(): Reflector<unknown> {
+    const { transport, clock, rng, onError, told } = this.#options;
+    const sink = {
+      upsert: ({ object: { name, value } }: { object: ClassFacts }) => this.#picture.gangs.setClass(name, value),
+      remove: ({ name }: ObjectKey) => this.#picture.gangs.setClass(name, null),
+      synced: () => {},
+    };
+    const shared = {
+      transport,
+      clock,
+      rng,
+      path: `/apis/scheduling.k8s.io/v1/${CLASSES}`,
+      onError: (error: ReflectorError) => onError(CLASSES, error),
+    };
+    const options = { thread: null, aliyunUnit: 'GiB' } as const;
+    const recorded = told === undefined ? null : toldCollection<ClassFacts>(CLASSES, sink, told, options);
+    const reflector =
+      recorded === null
+        ? new Reflector<ClassFacts>({ ...shared, decoder: inlineDecoder(projectClass), sink })
+        : new Reflector({ ...shared, ...recorded });
+    return reflector as Reflector<unknown>;
   }
 
   #pause(ms: number): Promise<void> {

@@ -8,6 +8,7 @@ import type { Planning } from './planning.ts';
 import type { Refusals } from './refusals.ts';
 import type { Seen } from './seen.ts';
 import type { Shapes } from './shapes.ts';
+import type { Untenable } from './untenable.ts';
 
 export type Parts = {
   readonly picture: Picture;
@@ -17,6 +18,7 @@ export type Parts = {
   readonly awaiting: Awaiting;
   readonly refusals: Refusals;
   readonly seen: Seen;
+  readonly untenable: Untenable;
   /** how long what is held waits for its bind, ms */
   readonly holdMs: number;
   /** a placer runs: what is held for a pod elsewhere than where it was offered can be made known */

@@ -164,6 +164,12 @@ export class Picture {
     for (const hold of this.holds.ofGang(gang)) if (hold.state === 'open') this.dropHold(hold.pod.uid);
   }
 
+  /** Ends an open hold: alone where it stands for itself, with all that is open of its gang's plan otherwise. */
+  endHold({ gang, pod }: Hold): void {
+    if (gang === null) this.dropHold(pod.uid);
+    else this.dropPlan(gang);
+  }
+
   /** Remembers that a pod was refused. Pods refused longest ago come first in `refused`. */
   setWaiting(uid: string, onlyFragmentation: boolean, now: number): void {
     const before = this.#waiting.get(uid);

@@ -25,6 +25,8 @@ export interface Planner {
   readonly samplesDo: boolean;
   /** Why a gang of just this kind was refused since something last came free; null: that is not known, and it must be planned. O(1) for most. */
   refusedAlike(gang: string): ReasonCode | null;
+  /** When a gang that was refused is worth a try although nothing came free, monotonic ms; Infinity: there is no such time. */
+  retryAt(gang: string): number;
   /**
    * Plans found on pods become planned holds again, gangs' whole: what is missing of one is planned beside the rest, or all of it ends.
    * Before anything is decided. `wallMs`: ms since the epoch, for their deadlines.

@@ -14,6 +14,7 @@ import type { PodFacts } from '../core/placement/pod-facts.ts';
 import type { ReasonCode } from '../core/reasons.ts';
 import type { Clock } from '../kube/ports.ts';
 import type { GangAtBind } from './decider.ts';
+import type { Gang } from './gangs/gangs.ts';
 import { nearOthers, requiresDomain } from './gangs/near.ts';
 import { type GangStanding, groupToPlan, standingOf, startsWith } from './gangs/standing.ts';
 import { type Hold, openHold } from './holds.ts';
@@ -50,6 +51,8 @@ export type PlanningConfig = {
 const EVERYWHERE = '*';
 /** Gangs whose last refusal is remembered. */
 const HOPELESS_GANGS = 10_000;
+/** One that did not come together in time lets others have the room for so long, ms. */
+const LATE_MS = 5_000;
 
 /** `until`: monotonic ms at which a barred node may help again */
 type Hopeless = {
@@ -67,6 +70,8 @@ export class Planning {
   readonly #config: PlanningConfig;
   /** what was found of a gang last, and the state of things that it was found at */
   readonly #hopeless = new LRUCache<string, Hopeless>({ maxSize: HOPELESS_GANGS, sizeCalculation: () => 1 });
+
+  #standings = new WeakMap<Gang, { readonly version: number; readonly standing: GangStanding | null }>();
 
   #alike = { freed: -1, outcomes: new Map<string, PlanOutcome>() };
 
@@ -91,7 +96,24 @@ export class Planning {
 
   standing(gang: string): GangStanding | null {
     const known = this.#picture.gangs.get(gang);
-    return known === undefined ? null : standingOf(known, this.#config.mayCome);
+    if (known === undefined) return null;
+    const last = this.#standings.get(known);
+    if (last?.version === known.version) return last.standing;
+    const standing = standingOf(known, this.#config.mayCome);
+    this.#standings.set(known, { version: known.version, standing });
+    return standing;
+  }
+
+  /** Its time is up and not all of its minimum are bound: it gives way to others for a while, unless a part of it runs already. */
+  late(gang: string): void {
+    const standing = this.standing(gang);
+    if (standing === null || standing.settled.length > 0) return;
+    if (this.#picture.holds.ofGang(gang).some(({ state }) => state !== 'open')) return;
+    this.#picture.barred.add(lateKey(gang), EVERYWHERE, this.#clock.monotonic(), LATE_MS);
+  }
+
+  #isLate(gang: string): boolean {
+    return this.#picture.barred.has(lateKey(gang), EVERYWHERE, this.#clock.monotonic());
   }
 
   /** Its minimum runs, has run, or is being bound: further members stand for themselves. */
@@ -129,6 +151,12 @@ export class Planning {
     return this.isBarred(uid, EVERYWHERE);
   }
 
+  /** See Planner.retryAt. */
+  retryAt(gang: string): number {
+    const late = this.#picture.barred.nextEnd([lateKey(gang)], this.#clock.monotonic());
+    return Math.min(late, this.#hopeless.peek(gang)?.until ?? Number.POSITIVE_INFINITY);
+  }
+
   /** Plans what is missing of a gang's minimum (and of those that must start together with it). Holds all of it or nothing. */
   planGang(gang: string): PlanOutcome {
     const version = this.#picture.gangs.get(gang)?.version ?? 0;
@@ -136,6 +164,7 @@ export class Planning {
     const last = this.#hopeless.get(gang);
     // its members ask one after the other, again and again: nothing that could help has happened since
     const now = this.#clock.monotonic();
+    if (this.#isLate(gang)) return LATE;
     const known = last?.version === version && now < last.until ? last : undefined;
     if (known?.freed === freed) return known.outcome;
     const alike = this.#refusedAlike(freed);
@@ -195,6 +224,7 @@ export class Planning {
 
   /** What was found when it was planned last, for as long as nothing has happened that could help. */
   refusal(gang: string): (PlanOutcome & { kind: 'refused' }) | null {
+    if (this.#isLate(gang)) return LATE;
     const last = this.#hopeless.peek(gang);
     if (last?.outcome.kind !== 'refused' || last.version !== this.#picture.gangs.get(gang)?.version) return null;
     return last.outcome;
@@ -214,12 +244,19 @@ export class Planning {
     const verdict = this.#judge(groups.length === 1 ? groups[0]! : allOf(gang, groups));
     if (verdict.kind === 'refused') return { ...refused(verdict.code, detailOf(verdict)), ...verdict, kind: 'refused' };
     const now = this.#clock.monotonic();
-    const holds = verdict.placed.map(({ pod, node, claim }) =>
-      openHold({ pod, node, claim, cause: 'planned', gang: pod.gangSaid?.key ?? gang }, now, this.#config.planMs),
-    );
+    const holds = verdict.placed.map(({ pod, node, claim }) => {
+      const key = pod.gangSaid?.key ?? gang;
+      return openHold({ pod, node, claim, cause: 'planned', gang: key }, now, this.#patience(key));
+    });
     const waited = holds.flatMap(({ pod }) => (this.#picture.isRefused(pod.uid) ? [pod] : []));
     for (const hold of holds) this.#picture.putHold(hold);
     return { kind: 'planned', holds, refused: waited };
+  }
+
+  /** How long its members may be on their way to their nodes, ms. */
+  #patience(gang: string): number {
+    const seconds = this.standing(gang)?.waitSeconds ?? null;
+    return seconds === null ? this.#config.planMs : 1000 * seconds;
   }
 
   /** The same question for people: changes nothing, and counts how many would fit. null: the gang is not known. */
@@ -245,8 +282,8 @@ export class Planning {
     if (standing === null || standing.minMember === 0) return null;
     const settled = new Set(standing.settled.map(({ uid }) => uid));
     for (const { pod, state } of this.#picture.holds.ofGang(gang)) if (state !== 'open') settled.add(pod.uid);
-    const { minMember } = standing;
-    return { gang, minMember, missing: Math.max(0, minMember - settled.size) };
+    const { minMember, waitSeconds } = standing;
+    return { gang, minMember, missing: Math.max(0, minMember - settled.size), waitSeconds };
   }
 
   /** Keys of the gangs that must start together with this one, itself first. */
@@ -274,6 +311,11 @@ export class Planning {
     };
   }
 }
+
+/** gangs among the pods that are barred from nodes: no pod has such a uid */
+const lateKey = (gang: string): string => `gang ${gang}`;
+
+const LATE = { ...refused('gang-late', ''), detail: 'its plan was given up; it is planned again in some seconds' };
 
 function allOf(name: string, children: readonly GangGroup[]): GangGroup {
   return {

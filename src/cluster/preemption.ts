@@ -1,5 +1,5 @@
 /**
- * The preempt verb on the picture: which node is freed for a pod, by evicting whom. Victims are bound pods of lower priority;
+ * Room by eviction, for whoever asks (preempting.ts for the verb, ahead.ts for the placer): which node is freed for a pod, by evicting whom. Victims are bound pods of lower priority;
  * a hold is nobody's victim. One node is answered, so that kube-scheduler nominates exactly the one whose devices we keep.
  */
 import type { Claim } from '../core/gpu/claim.ts';
@@ -30,7 +30,7 @@ export type Preemption = {
 };
 
 /**
- * Units of work (see work.ts) after which no further candidate is looked at: each tries its pods in and out, and everybody waits
+ * Units of work (see core/gpu/work.ts) after which no further candidate is looked at: each tries its pods in and out, and everybody waits
  * for the one thread. Enough for about a hundred nodes full of small pods.
  */
 const PREEMPT_WORK = 350_000;

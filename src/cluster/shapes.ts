@@ -8,7 +8,7 @@ import type { NodeInfo } from '../core/placement/node-info.ts';
 import type { NodeTable } from '../core/placement/node-table.ts';
 import type { PodFacts } from '../core/placement/pod-facts.ts';
 import type { Typical } from '../core/placement/policies/typical.ts';
-import { type PolicyDefaults, shapeKey, shapeOf } from '../core/placement/shape.ts';
+import { type PolicyDefaults, type Shape, shapeKey, shapeOf } from '../core/placement/shape.ts';
 import { ShapeIndex } from '../core/placement/shape-index.ts';
 import type { ReasonCode } from '../core/reasons.ts';
 
@@ -52,9 +52,15 @@ export class Shapes {
     return this.#index(pod, request, this.#defaults);
   }
 
+  /** The pod's shape without a look at any node. */
+  shapeOf(pod: PodFacts, request: GpuRequest): Shape {
+    const key = this.keyOf(pod, request);
+    return this.#known.get(key)?.shape ?? shapeOf(pod, request, this.#defaults, key);
+  }
+
   /** The same by the policy `pack`, whatever was configured or asked. */
-  packedIndexOf(pod: PodFacts, request: GpuRequest): ShapeIndex {
-    return this.#index(pod, { ...request, nodePolicy: null }, this.#packed);
+  packedIndexOf(pod: PodFacts, request: GpuRequest | null): ShapeIndex {
+    return this.#index(pod, request === null ? null : { ...request, nodePolicy: null }, this.#packed);
   }
 
   keyOf(pod: PodFacts, request: GpuRequest | null): string {

@@ -7,6 +7,7 @@ import { allows } from '../core/placement/judge.ts';
 import type { NodeInfo } from '../core/placement/node-info.ts';
 import type { PodFacts } from '../core/placement/pod-facts.ts';
 import type { Shape } from '../core/placement/shape.ts';
+import type { Gangs } from './gangs/gangs.ts';
 import { inLine } from './gangs/standing.ts';
 import type { Hold } from './holds.ts';
 import type { Picture } from './picture.ts';
@@ -32,7 +33,7 @@ export function takeOver(
       trial.remove(hold.pod.uid);
       taken.push(hold);
       if (!allows(shape, trial, { work: 0 }) || trial.lacks(pod.needs) !== null) continue;
-      for (const { gang, pod: other } of taken) gang === null ? picture.dropHold(other.uid) : picture.dropPlan(gang);
+      for (const one of taken) picture.endHold(one);
       return node;
     }
   }
@@ -40,14 +41,14 @@ export function takeOver(
 }
 
 /** By node, the last in line first on each; the nodes of the last ones first. */
-function laterHolds({ holds }: Picture, pod: PodFacts): readonly (readonly [node: string, holds: Hold[]])[] {
+function laterHolds({ holds, gangs }: Picture, pod: PodFacts): readonly (readonly [node: string, holds: Hold[]])[] {
   const later: Hold[] = [];
   for (const hold of holds.values()) {
-    if (hold.state !== 'open' || hold.cause === 'awaiting' || !givesWay(hold, pod)) continue;
+    if (hold.state !== 'open' || hold.cause === 'awaiting' || !givesWay(hold, pod, gangs)) continue;
     later.push(hold);
     if (later.length === HOLDS) break;
   }
-  later.sort((a, b) => inLine(b.pod, a.pod));
+  later.sort((a, b) => gangs.priorityOf(a.pod) - gangs.priorityOf(b.pod) || inLine(b.pod, a.pod));
   const byNode = new Map<string, Hold[]>();
   for (const hold of later) {
     const there = byNode.get(hold.node);
@@ -57,8 +58,9 @@ function laterHolds({ holds }: Picture, pod: PodFacts): readonly (readonly [node
   return [...byNode];
 }
 
-function givesWay({ pod: holder, gang }: Hold, pod: PodFacts): boolean {
+function givesWay({ pod: holder, gang }: Hold, pod: PodFacts, gangs: Gangs): boolean {
   if (holder.uid === pod.uid) return false;
-  if (holder.priority !== pod.priority) return holder.priority < pod.priority;
+  const [held, wanted] = [gangs.priorityOf(holder), gangs.priorityOf(pod)];
+  if (held !== wanted) return held < wanted;
   return gang === null && pod.createdMs < holder.createdMs;
 }

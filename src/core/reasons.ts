@@ -29,6 +29,7 @@ export const REASONS = {
   'gang-incomplete': { text: 'waiting for the other members of the gang', resolvable: false },
   'gang-no-room': { text: 'not all members of the gang fit at the same time', resolvable: false },
   'gang-topology': { text: 'no topology domain has room for all members of the gang', resolvable: false },
+  'gang-late': { text: 'the members of the gang did not come to their nodes in time', resolvable: false },
   'gang-dropped': { text: 'the plan of the gang was given up; waiting for a new one', resolvable: false },
   'gang-degraded': { text: 'fewer members of the gang are alive than it needs', resolvable: false },
   'gang-invalid': { text: 'the gang is declared in a way that can never start', resolvable: false },

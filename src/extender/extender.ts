@@ -1,6 +1,7 @@
 /** Puts together everything of the extender that decides or writes, from ports alone. `start.ts` gives it its server. */
 import type { Clock, Rng, Timer, Transport } from '../kube/ports.ts';
 import type { DecodeThread } from '../kube/worker-decoder.ts';
+import { GateLifter } from '../placer/lift-gates.ts';
 import { Placer } from '../placer/placer.ts';
 import { NameLists } from './codec/name-lists.ts';
 import { type ExtenderConfig, schedulerNames } from './config.ts';
@@ -70,6 +71,7 @@ export function makeExtender(config: ExtenderConfig, ports: ExtenderPorts): Exte
       parts.onDeciding(now);
       if (!now) return;
       placer?.decides();
+      lifter?.decides();
       gangs.beginAnew();
       ports.onDeciding?.();
     },
@@ -104,6 +106,21 @@ export function makeExtender(config: ExtenderConfig, ports: ExtenderPorts): Exte
         onProblem,
       })
     : null;
+  // it was switched off: whom it held back must not wait for it for ever
+  const lifter =
+    placer === null
+      ? new GateLifter({
+          picture: parts.picture,
+          transport,
+          clock,
+          rng,
+          concurrency: config.placer.concurrency,
+          callDeadlineMs: config.callDeadlineMs,
+          schedulerNames: schedulerNames(config),
+          mayDecide,
+          onProblem,
+        })
+      : null;
   const binderOptions: BinderOptions = {
     decider: parts.decider,
     transport,
@@ -162,6 +179,7 @@ export function makeExtender(config: ExtenderConfig, ports: ExtenderPorts): Exte
     whenSynced,
     begin() {
       placer?.begin();
+      lifter?.begin();
       void parts.start().then(() => {
         log('info', 'synced', {});
         synced.resolve();
@@ -171,7 +189,7 @@ export function makeExtender(config: ExtenderConfig, ports: ExtenderPorts): Exte
     drain() {
       deciding.drain();
       sweepTimer?.cancel();
-      return Promise.all([binder.drain(), placer?.close()]).then(() => {});
+      return Promise.all([binder.drain(), placer?.close(), lifter?.close()]).then(() => {});
     },
     async stop() {
       deciding.stop();

@@ -32,6 +32,12 @@ export type GangExplanation = {
   } | null;
   /** node label keys that its PodGroup names */
   readonly topology: { readonly required: string | null; readonly preferred: string | null };
+  /** as its PodGroup says; null: it does not. Nothing is decided by it yet */
+  readonly queue: string | null;
+  /** of its PodGroup, by which it has its place in the line; null: the pods' own counts */
+  readonly priorityClassName: string | null;
+  /** how long its plan is kept, seconds; null: as configured */
+  readonly waitSeconds: number | null;
   /** gangs that must start together with this one */
   readonly together: readonly string[];
   /** pods by name, those that count as there: bound ones with their node, the others with null */
@@ -66,6 +72,9 @@ export function explainGang(
           ? { fits: verdict.placed.length, needed: verdict.placed.length, domain: null, gaveUp: false }
           : { fits: verdict.fits, needed: verdict.needed, domain: verdict.domain, gaveUp: verdict.gaveUp },
     topology: object?.topology ?? { required: null, preferred: null },
+    queue: object?.queue || null,
+    priorityClassName: object?.priorityClassName || null,
+    waitSeconds: standing.waitSeconds,
     together,
     members: [...settled, ...waiting].map(({ namespace, name, nodeName, gangSaid }) => ({
       pod: `${namespace}/${name}`,
@@ -96,6 +105,10 @@ export function gangLines(explanation: GangExplanation, most: number): string[] 
   if (minMember > 0) lines.push(`starts with ${minMember} members: ${bound.length} are bound, ${waiting.length} wait`);
   if (topology.required !== null) lines.push(`all of them in one ${topology.required}`);
   if (topology.preferred !== null) lines.push(`in one ${topology.preferred} if possible`);
+  const { queue, priorityClassName, waitSeconds } = explanation;
+  if (queue !== null) lines.push(`queue: ${queue.replace(CONTROL, '?')} (nothing is decided by it yet)`);
+  if (priorityClassName !== null) lines.push(`priority class: ${priorityClassName.replace(CONTROL, '?')}`);
+  if (waitSeconds !== null) lines.push(`gives its plan up after ${waitSeconds} s, to be planned again`);
   if (together.length > 0) lines.push(`only together with: ${together.join(', ')}`);
   if (reason !== '') lines.push(`reason: ${reason}`);
   if (detail !== '') lines.push(`        ${detail.replace(CONTROL, '?')}`);

@@ -17,6 +17,7 @@ export type MetricSources = {
   readonly cacheAgeSeconds: () => ReadonlyMap<string, number>;
   readonly relists: () => ReadonlyMap<string, number>;
   readonly bindsInFlight: () => number;
+  readonly membersAtBind: () => number;
   readonly readingBack: () => number;
   /** null: none runs */
   readonly placer: () => { readonly waiting: number; readonly writes: number } | null;
@@ -105,6 +106,11 @@ export class Metrics {
     );
     byLabel('muster_relists', 'Lists since start because the history was lost, by kind', 'kind', sources.relists);
     gauge('muster_extender_binds_in_flight', 'Binds that have no answer yet', sources.bindsInFlight);
+    gauge(
+      'muster_gang_members_at_bind',
+      'Gang members whose bind waits for the others of their gang',
+      sources.membersAtBind,
+    );
     gauge(
       'muster_extender_binds_read_back',
       'Bindings of unknown outcome that are being read back',

@@ -71,6 +71,7 @@ export async function startExtender(config: ExtenderConfig, options: StartOption
     cacheAgeSeconds: parts.cacheAgeSeconds,
     relists: parts.relists,
     bindsInFlight: () => binder.inFlight,
+    membersAtBind: () => binder.gathering,
     readingBack: () => binder.readingBack,
     placer: () => core.placer,
   });

@@ -25,15 +25,22 @@ export const isGated = (pod: PodFacts): boolean => pod.gated && !heldBack(pod) &
 
 export class Line {
   readonly #schedulerNames: ReadonlySet<string>;
+  readonly #priorityOf: (pod: PodFacts) => number;
   readonly #places = new Map<string, Kept>();
   readonly #keyByUid = new Map<string, string>();
   #sorted: Kept[] = [];
   #isSorted = true;
   #version = 0;
 
-  /** `schedulerNames`: pods that name another scheduler are not ours */
-  constructor(schedulerNames: readonly string[]) {
+  /** `schedulerNames`: pods that name another scheduler are not ours. `priorityOf`: what counts in the line, where gangs have one of their own. */
+  constructor(schedulerNames: readonly string[], priorityOf: (pod: PodFacts) => number = (pod) => pod.priority) {
     this.#schedulerNames = new Set(schedulerNames);
+    this.#priorityOf = priorityOf;
+  }
+
+  /** What objects say of gangs has changed: their priority, how many start together. They are tried again. */
+  rankAnew(): void {
+    for (const place of this.#places.values()) if (place.gang !== null) this.#touch(place);
   }
 
   /** Grows with every change. */
@@ -77,7 +84,7 @@ export class Line {
   /** First in line first. Not to be kept over an update. */
   places(): readonly Place[] {
     if (!this.#isSorted) {
-      this.#sorted = this.#sorted.filter(({ pods }) => pods.size > 0).sort(byTurn);
+      this.#sorted = this.#sorted.filter(({ pods }) => pods.size > 0).sort((a, b) => this.#byTurn(a, b));
       this.#isSorted = true;
     }
     return this.#sorted;
@@ -101,26 +108,26 @@ export class Line {
     place.rank = null;
     this.#isSorted = false;
   }
-}
 
-function byTurn(a: Kept, b: Kept): number {
-  const one = rankOf(a);
-  const other = rankOf(b);
-  if (one.priority !== other.priority) return other.priority - one.priority;
-  if (one.since !== other.since) return one.since - other.since;
-  return one.name < other.name ? -1 : 1;
-}
-
-function rankOf(place: Kept): Rank {
-  if (place.rank !== null) return place.rank;
-  let priority = Number.NEGATIVE_INFINITY;
-  let since = Number.POSITIVE_INFINITY;
-  for (const pod of place.pods.values()) {
-    priority = Math.max(priority, pod.priority);
-    since = Math.min(since, pod.createdMs);
+  #byTurn(a: Kept, b: Kept): number {
+    const one = this.#rankOf(a);
+    const other = this.#rankOf(b);
+    if (one.priority !== other.priority) return other.priority - one.priority;
+    if (one.since !== other.since) return one.since - other.since;
+    return one.name < other.name ? -1 : 1;
   }
-  place.rank = { priority, since, name: nameOf(place) };
-  return place.rank;
+
+  #rankOf(place: Kept): Rank {
+    if (place.rank !== null) return place.rank;
+    let priority = Number.NEGATIVE_INFINITY;
+    let since = Number.POSITIVE_INFINITY;
+    for (const pod of place.pods.values()) {
+      priority = Math.max(priority, this.#priorityOf(pod));
+      since = Math.min(since, pod.createdMs);
+    }
+    place.rank = { priority, since, name: nameOf(place) };
+    return place.rank;
+  }
 }
 
 function nameOf({ gang, pods }: Kept): string {

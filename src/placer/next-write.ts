@@ -15,6 +15,8 @@ export type Known = {
   wanted: boolean;
   /** why nothing was found; null: not tried, or found */
   code: ReasonCode | null;
+  /** asked for with its whole gang, not by itself */
+  asGang: boolean;
   /** let through without a place, or because it wants none of ours */
   through: boolean;
   /** written, as far as is known: the place, the end of our gate, the withdrawal of a plan, the reason */
@@ -31,6 +33,7 @@ export type Known = {
 export const nothingKnown = (): Known => ({
   wanted: false,
   code: null,
+  asGang: false,
   through: false,
   nominated: null,
   lifted: false,

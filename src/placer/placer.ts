@@ -15,7 +15,7 @@ import type { Clock, Rng, Timer, Transport } from '../kube/ports.ts';
 import { Backlog } from './backlog.ts';
 import { Evictor } from './evict.ts';
 import { Lanes, type Sent } from './lanes.ts';
-import { isGated, Line } from './line.ts';
+import { isGated, Line, type Place } from './line.ts';
 import { type Known, nextWrite, nothingKnown, type Write } from './next-write.ts';
 import { patchFor, placedPatch } from './nominate.ts';
 import { Pace } from './pace.ts';
@@ -93,6 +93,7 @@ export class Placer {
   readonly #shown = new Set<string>();
   #timer: Timer | null = null;
   #look: Timer | null = null;
+  #objectsVersion = 0;
   #closed = false;
   #decided = false;
   writes = 0;
@@ -100,7 +101,7 @@ export class Placer {
   constructor(options: PlacerOptions) {
     this.#options = options;
     const { picture, planner, clock, config, schedulerNames, rng } = options;
-    this.#line = new Line(schedulerNames);
+    this.#line = new Line(schedulerNames, (pod) => picture.gangs.priorityOf(pod));
     this.#pace = new Pace(config);
     this.#evictor = new Evictor(options);
     this.#lanes = new Lanes({ clock, rng, concurrency: config.concurrency, step: (uid) => this.#step(uid) });
@@ -118,6 +119,7 @@ export class Placer {
       picture,
       planner,
       line: this.#line,
+      hadPlace: (uid) => this.#known.get(uid)?.withdrawn != null,
       onPlanned,
       onRefused: (...args) => this.#refused(...args),
     });
@@ -200,7 +202,11 @@ export class Placer {
     this.#decided = decides;
     if (!decides) return;
     const room = this.#pace.limit(clock.monotonic()) - picture.holds.countByCause().planned;
-    const done = this.#rounds.go(Math.max(0, room));
+    if (picture.gangs.objectsVersion !== this.#objectsVersion) {
+      this.#objectsVersion = picture.gangs.objectsVersion;
+      this.#line.rankAnew();
+    }
+    const done = this.#rounds.go(Math.max(0, room), clock.monotonic());
     for (const uid of this.#backlog.plan(Math.max(0, room))) {
       this.#of(uid).wanted = true;
       this.#lanes.add(uid);
@@ -222,14 +228,16 @@ export class Placer {
       }
       const waits = this.#line.pod(uid) !== undefined;
       if (!waits) this.#known.delete(uid);
-      if (waits && !pod!.gated) this.#shown.add(uid);
+      if (waits && !pod!.gated && pod!.unplacedReason !== null) this.#shown.add(uid);
+      if (picture.holds.get(uid) !== undefined) this.#rounds.forget(uid);
       if (waits || this.#owed.has(uid)) this.#lanes.add(uid);
     }
     this.#touched.clear();
   }
 
-  #refused(pod: PodFacts, code: ReasonCode | null): void {
+  #refused(pod: PodFacts, code: ReasonCode | null, asGang: boolean): void {
     const known = this.#of(pod.uid);
+    known.asGang = asGang;
     known.through = code === null || (known.through && !BEYOND_HELP.has(code));
     const said = known.reported ?? pod.unplacedReason;
     if (code === 'gang-incomplete' && known.code !== code && said === null)
@@ -240,35 +248,79 @@ export class Placer {
     if (news) this.#lanes.add(pod.uid);
   }
 
-  /** The first ones in line that others may help, as many as there may be without a gate and without a place. Gates cannot be put back. */
+  /**
+   * The first ones in line that others may help, as many as there may be without a gate and without a place. Gates cannot be put back.
+   * Gangs are let through whole: an autoscaler that saw a part of one would make room for that part. One that is larger than all there
+   * may be goes alone, and one that was let through in part (by a process that ended) is followed by its rest.
+   */
   #expose(most: number): void {
-    const { picture } = this.#options;
-    let exposed = 0;
-    for (const uid of this.#shown) {
-      const pod = this.#line.pod(uid);
-      if (pod !== undefined && picture.holds.get(uid) === undefined && this.#isShown(pod)) exposed++;
-      else this.#shown.delete(uid);
+    const begun = this.#exposedPlaces();
+    let exposed = this.#shown.size;
+    for (const place of begun) {
+      const { waits } = this.#hiddenOf(place);
+      if (waits.some(({ uid }) => this.#of(uid).asGang)) exposed += this.#letThrough(waits);
     }
     let looked = 0;
     for (const place of this.#line.places()) {
-      for (const pod of place.pods.values()) {
-        if (exposed >= most || ++looked > HEAD) return;
-        if (!isGated(pod) || picture.holds.get(pod.uid) !== undefined) continue;
-        const known = this.#known.get(pod.uid);
-        if (known?.code == null || known.through || BEYOND_HELP.has(known.code)) continue;
-        known.through = true;
-        exposed++;
-        this.#shown.add(pod.uid);
-        this.#lanes.add(pod.uid);
+      if (exposed >= most || looked > HEAD) return;
+      looked += place.pods.size;
+      const { waits, rest } = this.#hiddenOf(place);
+      if (waits.length === 0) continue;
+      // of one that runs each further member stands for itself
+      const alone = !waits.some(({ uid }) => this.#of(uid).asGang);
+      if (!alone && (begun.has(place) || waits.length < rest)) continue;
+      for (const pods of alone ? waits.map((pod) => [pod]) : [waits]) {
+        if (exposed + pods.length > most && exposed > 0) return;
+        exposed += this.#letThrough(pods);
       }
     }
   }
 
-  /** kube-scheduler sees it, or will as soon as its gate is off, and it has no place. */
-  #isShown(pod: PodFacts): boolean {
+  /** Places of pods that kube-scheduler may see although there is none for them; `#shown` holds just those afterwards. */
+  #exposedPlaces(): Set<Place> {
+    const { picture } = this.#options;
+    let looked = 0;
+    for (const [uid] of picture.refused()) {
+      if (++looked > HEAD) break;
+      this.#shown.add(uid);
+    }
+    const places = new Set<Place>();
+    for (const uid of this.#shown) {
+      const pod = this.#line.pod(uid);
+      if (pod !== undefined && picture.holds.get(uid) === undefined && this.#isExposed(pod))
+        places.add(this.#line.placeOf(uid)!);
+      else this.#shown.delete(uid);
+    }
+    return places;
+  }
+
+  /** Pods without a place that kube-scheduler does not see, and those of them that others may help. */
+  #hiddenOf({ pods }: Place): { readonly rest: number; readonly waits: readonly PodFacts[] } {
+    const rest = [...pods.values()].filter(
+      (pod) => this.#options.picture.holds.get(pod.uid) === undefined && !this.#isExposed(pod),
+    );
+    return { rest: rest.length, waits: rest.filter((pod) => this.#mayBeHelped(pod)) };
+  }
+
+  /** kube-scheduler may see it, and finds no place for it. */
+  #isExposed(pod: PodFacts): boolean {
+    if (!isGated(pod)) return this.#options.picture.isRefused(pod.uid) || pod.unplacedReason !== null;
     const known = this.#known.get(pod.uid);
-    if (isGated(pod)) return known?.through === true && known.code !== null;
-    return this.#options.picture.isRefused(pod.uid) || pod.unplacedReason !== null;
+    return known?.through === true && known.code !== null;
+  }
+
+  #mayBeHelped(pod: PodFacts): boolean {
+    const known = this.#known.get(pod.uid);
+    return isGated(pod) && known?.code != null && !BEYOND_HELP.has(known.code);
+  }
+
+  #letThrough(pods: readonly PodFacts[]): number {
+    for (const { uid } of pods) {
+      this.#of(uid).through = true;
+      this.#shown.add(uid);
+      this.#lanes.add(uid);
+    }
+    return pods.length;
   }
 
   /** For the first one in line that only fragmentation keeps waiting. */

@@ -41,6 +41,7 @@ beforeEach(() => {
       return books.planGang(gang);
     },
     samplesDo: false,
+    retryAt: (gang) => books.retryAt(gang),
     refusedAlike: (gang) => books.refusedAlike(gang),
     restorePlans: (wallMs) => books.restorePlans(wallMs),
     unwritable: (uid) => books.unwritable(uid),
@@ -50,6 +51,7 @@ beforeEach(() => {
     picture,
     planner,
     line,
+    hadPlace: () => false,
     onPlanned: (uids) => planned.push(...uids),
     onRefused: (each, code) => told.push(`${each.name} ${code}`),
   });
@@ -64,7 +66,7 @@ const wait = (...pods: PodFacts[]): void => {
   }
 };
 const round = (): void => {
-  while (!rounds.go(1_000)) {}
+  while (!rounds.go(1_000, 0)) {}
 };
 const four = request([need(whole, 4)]);
 const gangs = (count: number): PodFacts[] =>

@@ -15,17 +15,19 @@ export type RoundOptions = {
   readonly picture: Picture;
   readonly planner: Planner;
   readonly line: Line;
+  /** it had a place ahead that was taken back, and has no gate any more */
+  readonly hadPlace: (uid: string) => boolean;
   /** pods that have a place ahead now */
   readonly onPlanned: (uids: readonly string[]) => void;
-  /** nothing was found for it; null: it wants nothing of ours */
-  readonly onRefused: (pod: PodFacts, code: ReasonCode | null) => void;
+  /** nothing was found for it; null: it wants nothing of ours. `asGang`: for its whole gang */
+  readonly onRefused: (pod: PodFacts, code: ReasonCode | null, asGang: boolean) => void;
 };
 
 /** Pods asked for in one call: some ten ms, during which nobody else is answered. */
 const AT_ONCE = 256;
 
-/** `code`: what all of its pods were told; null: not one and the same */
-type Tried = { freed: number; readonly version: number; readonly code: ReasonCode | null };
+/** `until`: when it is worth a try all the same, monotonic ms; `code`: what all of its pods were told, null: not one and the same */
+type Tried = { freed: number; readonly version: number; readonly until: number; readonly code: ReasonCode | null };
 
 export class Rounds {
   readonly #options: RoundOptions;
@@ -36,6 +38,8 @@ export class Rounds {
   #version = -1;
   /** of places that fitted nowhere: what was freed until then, their version, and what they were told */
   readonly #tried = new Map<string, Tried>();
+  /** when one of them is worth a try all the same, monotonic ms */
+  #retryAt = Number.POSITIVE_INFINITY;
   #hopeless = new Map<string, ReasonCode>();
   #hopelessAt = -1;
   readonly #shapes = new WeakMap<PodFacts, string>();
@@ -50,14 +54,17 @@ export class Rounds {
     this.#at = 0;
     this.#freed = -1;
     this.#tried.clear();
+    this.#retryAt = Number.POSITIVE_INFINITY;
     this.#hopelessAt = -1;
   }
 
-  /** `most`: pods that may be given a place now. False: there is more to do, call again soon. */
-  go(most: number): boolean {
+  /** `most`: pods that may be given a place now; `now`: monotonic ms. False: there is more to do, call again soon. */
+  go(most: number, now: number): boolean {
     const { picture, line } = this.#options;
     if (this.#at >= this.#rest.length) {
-      if (picture.nodes.freed === this.#freed && line.version === this.#version) return true;
+      const same = picture.nodes.freed === this.#freed && line.version === this.#version;
+      if (same && now < this.#retryAt) return true;
+      if (now >= this.#retryAt) this.#retryAt = Number.POSITIVE_INFINITY;
       this.#freed = picture.nodes.freed;
       this.#version = line.version;
       this.#rest = [...line.places()];
@@ -67,10 +74,8 @@ export class Rounds {
     let left = most;
     for (let asked = 0; this.#at < this.#rest.length && asked < AT_ONCE; this.#at++) {
       const place = this.#rest[this.#at]!;
-      const tried = this.#triedSince(place);
-      if (tried?.freed === picture.nodes.freed) continue;
-      if (tried !== undefined && this.#isStillRefused(place, tried)) continue;
-      const lacking = this.#lackingOf(place);
+      if (this.#isTried(place, now) || this.#isStillRefused(place, now)) continue;
+      const lacking = [...place.pods.values()].filter((pod) => this.#isMine(place, pod) && !this.#hasPlace(pod.uid));
       if (lacking.length === 0) continue;
       // a gang larger than what may be ahead goes alone
       if (left === 0 || left < Math.min(lacking.length, most)) {
@@ -86,30 +91,44 @@ export class Rounds {
     return this.#at >= this.#rest.length;
   }
 
-  /** What was found of the place as it is now. */
-  #triedSince({ key, version }: Place): Tried | undefined {
-    const tried = this.#tried.get(key);
-    return tried?.version === version ? tried : undefined;
-  }
-
   /** Its kind was refused since something last came free, for the reason that all of them were told before: nobody is looked at one by one. */
-  #isStillRefused(place: Place, tried: Tried): boolean {
+  #isStillRefused(place: Place, now: number): boolean {
     const { picture, planner } = this.#options;
-    if (tried.code === null) return false;
+    const tried = this.#tried.get(place.key);
+    if (tried?.version !== place.version || tried.code === null || now >= tried.until) return false;
     if (place.gang === null) {
       const [pod] = place.pods.values();
       if (pod === undefined || this.#knownRefusal(pod) !== tried.code) return false;
     } else if (planner.refusedAlike(place.gang) !== tried.code) return false;
     tried.freed = picture.nodes.freed;
+    this.#retryAt = Math.min(this.#retryAt, tried.until);
     return true;
   }
 
-  #lackingOf({ pods }: Place): PodFacts[] {
-    return [...pods.values()].filter((pod) => isMine(pod) && !this.#hasPlace(pod.uid));
+  /**
+   * It waits for us: behind our gate, let through before it had a place, or of a gang whose plan came to nothing. Others are filter's.
+   */
+  #isMine({ gang }: Place, pod: PodFacts): boolean {
+    return isGated(pod) || pod.unplacedReason !== null || (gang !== null && this.#options.hadPlace(pod.uid));
   }
 
-  #note(place: Place, code: ReasonCode | null): void {
-    this.#tried.set(place.key, { freed: this.#options.picture.nodes.freed, version: place.version, code });
+  /** The pod has a place now: should it lose it, it is told anew. */
+  forget(uid: string): void {
+    const place = this.#options.line.placeOf(uid);
+    if (place !== undefined) this.#tried.delete(place.key);
+  }
+
+  #isTried({ key, version }: Place, now: number): boolean {
+    const tried = this.#tried.get(key);
+    if (tried === undefined || now >= tried.until) return false;
+    const is = tried.freed === this.#options.picture.nodes.freed && tried.version === version;
+    if (is) this.#retryAt = Math.min(this.#retryAt, tried.until);
+    return is;
+  }
+
+  #setTried({ key, version }: Place, code: ReasonCode | null, until = Number.POSITIVE_INFINITY): void {
+    this.#tried.set(key, { freed: this.#options.picture.nodes.freed, version, until, code });
+    this.#retryAt = Math.min(this.#retryAt, until);
   }
 
   #askForPods(place: Place, lacking: readonly PodFacts[]): { asks: number; planned: number } {
@@ -120,7 +139,7 @@ export class Rounds {
       const known = this.#knownRefusal(pod);
       if (known !== undefined) {
         told.add(known);
-        this.#options.onRefused(pod, known);
+        this.#options.onRefused(pod, known, false);
         continue;
       }
       asks++;
@@ -128,14 +147,14 @@ export class Rounds {
       if (outcome.kind === 'planned') {
         planned++;
         this.#options.onPlanned([pod.uid]);
-      } else if (outcome.kind === 'not-ours') this.#options.onRefused(pod, null);
+      } else if (outcome.kind === 'not-ours') this.#options.onRefused(pod, null, false);
       else if (outcome.kind === 'refused') {
         this.#hopeless.set(this.#shapeOf(pod), outcome.code);
         told.add(outcome.code);
-        this.#options.onRefused(pod, outcome.code);
+        this.#options.onRefused(pod, outcome.code, false);
       }
     }
-    if (planned === 0) this.#note(place, told.size === 1 && place.gang === null ? [...told][0]! : null);
+    if (planned === 0) this.#setTried(place, told.size === 1 && place.gang === null ? [...told][0]! : null);
     return { asks, planned };
   }
 
@@ -148,8 +167,8 @@ export class Rounds {
       this.#options.onPlanned(uids);
       return { asks: uids.length, planned: uids.length };
     }
-    for (const pod of lacking) this.#options.onRefused(pod, outcome.code);
-    this.#note(place, outcome.code);
+    for (const pod of lacking) this.#options.onRefused(pod, outcome.code, true);
+    this.#setTried(place, outcome.code, this.#options.planner.retryAt(place.gang!));
     return { asks: Math.max(1, outcome.needed), planned: 0 };
   }
 
@@ -177,6 +196,3 @@ export class Rounds {
     return shape;
   }
 }
-
-/** It waits for us: behind our gate, or let through before it had a place. Others are filter's. */
-const isMine = (pod: PodFacts): boolean => isGated(pod) || pod.unplacedReason !== null;

@@ -14,6 +14,7 @@ export class NodeListError extends Error {
 const KEYS = ['count', 'name', 'gpus', 'model', 'memoryMiB', 'cpu', 'memoryGiB', 'source', 'managed', 'labels'];
 const SOURCES: readonly InventorySource[] = ['annotation', 'slices', 'labels'];
 const MOST_NODES = 100_000;
+const MOST_GPUS = 64;
 
 /** What GFD says of families, by the beginning of a model's name. */
 const FAMILIES: readonly (readonly [prefix: string, family: string, compute: string])[] = [
@@ -43,8 +44,8 @@ export function readNodeList(value: unknown, file: string): NodeObjects[] {
       seen.add(name);
       nodes.push(one);
     }
+    if (nodes.length > MOST_NODES) throw new NodeListError(`${where}: with it there are more than ${MOST_NODES} nodes`);
   });
-  if (nodes.length > MOST_NODES) throw new NodeListError(`${file}: ${nodes.length} nodes are more than ${MOST_NODES}`);
   return nodes;
 }
 
@@ -72,8 +73,12 @@ function compact(entry: JsonObject, where: string, numbers: Map<string, number>)
     if (typeof value === 'string') return value;
     throw new NodeListError(`${where}: ${key} must be a text, not ${JSON.stringify(value)}`);
   };
-  const count = integer('count', 1, 1);
-  const gpus = integer('gpus', 0, 0);
+  const atMost = (key: string, most: number, value: number): number => {
+    if (value <= most) return value;
+    throw new NodeListError(`${where}: ${key} must be at most ${most}, not ${value}`);
+  };
+  const count = atMost('count', MOST_NODES, integer('count', 1, 1));
+  const gpus = atMost('gpus', MOST_GPUS, integer('gpus', 0, 0));
   const labels = isObject(entry.labels)
     ? Object.fromEntries(Object.entries(entry.labels).map(([key, label]) => [key, String(label)]))
     : {};

@@ -182,6 +182,113 @@ describe('a gang in every dialect', () => {
   });
 });
 
+describe('members that come and go', () => {
+  const elastic = (name: string): Pod =>
+    wholeGpus(name, 1, {
+      labels: { 'muster.dev/pod-group': 'elastic' },
+      annotations: { 'muster.dev/min-member': '3' },
+    });
+
+  test('those above the minimum follow one by one, and one that is made anew is placed beside the others', async () => {
+    const names = members('elastic', 18);
+    await stand.create(names.map(elastic));
+    // sixteen devices: two wait, and nobody waits for them
+    await waitFor(() => boundOf(names).length === 16, { for: 'sixteen to run', onTimeout: () => stand.logs() });
+    await sleep(1_000);
+    const waiting = names.filter((name) => !boundAt.has(name));
+    expect(waiting).toHaveLength(2);
+    const [lost] = boundOf(names);
+    await remove([lost!]);
+    await waitFor(() => boundOf(waiting).length === 1, { for: 'one of the waiting', onTimeout: () => stand.logs() });
+    await remove(names);
+  });
+
+  test('a member that is made anew is planned beside the others, which stay where they are', async () => {
+    const anew = (name: string): Pod =>
+      wholeGpus(name, 1, { labels: { 'muster.dev/pod-group': 'anew' }, annotations: { 'muster.dev/min-member': '4' } });
+    const names = members('anew', 4);
+    await stand.create(names.map(anew));
+    const before = await whole(names);
+    await remove(['anew-2']);
+    boundAt.delete('anew-2');
+    await stand.create([anew('anew-2')]);
+    const after = await whole(names.filter((name) => name !== 'anew-2')).then(() => stand.bound(names));
+    for (const name of names.filter((each) => each !== 'anew-2'))
+      expect(after.get(name)!.metadata.uid).toBe(before.get(name)!.metadata.uid);
+    await remove(names);
+  });
+});
+
+describe('a declaration that can never start', () => {
+  const label = { 'muster.dev/pod-group': 'bad' };
+  const KOORDINATOR = 'gang.scheduling.koordinator.sh';
+  const cases: [string, PodOptions[], string][] = [
+    ['zero', [{ labels: label, annotations: { 'muster.dev/min-member': '0' } }], 'write a whole number from 1'],
+    [
+      'larger',
+      [
+        {
+          annotations: {
+            [`${KOORDINATOR}/name`]: 'bad',
+            [`${KOORDINATOR}/min-available`]: '3',
+            [`${KOORDINATOR}/total-number`]: '2',
+          },
+        },
+      ],
+      'the gang can never be complete',
+    ],
+    [
+      'schedulers',
+      [
+        { labels: label, annotations: { 'muster.dev/min-member': '2' } },
+        { labels: label, annotations: { 'muster.dev/min-member': '2' }, schedulerName: 'somebody-else' },
+      ],
+      'members of a gang must name the same one',
+    ],
+    [
+      'disagree',
+      [
+        { labels: label, annotations: { 'muster.dev/min-member': '2' } },
+        { labels: label, annotations: { 'muster.dev/min-member': '3' } },
+      ],
+      'write the same number',
+    ],
+  ];
+  type Event = KubeObject & { reason: string; message: string; involvedObject: { name: string } };
+
+  test('two groups on one pod: refused at admission, with both lines', async () => {
+    const two = fraction('twogroups', '0.25', {
+      labels: label,
+      annotations: { 'muster.dev/min-member': '1', 'pod-group-name': 'other' },
+    });
+    await expect(stand.create([two])).rejects.toThrow(
+      /muster\.dev\/pod-group: "bad" contradicts annotation pod-group-name: "other"/,
+    );
+  });
+
+  test.each(cases)('%s: an event on the pod, a constant reason, and nobody starts', async (name, pods, text) => {
+    const names = pods.map((_, at) => `${name}-${at}`);
+    await stand.create(pods.map((options, at) => fraction(names[at]!, '0.25', options)));
+    const event = await waitFor(
+      async () => {
+        const { items } = await stand.admin.list<Event>('/api/v1/namespaces/default/events');
+        return items.find(({ reason, involvedObject }) => reason === 'GangInvalid' && involvedObject.name === names[0]);
+      },
+      { for: 'the event', onTimeout: () => stand.logs() },
+    );
+    expect(event.message).toContain(text);
+    const waiting = await stand.admin.waitForPod(
+      names[0]!,
+      ({ status }) => status?.conditions?.some(({ type }) => type === 'PodScheduled') ?? false,
+      { for: 'what kube-scheduler says' },
+    );
+    const said = waiting.status?.conditions?.find(({ type }) => type === 'PodScheduled')?.message;
+    expect(said).toContain('4 the gang is declared in a way that can never start');
+    expect(boundOf(names)).toEqual([]);
+    await remove(names);
+  });
+});
+
 test('with the extender killed by -9 again and again, every gang becomes whole', async () => {
   const gangs = Array.from({ length: 8 }, (_, at) => members(`killed${at}`, 4));
   const all = gangs.flat();

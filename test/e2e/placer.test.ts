@@ -1,4 +1,5 @@
 /** Decided before kube-scheduler looks: gated pods and gangs through the real one, with the shipped configuration. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { placeOf } from './harness/claims.ts';
 import { objectPath, type Pod } from './harness/kube.ts';
@@ -107,6 +108,46 @@ describe('the placer', () => {
     expect(singles.length + members.length).toBeGreaterThan(0);
     await stand.bound([...singles, ...(members.length === 8 ? members : [])], 90_000);
     const report = await stand.finish({ mayMissMoments: true });
+    expect(report.peakMilli).toBeLessThanOrEqual(1000);
+  });
+});
+
+describe('a placer that is switched off later', () => {
+  let stand: Stand;
+  beforeAll(async () => {
+    stand = await Stand.start({ nodes, settings: { placer: { enabled: true, exposeHead: 0 } } });
+  });
+  afterAll(async () => await stand?.stop());
+
+  test('leaves nobody behind its gate, and a gang still starts whole', async () => {
+    const [big, later] = [gang('fill', 14, '1'), gang('later', 4, '1')];
+    await stand.create(big);
+    await stand.bound(namesOf(big));
+    const single = fraction('alone', '0.5', { ...waits, spec: { schedulingGates: [{ name: 'example.org/quota' }] } });
+    await stand.create([...later, single]);
+    await stand.admin.waitForPod('later-3', (each) => placed(each)?.status === 'False', { for: 'its reason' });
+    await stand.muster.process.killHard();
+    stand.muster.reconfigure({ placer: { enabled: false } });
+    await stand.muster.killAndRestart();
+    await stand.muster.ready();
+    const ours = ({ spec }: Pod): boolean =>
+      (spec.schedulingGates ?? []).every(({ name }) => name !== 'muster.dev/placement');
+    for (const name of [...namesOf(later), 'alone'])
+      await stand.admin.waitForPod(name, ours, { for: 'its gate to be lifted', onTimeout: () => stand.logs() });
+    const held = await stand.admin.expect<Pod>('GET', objectPath(single));
+    expect(held.spec.schedulingGates).toEqual([{ name: 'example.org/quota' }]);
+    // there is room for two of the four
+    await sleep(3_000);
+    const { items } = await stand.admin.list<Pod>('/api/v1/namespaces/default/pods');
+    expect(items.filter(({ metadata, spec }) => metadata.name.startsWith('later-') && spec.nodeName)).toEqual([]);
+    for (const each of big.slice(0, 4)) await stand.admin.remove(objectPath(each));
+    const bound = await stand.bound(namesOf(later), 60_000);
+    expect(bound.size).toBeGreaterThanOrEqual(4);
+    await stand.admin.waitForPod('later-3', (each) => placed(each)?.status === 'True', {
+      for: 'the end of its reason',
+    });
+    expect(stand.muster.process.log().match(/no placer runs here/g)).toHaveLength(1);
+    const report = await stand.finish();
     expect(report.peakMilli).toBeLessThanOrEqual(1000);
   });
 });

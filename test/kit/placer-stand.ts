@@ -3,6 +3,8 @@
  * killed at any of its writes and begins again knowing nothing.
  */
 import { mutatePod } from '../../src/admission/mutate.ts';
+import { definitionOf } from '../../src/cluster/crd/definition.ts';
+import { POD_GROUP } from '../../src/cluster/crd/pod-group.ts';
 import { SCHEDULER_NAME } from '../../src/core/names.ts';
 import { DEFAULT_DIALECT_OPTIONS } from '../../src/dialects/reading.ts';
 import { readConfig } from '../../src/extender/config.ts';
@@ -32,6 +34,8 @@ export type PlacerStandOptions = {
   readonly percentageOfNodesToScore?: number;
   /** every life of the extender is recorded */
   readonly record?: boolean;
+  /** our CRD is there */
+  readonly podGroups?: boolean;
 };
 
 type PodObject = {
@@ -87,6 +91,8 @@ export class PlacerStand {
   static async start(options: PlacerStandOptions): Promise<PlacerStand> {
     const stand = new PlacerStand(options);
     await stand.call('POST', '/api/v1/namespaces', { metadata: { name: 'team' } });
+    if (options.podGroups === true)
+      await stand.call('POST', '/apis/apiextensions.k8s.io/v1/customresourcedefinitions', definitionOf(POD_GROUP));
     for (const [at, count] of options.nodes.entries()) await stand.addNode(`n${at}`, count);
     stand.begin();
     if (options.scheduler ?? true) await stand.#startScheduler();
@@ -99,8 +105,8 @@ export class PlacerStand {
     await this.call('POST', '/api/v1/nodes', node);
   }
 
-  /** A new life of the extender. */
-  begin(): void {
+  /** A new life of the extender. `placer`: what is configured otherwise from now on */
+  begin(placer: object = {}): void {
     const process = new Process('extender', this.time, new WallClock());
     this.#process = process;
     const config = readConfig({
@@ -108,7 +114,7 @@ export class PlacerStand {
       logLevel: 'silent',
       callDeadlineMs: 200,
       ...this.#options.settings,
-      placer: { enabled: true, ...this.#options.placer },
+      placer: { enabled: true, ...this.#options.placer, ...placer },
     });
     const record =
       this.#options.record === true
@@ -149,7 +155,13 @@ export class PlacerStand {
   }
 
   async call(method: KubeRequest['method'], path: string, body?: unknown): Promise<unknown> {
-    const request = { method, path, timeoutMs: 1_000, ...(body !== undefined && { body }) };
+    const request = {
+      method,
+      path,
+      timeoutMs: 1_000,
+      ...(body !== undefined && { body }),
+      ...(method === 'PATCH' && { contentType: 'application/merge-patch+json' }),
+    };
     const { status, body: answer } = await this.#admin.request(request);
     if (status >= 300) throw new Error(`${method} ${path}: ${status} ${answer.toString('utf8').slice(0, 300)}`);
     return JSON.parse(answer.toString('utf8'));
@@ -187,6 +199,15 @@ export class PlacerStand {
         annotations: { 'muster.dev/min-member': String(count), ...over.annotations },
         ...(over.spec !== undefined && { spec: over.spec }),
       });
+  }
+
+  podGroup(name: string, spec: object): Promise<unknown> {
+    return this.call('POST', '/apis/muster.dev/v1alpha1/namespaces/team/podgroups', {
+      apiVersion: 'muster.dev/v1alpha1',
+      kind: 'PodGroup',
+      metadata: { name },
+      spec,
+    });
   }
 
   remove(name: string): Promise<unknown> {

@@ -5,6 +5,7 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { CoreV1Api, KubeConfig, makeInformer } from '@kubernetes/client-node';
 import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
 import { parse, stringify } from 'yaml';
 import type { ClusterCommandOptions } from '../../src/cli/cluster/options.ts';
@@ -214,9 +215,12 @@ describe('a cluster that is saved', () => {
   });
 });
 
-describe('a place to save to', () => {
+describe('a place to write to', () => {
   test.each([
-    ['a folder that is not there', { save: at('nowhere/cluster.save') }, /cannot save to .*: there is no such folder/],
+    ['in a folder that is not there', { save: at('nowhere/c') }, /cannot write the save .*: there is no such folder/],
+    ['a folder', { save: directory }, /cannot write the save .*: it is a folder/],
+    ['a kubeconfig in no folder', { kubeconfig: at('nowhere/k') }, /write the kubeconfig .*: there is no such folder/],
+    ['a kubeconfig that is a folder', { kubeconfig: directory }, /cannot write the kubeconfig .*: it is a folder/],
     ['no file at all', { saveEvery: 5 }, /--save-every needs --save/],
   ])('that is %s is refused at the start', async (_what, options, message) => {
     await expect(runCluster({ ...defaults, ...options }, () => {})).rejects.toThrow(message);
@@ -262,6 +266,9 @@ describe('a list of nodes', () => {
     ['no list', 'count: 3', /expected a list of nodes/],
     ['an unknown key', '- {count: 1, gpu: 8}', /entry 1: unknown key "gpu"; there are count, name, gpus/],
     ['half a node', '- {gpus: 1}\n- {count: 0.5}', /entry 2: count must be a whole number of at least 1, not 0\.5/],
+    ['a slip of the key', '- {count: 100000000}', /entry 1: count must be at most 100000, not 100000000/],
+    ['more GPUs than fit a machine', '- {gpus: 100000}', /entry 1: gpus must be at most 64, not 100000/],
+    ['too many in sum', '- {count: 60000}\n- {count: 60000}', /entry 2: with it there are more than 100000 nodes/],
     ['an unknown model', '- {gpus: 1, model: X9}', /entry 1: model X9 is not known .*: say its memoryMiB/],
     ['a name twice', '- {name: a, gpus: 1}\n- {name: a}', /entry 2: there are two nodes a/],
     ['another kind', '- {kind: Pod}', /entry 1: kind Pod is not Node/],
@@ -283,6 +290,30 @@ describe('a list of nodes', () => {
     expect(items.map(({ metadata }) => metadata.name)).toEqual(['own', 't4-0', 't4-1']);
     expect(items[1]?.metadata.labels).toMatchObject({ pool: 'cheap', 'nvidia.com/gpu.memory': '15360' });
     expect(lines[0]).toContain('(authorization off): 3 nodes, 4 GPUs');
+    await running.stop();
+  });
+});
+
+describe('client libraries', () => {
+  it('take the kubeconfig of a cluster that speaks plain HTTP: an informer sees a pod come and go', async () => {
+    const running = await runCluster({ ...defaults, scheduler: false, kubelet: false }, () => {});
+    const config = new KubeConfig();
+    config.loadFromFile(running.kubeconfig);
+    const core = config.makeApiClient(CoreV1Api);
+    const namespace = 'default';
+    const informer = makeInformer(config, '/api/v1/namespaces/default/pods', () =>
+      core.listNamespacedPod({ namespace }),
+    );
+    const seen: string[] = [];
+    informer.on('add', (pod) => seen.push(`add ${pod.metadata?.name}`));
+    informer.on('delete', (pod) => seen.push(`delete ${pod.metadata?.name}`));
+    await informer.start();
+    const body = { metadata: { name: 'one' }, spec: { containers: [{ name: 'main', image: 'x' }] } };
+    await core.createNamespacedPod({ namespace, body });
+    await waitFor(() => Promise.resolve(seen.includes('add one')), { for: 'the pod to be seen' });
+    await core.deleteNamespacedPod({ namespace, name: 'one' });
+    await waitFor(() => Promise.resolve(seen.includes('delete one')), { for: 'its end to be seen' });
+    await informer.stop();
     await running.stop();
   });
 });

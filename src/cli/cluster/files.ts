@@ -9,6 +9,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   writeSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
@@ -59,15 +60,16 @@ export async function saveFrom(file: string): Promise<Save> {
   return readSave(lines, file);
 }
 
-/** Said at the start: at the end it would be too late. Throws UsageError. */
-export function checkSaveable(file: string): void {
+/** Said at the start: at the end it would be too late. @param what the file is, in the error. Throws UsageError. */
+export function checkWritable(file: string, what: 'save' | 'kubeconfig'): void {
+  const refused = (why: string) => new UsageError(`cannot write the ${what} ${file}: ${why}`);
   try {
     accessSync(dirname(file), constants.W_OK);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    const why = code === 'ENOENT' ? 'there is no such folder' : 'not allowed to write there';
-    throw new UsageError(`cannot save to ${file}: ${why}`);
+    throw refused(code === 'EACCES' || code === 'EROFS' ? 'not allowed to write there' : 'there is no such folder');
   }
+  if (statSync(file, { throwIfNoEntry: false })?.isDirectory()) throw refused('it is a folder');
 }
 
 /** Writes the cluster as it is now, in turns of the loop so that it goes on serving. Returns bytes. */
@@ -104,7 +106,10 @@ export async function writeKubeconfig(file: string, { server, ca, token }: Kubec
   const name = 'muster-cluster';
   const cluster = {
     server,
-    ...(ca === null ? {} : { 'certificate-authority-data': Buffer.from(ca).toString('base64') }),
+    // without it @kubernetes/client-node does not speak plain HTTP; to kubectl it says nothing there
+    ...(ca === null
+      ? { 'insecure-skip-tls-verify': true }
+      : { 'certificate-authority-data': Buffer.from(ca).toString('base64') }),
   };
   const text = stringify({
     apiVersion: 'v1',

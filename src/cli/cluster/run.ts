@@ -18,7 +18,7 @@ import { readNodeList } from '../../sim/node-list.ts';
 import { restore } from '../../sim/save.ts';
 import { shippedExtenders } from '../../sim/scheduler/shipped-extenders.ts';
 import { UsageError } from '../errors.ts';
-import { checkSaveable, nodesFrom, saveFrom, writeKubeconfig, writeSave } from './files.ts';
+import { checkWritable, nodesFrom, saveFrom, writeKubeconfig, writeSave } from './files.ts';
 import type { ClusterCommandOptions } from './options.ts';
 
 const HOSTS = ['127.0.0.1', 'localhost', 'kubernetes', 'kubernetes.default', 'kubernetes.default.svc'];
@@ -35,8 +35,9 @@ export async function runCluster(
 ): Promise<RunningCluster> {
   const { tls = false, load } = options;
   const authorization = options.authorization ?? (tls ? 'rbac' : 'off');
-  if (options.save !== undefined) checkSaveable(options.save);
+  if (options.save !== undefined) checkWritable(options.save, 'save');
   else if (options.saveEvery !== undefined) throw new UsageError('--save-every needs --save, the file to save to');
+  if (options.kubeconfig !== undefined) checkWritable(options.kubeconfig, 'kubeconfig');
   const { nodes: list = [] } = options;
   const nodes = typeof list === 'string' ? nodesFrom(list) : readNodeList(list, 'nodes');
   const save = load === undefined ? null : await saveFrom(load);

@@ -16,6 +16,10 @@ describe('a reason', () => {
       '2 too little free CPU, memory, pods or other resources.',
       'too little free CPU, memory, pods or other resources (2 nodes)',
     ],
+    [
+      '11 Insufficient muster.dev/gpu-milli. preemption: 0/12 nodes are available: 4 No preemption victims found for incoming pod, 8 Preemption is not helpful for scheduling.',
+      'too little GPU is free in sum (11 nodes)',
+    ],
     ['extender decisions: status 500', 'extender decisions: status 500'],
     ['extender decisions: POST /filter: connection refused', 'the extender does not answer'],
   ])('%s is told as: %s', (message, expected) => {

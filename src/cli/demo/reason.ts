@@ -7,6 +7,9 @@ const SUM_SHORT = `Insufficient ${GPU_MILLI}`;
 /** what kube-scheduler says of an extender that it cannot reach */
 const NO_ANSWER = /^extender \w+: POST /;
 
+/** what kube-scheduler appends where it also looked for victims: the same nodes, counted a second time */
+const PREEMPTION = /\.? preemption: .*$/s;
+
 /**
  * kube-scheduler's `2 <reason>, 9 <reason>.` for people: what concerns most nodes first. That a node is of another kind (selector,
  * affinity) is no news unless it is the only reason.
@@ -14,6 +17,7 @@ const NO_ANSWER = /^extender \w+: POST /;
 export function shortReason(message: string): string {
   if (NO_ANSWER.test(message)) return 'the extender does not answer';
   const parts = message
+    .replace(PREEMPTION, '')
     .replace(/\.$/, '')
     .split(/, (?=\d+ )/)
     .flatMap((part) => {

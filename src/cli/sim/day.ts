@@ -29,6 +29,9 @@ export type DayFailure = Violation & {
 export type Day = {
   readonly seed: number;
   readonly steps: number;
+  /** made in all */
+  readonly nodes: number;
+  readonly pods: number;
   readonly settledMs: number;
   readonly faults: Readonly<Record<string, number>>;
   readonly checks: Readonly<Record<string, number>>;
@@ -48,8 +51,8 @@ export async function runDay(seed: number, options: DayOptions): Promise<Day> {
   const result = await runWorld(world);
   const faults: Record<string, number> = {};
   for (const id of result.faults) faults[kindOf(id)] = (faults[kindOf(id)] ?? 0) + 1;
-  const day = { seed, steps: result.steps, settledMs: result.settledMs, faults, checks: result.checks };
-  const { failure } = result;
+  const { steps, nodes, pods, settledMs, checks, failure } = result;
+  const day = { seed, steps, nodes, pods, settledMs, faults, checks };
   if (failure === null) return { ...day, trace: result.trace, failure: null };
   const whole = { faults: result.faults.length, step: failure.step };
   const small = options.shrink && only === null ? await shrink(world, result) : null;

@@ -55,9 +55,21 @@ export const podGroupSpec = z
       .min(1)
       .max(86_400)
       .optional()
-      .describe('How long a plan is kept for members on their way to their nodes.'),
-    queue: z.string().max(253).optional().describe('The queue that it is charged to.'),
-    priorityClassName: z.string().max(253).optional().describe('For tools that make the pods; pods carry their own.'),
+      .describe(
+        'How long a plan is kept for members on their way to their nodes, and members that arrived first wait for the others (at most 50 s of it at bind). Then the whole plan is given up, and the gang is planned again after some seconds. Default: holdSeconds of the configuration.',
+      ),
+    queue: z
+      .string()
+      .max(253)
+      .optional()
+      .describe('The queue that it is charged to. Shown in the status; nothing is decided by it yet.'),
+    priorityClassName: z
+      .string()
+      .max(253)
+      .optional()
+      .describe(
+        'A PriorityClass, whose value is the place of the gang in the line of the placer, whatever its pods say. Not there: the gang waits and says so. Preemption by kube-scheduler goes by the priority of the pods.',
+      ),
     topology: topology.optional(),
     subGroups: z
       .array(subGroup)
@@ -119,6 +131,8 @@ export const podGroupStatus = z.object({
       bound: z.int().min(0).describe('Alive on a node, or succeeded.'),
     })
     .optional(),
+  queue: z.string().optional().describe('As spec.queue says.'),
+  priority: z.int().optional().describe('The priority by which the gang has its place in the line.'),
   plan: z.array(z.string()).max(MOST_PLAN_NODES).optional().describe('Nodes where places are kept, by name.'),
   observedGeneration: z.int().min(0).optional(),
   conditions: z.array(condition).max(16).meta(keyedBy('type')).optional(),
@@ -139,6 +153,8 @@ export const POD_GROUP: CustomKind = {
     { name: 'Min', type: 'integer', jsonPath: '.spec.minMember', description: 'members that start together' },
     { name: 'Bound', type: 'integer', jsonPath: '.status.members.bound', description: 'members on their nodes' },
     { name: 'Reason', type: 'string', jsonPath: '.status.reason' },
+    { name: 'Queue', type: 'string', jsonPath: '.status.queue', priority: 1 },
+    { name: 'Priority', type: 'integer', jsonPath: '.status.priority', priority: 1 },
     { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp' },
     { name: 'Message', type: 'string', jsonPath: '.status.message', priority: 1 },
   ],

@@ -8,6 +8,8 @@ export type Gang = {
   readonly members: ReadonlyMap<string, PodFacts>;
   /** PodGroup objects of that name, by the CRD that they are of */
   readonly objects: ReadonlyMap<GangDialect, GangObjectFacts>;
+  /** value by name of every PriorityClass; empty: they were not listed, or cannot be */
+  readonly classes: ReadonlyMap<string, number>;
   /** grows with every change of members or objects */
   readonly version: number;
 };
@@ -16,6 +18,7 @@ type Kept = {
   readonly key: string;
   readonly members: Map<string, PodFacts>;
   readonly objects: Map<GangDialect, GangObjectFacts>;
+  readonly classes: ReadonlyMap<string, number>;
   version: number;
 };
 
@@ -24,7 +27,14 @@ export class Gangs {
   readonly #keyByUid = new Map<string, string>();
   /** keys touched since `takeChanged` was asked last */
   #changed = new Set<string>();
+  readonly #classes = new Map<string, number>();
   #versions = 0;
+  #objectsVersion = 0;
+
+  /** Grows with every change of what objects say: PodGroups, and the PriorityClasses that they name. */
+  get objectsVersion(): number {
+    return this.#objectsVersion;
+  }
 
   get(key: string): Gang | undefined {
     return this.#byKey.get(key);
@@ -45,6 +55,24 @@ export class Gangs {
     const changed = this.#changed;
     this.#changed = new Set();
     return changed;
+  }
+
+  /** Of the pod in the line: that of its gang's object where it names a class, else its own. */
+  priorityOf({ gangSaid, priority }: PodFacts): number {
+    const object = gangSaid === null ? undefined : this.#byKey.get(gangSaid.key)?.objects.get(gangSaid.dialect);
+    const name = object?.priorityClassName ?? '';
+    return name === '' ? priority : (this.#classes.get(name) ?? priority);
+  }
+
+  /** `value` null: there is no such PriorityClass any more. O(gangs) */
+  setClass(name: string, value: number | null): void {
+    if (value === (this.#classes.get(name) ?? null)) return;
+    const first = this.#classes.size === 0;
+    if (value === null) this.#classes.delete(name);
+    else this.#classes.set(name, value);
+    for (const gang of this.#byKey.values())
+      for (const { priorityClassName } of gang.objects.values())
+        if (priorityClassName === name || (first && priorityClassName !== '')) this.#said(gang.key);
   }
 
   upsertPod(pod: PodFacts): void {
@@ -70,21 +98,27 @@ export class Gangs {
     const same = textOf(objects.get(facts.dialect)) === textOf(facts);
     objects.set(facts.dialect, facts);
     // statuses are written all the time, and nobody plans anew because of one
-    if (!same) this.#touch(facts.key);
+    if (!same) this.#said(facts.key);
   }
 
   removeObject(key: string, dialect: GangDialect): void {
     this.#byKey.get(key)?.objects.delete(dialect);
+    this.#objectsVersion++;
     this.#left(key);
   }
 
   #keep(key: string): Kept {
     let gang = this.#byKey.get(key);
     if (gang === undefined) {
-      gang = { key, members: new Map(), objects: new Map(), version: 0 };
+      gang = { key, members: new Map(), objects: new Map(), classes: this.#classes, version: 0 };
       this.#byKey.set(key, gang);
     }
     return gang;
+  }
+
+  #said(key: string): void {
+    this.#objectsVersion++;
+    this.#touch(key);
   }
 
   #touch(key: string): void {

@@ -51,7 +51,7 @@ export function standingOf(gang: Gang, mayCome: (pod: PodFacts) => boolean = () 
   // one behind the gate of another tool (a queue, a quota) may come in hours: it is not there yet
   const waiting = unbound.filter((pod) => mayCome(pod) && !heldBack(pod));
   const minMember = object?.minMember ?? smallestSaid(said) ?? 0;
-  const problem = problemOf(members, said, object);
+  const problem = problemOf(members, said, object) ?? unknownClass(object, gang.classes);
   const never = unbound.find((pod) => !mayCome(pod));
   const short = problem === null ? missingOf(first, object, minMember, settled, waiting) : '';
   const missing = short === '' || never === undefined ? short : `${short}; pod ${key(never)} can never start as it is`;
@@ -169,6 +169,13 @@ function problemOf(
   if (lost !== undefined)
     return `pod ${key(lost)} is in sub-group ${lost.gangSaid!.subGroup}, which PodGroup ${object!.key} does not have`;
   return null;
+}
+
+/** Other tools fall back to the pods' own priority there, and so do we for their objects. */
+function unknownClass(object: GangObjectFacts | null, classes: ReadonlyMap<string, number>): string | null {
+  if (object?.dialect !== 'muster' || object.priorityClassName === '') return null;
+  if (classes.size === 0 || classes.has(object.priorityClassName)) return null;
+  return `PodGroup ${object.key} names the PriorityClass ${object.priorityClassName}, which does not exist; create it or correct the name`;
 }
 
 const outside = (pod: PodFacts, names: ReadonlySet<string>): boolean =>

@@ -13,6 +13,10 @@ export type GangReport = {
   /** what is missing, for people; '' when nothing is */
   readonly message: string;
   readonly members: { needed: number; waiting: number; planned: number; bound: number };
+  /** null: not said */
+  readonly queue: string | null;
+  /** by which it has its place in the line; null: nobody waits */
+  readonly priority: number | null;
   /** nodes where places are kept, by name */
   readonly plan: readonly string[];
 };
@@ -21,6 +25,8 @@ export type GangView = {
   readonly gang: Gang;
   /** null: no members */
   readonly standing: GangStanding | null;
+  /** of its members in the line; null: it has none */
+  readonly priority: number | null;
   /** of the gang's plan */
   readonly holds: readonly Hold[];
   /** too few are alive for longer than the grace */
@@ -38,10 +44,13 @@ export function reportOf(view: GangView): GangReport {
   const held = new Set(holds.map(({ pod }) => pod.uid));
   // landed and not seen by the informer yet: neither waits
   const waiting = standing?.waiting.filter(({ uid }) => !held.has(uid)).length ?? 0;
+  const queue = standing?.object?.queue || gang.objects.get('muster')?.queue || null;
   const said = sayingOf(view, needed, settled, held.size);
   return {
     ...said,
     members: { needed, waiting, planned: held.size, bound: settled },
+    queue,
+    priority: view.priority,
     plan: [...new Set(holds.map(({ node }) => node))].sort(),
   };
 }

@@ -54,6 +54,10 @@ export function keepPdb(budget: unknown): Plain {
   };
 }
 
+export function keepClass(object: unknown): Plain {
+  return { metadata: plain(own(object, 'metadata'), ['uid', 'name']), ...plain(object, ['value']) };
+}
+
 /** Nothing in the spec of a slice is anybody's but the driver's. */
 export function keepSlice(slice: unknown): Plain {
   return { metadata: plain(own(slice, 'metadata'), ['uid', 'name']), spec: fieldsOf(own(slice, 'spec')) };

@@ -2,15 +2,23 @@
  * The kinds a recording holds, each with its projection and with what is kept of its objects. `told…` are what the decode thread
  * loads by name while a recording runs: facts as always, and beside them the kept part as JSON.
  */
+import { projectClass } from '../project-class.ts';
 import { projectGang } from '../project-gang.ts';
 import { projectNode } from '../project-node.ts';
 import { projectPdb } from '../project-pdb.ts';
 import { projectPod, projectPodAliyunMib } from '../project-pod.ts';
 import { projectSlice } from '../project-slice.ts';
-import { keepGang, keepNode, keepPdb, keepSlice } from './keep-objects.ts';
+import { keepClass, keepGang, keepNode, keepPdb, keepSlice } from './keep-objects.ts';
 import { keepPod } from './keep-pod.ts';
 
-export const KEPT_KINDS = ['nodes', 'resourceslices', 'pods', 'poddisruptionbudgets', 'podgroups'] as const;
+export const KEPT_KINDS = [
+  'nodes',
+  'resourceslices',
+  'pods',
+  'poddisruptionbudgets',
+  'podgroups',
+  'priorityclasses',
+] as const;
 export type KeptKind = (typeof KEPT_KINDS)[number];
 export const isKept = (kind: string): kind is KeptKind => (KEPT_KINDS as readonly string[]).includes(kind);
 
@@ -34,6 +42,7 @@ export const toldNode = telling(projectNode, keepNode);
 export const toldSlice = telling(projectSlice, keepSlice);
 export const toldPdb = telling(projectPdb, keepPdb);
 export const toldGang = telling(projectGang, keepGang);
+export const toldClass = telling(projectClass, keepClass);
 export const toldPod = telling(projectPod, keepPod);
 export const toldPodAliyunMib = telling(projectPodAliyunMib, keepPod);
 
@@ -43,6 +52,7 @@ const TOLD = {
   pods: { name: 'toldPod', project: toldPod },
   poddisruptionbudgets: { name: 'toldPdb', project: toldPdb },
   podgroups: { name: 'toldGang', project: toldGang },
+  priorityclasses: { name: 'toldClass', project: toldClass },
 } as const;
 const ALIYUN_MIB = { name: 'toldPodAliyunMib', project: toldPodAliyunMib } as const;
 

@@ -5,6 +5,9 @@ import { inlineDecoder } from '../../kube/inline-decoder.ts';
 import type { DecodeThread } from '../../kube/worker-decoder.ts';
 import { isKept, type Kept, type Told, toldAs } from './kinds.ts';
 
+/** decoded on this thread, with a recording and without */
+const FEW: ReadonlySet<string> = new Set(['poddisruptionbudgets', 'podgroups', 'priorityclasses']);
+
 export type ToldOptions = {
   readonly thread: DecodeThread | null;
   readonly aliyunUnit: 'MiB' | 'GiB';
@@ -22,7 +25,7 @@ export function toldCollection<T>(
   if (!isKept(kind)) return null;
   const { name, project } = toldAs(kind, aliyunUnit);
   // as informers decode the kind without a recording
-  const inline = thread === null || kind === 'poddisruptionbudgets' || kind === 'podgroups';
+  const inline = thread === null || FEW.has(kind);
   const decoder = (inline
     ? inlineDecoder((object) => project(before(object)))
     : thread.decoder({ module: moduleBeside(import.meta.url, './kinds'), name })) as unknown as Decoder<Kept<T>>;

@@ -1,3 +1,4 @@
+/** What a pod takes of the devices of its node, decided to the byte. `ledger.ts` adds and removes it, `claim-json.ts` writes it down. */
 import type { DeviceRef } from './device.ts';
 import type { ContainerSlot } from './request.ts';
 

@@ -32,6 +32,7 @@ export class DeviceLedger {
   readonly awaitedMilli: Float64Array;
   readonly #byUuid: ReadonlyMap<string, number>;
   readonly #byIndex: ReadonlyMap<number, number>;
+  #models: string | null = null;
 
   /** @throws LedgerError `duplicate-device` */
   constructor(devices: readonly Device[], from?: DeviceLedger) {
@@ -43,6 +44,7 @@ export class DeviceLedger {
       this.awaitedMilli = from.awaitedMilli.slice();
       this.#byUuid = from.#byUuid;
       this.#byIndex = from.#byIndex;
+      this.#models = from.#models;
       return;
     }
     const byUuid = new Map<string, number>();
@@ -60,6 +62,12 @@ export class DeviceLedger {
     this.usedMilli = new Float64Array(devices.length);
     this.awaitedMib = new Float64Array(devices.length);
     this.awaitedMilli = new Float64Array(devices.length);
+  }
+
+  /** Models by position of the device: ledgers with the same text look alike to whoever asks for models. */
+  get models(): string {
+    this.#models ??= this.devices.map(({ model }) => model).join('|');
+    return this.#models;
   }
 
   /** Same devices, same books; changing one does not change the other. */

@@ -128,7 +128,7 @@ class Survey {
   }
 
   #count(node: NodeInfo): void {
-    const lens = this.#bare.lens(node.ledger.devices);
+    const lens = this.#bare.lens(node.ledger);
     fillRoom(node, room);
     for (let group = 0; group < lens.groups; group++) {
       const milli = lens.milli[group]!;

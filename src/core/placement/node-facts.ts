@@ -1,3 +1,4 @@
+/** A node as decisions see it. */
 import type { Device } from '../gpu/device.ts';
 import type { Resources } from './resources.ts';
 

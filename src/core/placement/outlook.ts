@@ -3,7 +3,7 @@
  * which leftovers of GPUs are common. Made anew by forecast.ts every few hundred arrivals and never changed then, but for the
  * costs of leftovers: they follow the cluster, and a score stands on those of the moment it was made.
  */
-import type { Device } from '../gpu/device.ts';
+import type { DeviceLedger } from '../gpu/ledger.ts';
 import { type Lens, Typical } from './policies/typical.ts';
 
 export class Outlook {
@@ -11,9 +11,8 @@ export class Outlook {
   readonly #weights: Float64Array | null;
   /** by free thousandths 0…1000: what one more GPU with that little left costs, in milli */
   readonly residue: Int32Array;
-  readonly #byDevices = new WeakMap<readonly Device[], Lens>();
   /** nodes of one model and size share a lens */
-  readonly #byKind = new Map<string, Lens>();
+  readonly #byModels = new Map<string, Lens>();
 
   /** `weights`: price per typical shape, null: all 0 */
   constructor(typical: Typical, weights: Float64Array | null, residue: Int32Array) {
@@ -22,13 +21,11 @@ export class Outlook {
     this.residue = residue;
   }
 
-  lens(devices: readonly Device[]): Lens {
-    let lens = this.#byDevices.get(devices);
+  lens({ models, devices }: DeviceLedger): Lens {
+    let lens = this.#byModels.get(models);
     if (lens === undefined) {
-      const kind = devices.map((device) => device.model).join('|');
-      lens = this.#byKind.get(kind) ?? this.typical.lens(devices, this.#weights);
-      this.#byKind.set(kind, lens);
-      this.#byDevices.set(devices, lens);
+      lens = this.typical.lens(devices, this.#weights);
+      this.#byModels.set(models, lens);
     }
     return lens;
   }

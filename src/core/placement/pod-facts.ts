@@ -1,3 +1,4 @@
+/** A pod as decisions see it: which nodes it allows, what it wants of GPUs, where it stands. */
 import type { Claim } from '../gpu/claim.ts';
 import type { GpuRequest } from '../gpu/request.ts';
 import type { GangSaid } from './gang/gang-facts.ts';

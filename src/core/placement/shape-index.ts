@@ -20,7 +20,7 @@ import { Ranking } from './ranking.ts';
 import type { Shape } from './shape.ts';
 
 /**
- * Units (see work.ts) of one refresh, well below 100 ms. A pod of one container takes half of it for 10,000 nodes of 16 devices,
+ * Units (see ../gpu/work.ts) of one refresh, well below 100 ms. A pod of one container takes half of it for 10,000 nodes of 16 devices,
  * one of two containers all of it for 5,000 nodes of 8.
  */
 const REFRESH_WORK = 350_000;

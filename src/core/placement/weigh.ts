@@ -28,7 +28,7 @@ export function weigh(
   chosen: Verdict,
   spent: Work,
 ): number {
-  const lens = outlook.lens(node.ledger.devices);
+  const lens = outlook.lens(node.ledger);
   spent.work += lens.groups;
   fillRoom(node, room);
   change.before = worthBefore(policy, node, outlook, lens);

@@ -42,7 +42,7 @@ export function anyCase(object: Record<string, unknown>, key: string): unknown {
   return found;
 }
 
-/** Hot. How many `{` and `[` there are, in texts or not; four bytes at a time. */
+/** Hot. How many `{` and `[` there are, in texts or not, four bytes at a time; it stops where there are more than DEEPEST. */
 function opens(body: Buffer): number {
   const view = new DataView(body.buffer, body.byteOffset, body.byteLength);
   const words = body.length & ~3;
@@ -52,31 +52,27 @@ function opens(body: Buffer): number {
     const other = (view.getInt32(at, true) | 0x20202020) ^ 0x7b7b7b7b;
     if (((other - 0x01010101) & ~other & 0x80808080) === 0) continue;
     for (let byte = at; byte < at + 4; byte++) if ((body[byte]! | 0x20) === 0x7b) count++;
+    if (count > DEEPEST) return count;
   }
   for (let byte = words; byte < body.length; byte++) if ((body[byte]! | 0x20) === 0x7b) count++;
   return count;
 }
 
-/** JSON.parse keeps a frame per open bracket: 64 MiB of them would cost gigabytes before it fails. */
+/**
+ * JSON.parse keeps a frame per open bracket: 64 MiB of them would cost gigabytes before it fails. Byte by byte: whole Node objects are
+ * megabytes of short texts, and looking for the end of each by `indexOf` costs three times as much as parsing them.
+ */
 function refuseDeep(body: Buffer): void {
+  const { length } = body;
   let depth = 0;
-  for (let at = 0; at < body.length; at++) {
+  for (let at = 0; at < length; at++) {
     const byte = body[at]!;
     if (byte === QUOTE) {
-      at = body.indexOf(QUOTE, at + 1);
-      // a quote is escaped when an odd number of backslashes precedes it
-      while (at !== -1 && backslashesBefore(body, at) % 2 === 1) at = body.indexOf(QUOTE, at + 1);
-      if (at === -1) return;
+      for (at++; at < length && body[at] !== QUOTE; at++) if (body[at] === BACKSLASH) at++;
     } else if ((byte | 0x20) === 0x7b) {
       // { and [
       if (++depth > DEEPEST)
         throw new ExtenderError('too-large', `request body is nested deeper than ${DEEPEST} levels`);
     } else if ((byte | 0x20) === 0x7d) depth--;
   }
-}
-
-function backslashesBefore(body: Buffer, at: number): number {
-  let from = at;
-  while (from > 0 && body[from - 1] === BACKSLASH) from--;
-  return at - from;
 }

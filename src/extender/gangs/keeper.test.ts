@@ -305,6 +305,32 @@ describe('a gang that lost members', () => {
     expect(await leaving()).toEqual([]);
   });
 
+  it.each([
+    ['only ever bound in part gives up what it has', 0, ['b']],
+    ['once whole is left to whoever made it', 1, ['a', 'b']],
+  ])('a native pod group that was %s', async (_, before, left) => {
+    picture.gangs.upsertObject({
+      ...projectGang({
+        apiVersion: 'scheduling.k8s.io/v1beta1',
+        metadata: { uid: 'u', namespace: 'default', name: 'n' },
+        spec: { schedulingPolicy: { gang: { minCount: 2 } } },
+      })!,
+    });
+    const native = (facts: PodFacts): PodFacts => ({
+      ...facts,
+      gangSaid: { ...facts.gangSaid!, key: 'default/n', dialect: 'native' },
+    });
+    const a = await member('a', { node: 'n1' });
+    picture.upsertPod({ ...native(a), startedMs: a.createdMs + 5_000 });
+    const b = native(await member('b'));
+    picture.upsertPod(before > 0 ? { ...b, nodeName: 'n1' } : b);
+    await round();
+    picture.upsertPod(b);
+    await round();
+    await round(GRACE_MS);
+    expect(await leaving()).toEqual(left);
+  });
+
   it('that was only ever bound in part gives up what it has', async () => {
     const two = { annotations: { 'muster.dev/min-member': '2' } };
     const a = await member('a', { node: 'n1', ...two });

@@ -13,7 +13,8 @@
  *   degraded   ── enough again, or none left ─►  whole, or waiting as if it had never run
  *
  * A gang that never was whole (an extender killed between two Bindings) and does not become it within the grace gives up what it has,
- * whatever onMemberLoss says: half a start is no loss of members.
+ * whatever onMemberLoss says: half a start is no loss of members. That holds for kube-scheduler's own pod groups too, whose Bindings are
+ * ours; what they lose later is left to whoever made them.
  *
  * Everything is bounded: a round writes, tells and evicts only so much, the rest comes in the next one. What failed is tried again with
  * back-off. Nothing is decided here and nothing of it is needed for placing.
@@ -138,6 +139,7 @@ export class GangKeeper {
     const report = reportOf({
       gang,
       standing,
+      priority: priorityIn(picture, standing),
       holds: picture.holds.ofGang(gang.key),
       degraded,
       refusal: known.refusal?.code ?? null,
@@ -154,8 +156,9 @@ export class GangKeeper {
     const running = settled.filter(({ terminal }) => !terminal);
     const enough = settled.length + atBind >= minMember;
     known.whole ||= enough && running.length > 0;
+    const mine = dialect !== 'native' || isHalf(standing, known, running);
     const ours = [...settled, ...standing.waiting].every(({ schedulerName }) => schedulers.includes(schedulerName));
-    if (enough || running.length === 0 || dialect === 'native' || !strict || !ours || code === 'gang-invalid') {
+    if (enough || running.length === 0 || !mine || !strict || !ours || code === 'gang-invalid') {
       known.shortSince = null;
       return false;
     }
@@ -167,7 +170,7 @@ export class GangKeeper {
     const { key, settled, waiting, minMember, object } = standing;
     const loss = object?.onMemberLoss ?? 'keep';
     const running = settled.filter(({ terminal }) => !terminal);
-    const half = !known.whole && neverWhole(standing, running);
+    const half = isHalf(standing, known, running);
     const message = `gang ${key}: ${REASONS['gang-degraded'].text}`;
     const leaving = loss === 'restart' ? [...running, ...waiting] : loss === 'evict' || half ? running : [];
     const does = leaving.length === 0 ? 'it stays as it is (onMemberLoss: keep)' : 'it is evicted';
@@ -262,14 +265,23 @@ export class GangKeeper {
   }
 }
 
+/** It began, and never had its minimum. */
+const isHalf = (standing: GangStanding, { whole }: Known, running: readonly PodFacts[]): boolean =>
+  !whole && neverWhole(standing, running);
+
 /** Those that are missing were there, and waiting, before the first of those that run had started. */
 function neverWhole({ waiting, settled, minMember }: GangStanding, running: readonly PodFacts[]): boolean {
   const first = Math.min(...running.map(({ startedMs }) => startedMs));
   return waiting.filter(({ createdMs }) => createdMs <= first).length >= minMember - settled.length;
 }
 
+function priorityIn({ gangs }: Picture, standing: GangStanding | null): number | null {
+  const pods = standing === null ? [] : [...standing.settled, ...standing.waiting];
+  return pods.length === 0 ? null : pods.reduce((most, pod) => Math.max(most, gangs.priorityOf(pod)), -(2 ** 31));
+}
+
 function statusOf(
-  { phase, code, message, members, plan }: GangReport,
+  { phase, code, message, members, queue, priority, plan }: GangReport,
   generation: number | undefined,
   since: string,
 ): { readonly [key in keyof PodGroupStatus]: PodGroupStatus[key] | null } {
@@ -280,6 +292,8 @@ function statusOf(
     reason: code,
     message: message === '' ? null : message.slice(0, 1024),
     members,
+    queue,
+    priority,
     plan: plan.length === 0 ? null : plan.slice(0, MOST_PLAN_NODES),
     ...observed,
     conditions: [

@@ -88,7 +88,7 @@ export type Input =
   | (Turn & { readonly preempt: unknown; readonly candidates: readonly Candidate[]; readonly answer?: Answer })
   | (Turn & { readonly bind: number; readonly pod: PodRef; readonly node: string; readonly plan: BindPlan })
   | (Turn & { readonly awaitAtBind: string; readonly node: string; readonly ms: number })
-  | (Turn & { readonly dropPlan: string })
+  | (Turn & { readonly dropPlan: string; readonly late: boolean })
   | (Turn & { readonly landed: string })
   | (Turn & { readonly refused: string })
   | (Turn & { readonly unknown: string })

@@ -3,12 +3,13 @@ import type { Books } from '../../cluster/books.ts';
 import type {
   BindPlan,
   Decider,
-  ExplainRow,
   FilterAnswer,
   GangAtBind,
   GangExplained,
   GangRefusal,
+  NodeScore,
   OfferedNodes,
+  PodExplained,
   PreemptAnswer,
   PreemptCandidate,
 } from '../../cluster/decider.ts';
@@ -42,7 +43,7 @@ export class RecordedBooks implements Decider, Planner {
   }
 
   /** Looks only; but rankings are brought up to date by it, and what policies with foresight answer next may show when. */
-  explain(namespace: string, name: string): { pod: PodFacts; rows: readonly ExplainRow[]; hold: string | null } | null {
+  explain(namespace: string, name: string): PodExplained | null {
     this.#recorder.write({ at: this.#recorder.turn(), explain: { namespace, name } });
     return this.#books.explain(namespace, name);
   }
@@ -68,7 +69,7 @@ export class RecordedBooks implements Decider, Planner {
     return this.#books.filter(pod, offered, shortList);
   }
 
-  prioritize(pod: PodFacts, offered: OfferedNodes): readonly { node: string; score: number }[] {
+  prioritize(pod: PodFacts, offered: OfferedNodes): readonly NodeScore[] {
     const at = this.#recorder.turn();
     const names = packNames(offered, this.#recorder.slotsVersion());
     this.#recorder.open({ at, prioritize: this.#recorder.keptPod(), offered: names });
@@ -91,9 +92,9 @@ export class RecordedBooks implements Decider, Planner {
     return this.#books.awaitAtBind(uid, node, ms);
   }
 
-  dropPlan(gang: string): void {
-    this.#recorder.write({ at: this.#recorder.turn(), dropPlan: gang });
-    this.#books.dropPlan(gang);
+  dropPlan(gang: string, late: boolean): void {
+    this.#recorder.write({ at: this.#recorder.turn(), dropPlan: gang, late });
+    this.#books.dropPlan(gang, late);
   }
 
   beginBind(ref: PodRef, node: string): BindPlan {
@@ -153,6 +154,11 @@ export class RecordedBooks implements Decider, Planner {
 
   refusedAlike(gang: string): ReasonCode | null {
     return this.#books.refusedAlike(gang);
+  }
+
+  /** Only looks. */
+  retryAt(gang: string): number {
+    return this.#books.retryAt(gang);
   }
 
   planGang(gang: string): PlanOutcome {

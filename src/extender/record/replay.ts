@@ -7,6 +7,7 @@ import type { BindPlan } from '../../cluster/decider.ts';
 import { NodeInventory } from '../../cluster/inventory/node-inventory.ts';
 import type { KeptKind } from '../../cluster/kept/kinds.ts';
 import { Picture } from '../../cluster/picture.ts';
+import { projectClass } from '../../cluster/project-class.ts';
 import { projectGang } from '../../cluster/project-gang.ts';
 import { projectNode } from '../../cluster/project-node.ts';
 import { projectPdb } from '../../cluster/project-pdb.ts';
@@ -124,7 +125,7 @@ export class Replay {
       return this.#verb('preempt', line.preempt, victims(line.preempt, line.candidates), line.answer);
     else if ('plan' in line) return this.#begin(line);
     else if ('awaitAtBind' in line) this.#books.awaitAtBind(line.awaitAtBind, line.node, line.ms);
-    else if ('dropPlan' in line) this.#books.dropPlan(line.dropPlan);
+    else if ('dropPlan' in line) this.#books.dropPlan(line.dropPlan, line.late);
     else if ('landed' in line) this.#books.bindLanded(line.landed);
     else if ('refused' in line) this.#books.bindRefused(line.refused);
     else if ('unknown' in line) this.#books.bindUnknown(line.unknown);
@@ -155,7 +156,10 @@ export class Replay {
     else if (kind === 'pods') this.#picture.upsertPod(must(this.#context.projectPod(object)));
     else if (kind === 'poddisruptionbudgets') this.#picture.upsertBudget(must(projectPdb(object)));
     else if (kind === 'podgroups') this.#picture.gangs.upsertObject(must(projectGang(object)));
-    else throw new ExtenderError('recording', `line ${this.lines} holds an object of no known kind`);
+    else if (kind === 'priorityclasses') {
+      const { name, value } = must(projectClass(object));
+      this.#picture.gangs.setClass(name, value);
+    } else throw new ExtenderError('recording', `line ${this.lines} holds an object of no known kind`);
   }
 
   #gone(kind: KeptKind, { uid, namespace, name }: { uid: string; namespace: string; name: string }): void {
@@ -165,6 +169,7 @@ export class Replay {
     else if (kind === 'resourceslices') this.#inventory.removeSlice(name);
     else if (kind === 'pods') this.#picture.removePod(uid);
     else if (kind === 'poddisruptionbudgets') this.#picture.removeBudget(namespace, name);
+    else if (kind === 'priorityclasses') this.#picture.gangs.setClass(name, null);
     else if (before !== undefined)
       this.#picture.gangs.removeObject(`${namespace}/${name}`, must(projectGang(before)).dialect);
   }

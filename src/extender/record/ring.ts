@@ -22,6 +22,7 @@ const noObjects = (): Record<KeptKind, Objects> => ({
   pods: new Map(),
   poddisruptionbudgets: new Map(),
   podgroups: new Map(),
+  priorityclasses: new Map(),
 });
 
 export class Ring {

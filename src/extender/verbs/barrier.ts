@@ -6,10 +6,12 @@
  *
  *   enough came        → all of them are let go at once
  *   its hold is gone   (pod deleted, its node gone, the plan dropped or another one by now) → refused; the others wait on without it
- *   time is up         → all are refused and what is open of the plan ends: 10 s + minMember ÷ 50 s, at most 50 s
+ *   time is up         → all are refused and what is open of the plan ends: 10 s + minMember ÷ 50 s, or what the gang's
+ *                        scheduleTimeoutSeconds says; at most 50 s, because kube-scheduler waits 60 s for its bind
  *   leadership lost, shutting down → all are refused at once
  *
- * Nothing is marked in the books before the barrier opens: a member that waits has sent nothing.
+ * Nothing is marked in the books before the barrier opens: a member that waits has sent nothing. One that comes costs the same however
+ * many wait already; all of them are looked at when there may be enough, and a few times a second.
  */
 import type { Decider, GangAtBind } from '../../cluster/decider.ts';
 import type { Clock, Timer } from '../../kube/ports.ts';
@@ -63,35 +65,41 @@ export class GangBarrier {
     for (const gang of [...this.#gatherings.keys()]) this.#end(gang, 'closed');
   }
 
-  #wait(uid: string, node: string, { gang, minMember }: GangAtBind): Promise<BarrierAnswer> {
+  #wait(uid: string, node: string, { gang, minMember, missing, waitSeconds }: GangAtBind): Promise<BarrierAnswer> {
     const { clock } = this.#options;
-    const patience = Math.min(MOST_MS, LEAST_MS + Math.ceil((1000 * minMember) / MEMBERS_PER_SECOND));
+    const usual = LEAST_MS + Math.ceil((1000 * minMember) / MEMBERS_PER_SECOND);
+    const patience = Math.min(MOST_MS, waitSeconds === null ? usual : 1000 * waitSeconds);
     let gathering = this.#gatherings.get(gang);
     if (gathering === undefined) {
       gathering = { deadline: clock.monotonic() + patience, waiting: new Map(), timer: null };
       this.#gatherings.set(gang, gathering);
     }
     const { promise, resolve } = Promise.withResolvers<BarrierAnswer>();
+    const waiting: Waiting = { uid, node, answer: resolve };
     gathering.waiting.get(uid)?.answer('dropped');
-    gathering.waiting.set(uid, { uid, node, answer: resolve });
-    if (!this.#openIfEnough(gang, gathering) && gathering.timer === null) this.#lookLater(gang, gathering);
+    gathering.waiting.set(uid, waiting);
+    this.#keep(gathering, waiting);
+    const open = gathering.waiting.size >= missing && this.#openIfEnough(gang, gathering);
+    if (!open && gathering.timer === null) this.#lookLater(gang, gathering);
     return promise;
   }
 
   /** Lets all go if enough are here and each of them still has its place. True: nobody waits any more. */
   #openIfEnough(gang: string, gathering: Gathering): boolean {
-    const { decider, clock } = this.#options;
-    const left = gathering.deadline - clock.monotonic();
-    for (const { uid, node, answer } of [...gathering.waiting.values()]) {
-      if (decider.awaitAtBind(uid, node, left + LOOK_MS)) continue;
-      gathering.waiting.delete(uid);
-      answer('dropped');
-    }
+    for (const waiting of [...gathering.waiting.values()]) this.#keep(gathering, waiting);
     const [first] = gathering.waiting.keys();
-    const at = first === undefined ? null : decider.gangAtBind(first);
+    const at = first === undefined ? null : this.#options.decider.gangAtBind(first);
     if (at !== null && gathering.waiting.size < at.missing) return false;
     this.#end(gang, 'go');
     return true;
+  }
+
+  /** Its place stays its own until time is up; if it has lost it, it is refused. */
+  #keep(gathering: Gathering, { uid, node, answer }: Waiting): void {
+    const { decider, clock } = this.#options;
+    if (decider.awaitAtBind(uid, node, gathering.deadline - clock.monotonic() + LOOK_MS)) return;
+    gathering.waiting.delete(uid);
+    answer('dropped');
   }
 
   #lookLater(gang: string, gathering: Gathering): void {
@@ -106,7 +114,7 @@ export class GangBarrier {
     const left = gathering.deadline - clock.monotonic();
     if (!mayBind() || left <= 0) {
       this.#end(gang, left <= 0 ? 'timeout' : 'closed');
-      decider.dropPlan(gang);
+      decider.dropPlan(gang, left <= 0);
       return;
     }
     if (!this.#openIfEnough(gang, gathering)) this.#lookLater(gang, gathering);

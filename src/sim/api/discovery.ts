@@ -157,12 +157,28 @@ function aggregatedList(groups: Groups, isCore: boolean): ApiResponse {
   return { ...json(200, list), contentType: AGGREGATED };
 }
 
-const PATHS = ['/api', '/api/v1', '/apis', '/openapi/v3'];
+const PATHS = ['/api', '/api/v1', '/apis', '/openapi/v2', '/openapi/v3'];
+/**
+ * kubectl looks there for kinds that `/openapi/v3` has not. That nothing is there either is what lets it say "no matches for
+ * kind": a document without definitions, which in protobuf is no byte at all.
+ */
+const OPENAPI_V2: ApiResponse = {
+  status: 200,
+  contentType: 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf',
+  retryAfterSeconds: null,
+  body: '',
+};
+const OPENAPI_V2_JSON = json(200, {
+  swagger: '2.0',
+  info: { title: 'Kubernetes', version: SERVED_VERSION.gitVersion },
+  paths: {},
+});
 
 function serverAnswers(): Map<string, ApiResponse> {
   const answers = new Map<string, ApiResponse>();
   for (const path of ['/healthz', '/livez', '/readyz'])
     answers.set(path, { status: 200, contentType: 'text/plain', retryAfterSeconds: null, body: 'ok' });
+  answers.set('/openapi/v2', OPENAPI_V2);
   const { major, minor, gitVersion } = SERVED_VERSION;
   const version = {
     major,
@@ -199,6 +215,7 @@ export class Discovery {
     const known = this.#answers.get(trimmed);
     if (known === undefined) return trimmed.startsWith('/openapi') ? this.#openApi(trimmed) : null;
     const accept = request.headers?.accept;
+    if (known === OPENAPI_V2 && !/proto-openapi/.test(String(accept ?? ''))) return OPENAPI_V2_JSON;
     const wantsAggregated = typeof accept === 'string' && /g=apidiscovery\.k8s\.io;v=v2;/.test(`${accept};`);
     return (wantsAggregated ? this.#aggregated.get(trimmed) : undefined) ?? known;
   }

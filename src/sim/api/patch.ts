@@ -1,5 +1,5 @@
 /** The patch content types that change what is stored: a stored object and a patch body → the patched object. (Apply: apply/.) */
-import { applyPatch, type Operation } from 'rfc6902';
+import { applyPatch, type Operation, Pointer } from 'rfc6902';
 import { ApiError, badRequest } from './errors.ts';
 import { isObject, type JsonObject } from './object.ts';
 import { strategicMerge } from './strategic-merge.ts';
@@ -12,6 +12,8 @@ export const APPLY_PATCHES: readonly string[] = ['application/apply-patch+yaml',
 
 /** as the real API server */
 const OPERATIONS_AT_MOST = 10_000;
+/** what the copies of one patch may add up to: forty of them, each doubling the object, would end the process */
+const COPIED_AT_MOST_CHARACTERS = 3 * 1024 * 1024;
 
 /** RFC 7386. Returns a new object. */
 export function mergePatch(current: unknown, patch: unknown): unknown {
@@ -32,12 +34,38 @@ function jsonPatch(current: JsonObject, patch: unknown): JsonObject {
       `The allowed maximum operations in a JSON patch is ${OPERATIONS_AT_MOST}, got ${patch.length}`,
     );
   }
-  const copy = structuredClone(current);
-  const failed = applyPatch(copy, patch as Operation[]).find((result) => result !== null);
-  if (failed) {
-    throw new ApiError('Invalid', `the server rejected our request due to an error in our request: ${failed.message}`);
+  const patched = structuredClone(current);
+  let copied = 0;
+  for (const operation of patch as Operation[]) {
+    copied += sizeOfCopy(patched, operation);
+    if (copied > COPIED_AT_MOST_CHARACTERS) {
+      throw new ApiError(
+        'RequestEntityTooLarge',
+        `Unable to complete the copy, the accumulated size increase of copy is ${copied}, exceeding the limit ${COPIED_AT_MOST_CHARACTERS}`,
+      );
+    }
+    const [failed] = applyPatch(patched, [operation]);
+    if (failed) {
+      throw new ApiError(
+        'Invalid',
+        `the server rejected our request due to an error in our request: ${failed.message}`,
+      );
+    }
   }
-  return copy;
+  return patched;
+}
+
+/** Characters of JSON that the operation will add by copying; 0 of one that copies nothing, or cannot. */
+function sizeOfCopy(object: JsonObject, operation: Operation | null): number {
+  if (operation?.op !== 'copy' || typeof operation.from !== 'string') return 0;
+  let value: unknown;
+  try {
+    value = Pointer.fromJSON(operation.from).get(object);
+  } catch {
+    // applying it says what is wrong with the pointer
+    return 0;
+  }
+  return value === undefined ? 0 : JSON.stringify(value).length;
 }
 
 /**

@@ -6,6 +6,7 @@
  */
 import { Books } from '../../cluster/books.ts';
 import type { FilterAnswer } from '../../cluster/decider.ts';
+import { startsWith } from '../../cluster/gangs/standing.ts';
 import { Picture } from '../../cluster/picture.ts';
 import type { PodFacts } from '../../core/placement/pod-facts.ts';
 import { isForesighted } from '../../core/placement/policies/node-policies.ts';
@@ -47,7 +48,8 @@ export function audited(
     const answer = answered(pod, offered, shortList);
     let given = learns ? outcomeOf(answer) : said(answer);
     const fresh = learns ? outcomeOf(freshly(pod)) : said(freshly(pod));
-    if (before !== null && answer.fits.length > 0)
+    // a gang that is asked for by one node alone may be placed with this member on another one
+    if (before !== null && answer.fits.length > 0 && startsWith(pod) === null)
       given =
         outcomeOf(askFresh(before, answer.fits, shortList)(pod)) === PLACED
           ? given

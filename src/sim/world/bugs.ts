@@ -2,7 +2,9 @@
  * Known bugs, each switched on from outside: the same code with one thing wrong. They prove that the world can fail. What finds
  * which is in docs/simulation.md.
  */
+import type { Hold } from '../../cluster/holds.ts';
 import { CLAIM } from '../../core/names.ts';
+import type { GangObjectFacts } from '../../core/placement/gang/gang-facts.ts';
 import type { ExtenderConfig } from '../../extender/config.ts';
 import type { MakePicture, PictureParts } from '../../extender/picture.ts';
 import type { KubeRequest, KubeResponse } from '../../kube/ports.ts';
@@ -37,6 +39,14 @@ function decider(parts: PictureParts, change: Partial<PictureParts['decider']>):
     },
   });
   return { ...parts, decider: proxy };
+}
+
+/** What is told of PodGroups, changed. */
+function podGroups(parts: PictureParts, change: (facts: GangObjectFacts) => GangObjectFacts): PictureParts {
+  const { gangs } = parts.picture;
+  const upsert = gangs.upsertObject.bind(gangs);
+  gangs.upsertObject = (facts) => upsert(change(facts));
+  return parts;
 }
 
 export const BUGS: Readonly<Record<string, Bug>> = {
@@ -318,6 +328,78 @@ export const BUGS: Readonly<Record<string, Bug>> = {
         const gang = get(key);
         return gang === undefined ? undefined : { ...gang, version: 0 };
       };
+      return parts;
+    },
+  },
+  'awaiting-not-moved': {
+    what: 'what is kept for a preemptor stays with its victims, though room on its node comes free elsewhere',
+    breaks: ['awaited-given-away', 'answer-differs'],
+    picture(parts) {
+      parts.picture.holds.awaiting = () => [];
+      return parts;
+    },
+  },
+  'nomination-forgotten': {
+    what: 'an extender that is started anew keeps nothing for whoever is nominated',
+    breaks: ['awaited-given-away', 'nomination-forgotten'],
+    picture(parts) {
+      Object.assign(parts.decider, { restoreAwaiting() {} });
+      return parts;
+    },
+  },
+  'required-domain-ignored': {
+    what: 'the topology that a PodGroup requires is not looked at',
+    breaks: ['gang-scattered'],
+    picture: (parts) => podGroups(parts, (facts) => ({ ...facts, topology: { ...facts.topology, required: null } })),
+  },
+  'loss-ignored': {
+    what: 'what a PodGroup says of lost members is not looked at',
+    breaks: ['gang-broken'],
+    picture: (parts) => podGroups(parts, (facts) => ({ ...facts, onMemberLoss: 'keep' })),
+  },
+  'place-outlives-pod': {
+    what: 'a planned pod that is gone keeps its place until its time is up',
+    breaks: ['hold-ownerless'],
+    placer: true,
+    picture(parts) {
+      const { picture } = parts;
+      const remove = picture.removePod.bind(picture);
+      picture.removePod = (uid) => {
+        const hold = picture.holds.get(uid);
+        remove(uid);
+        if (hold?.cause === 'planned' && hold.state === 'open') picture.putHold(hold);
+      };
+      return parts;
+    },
+  },
+  'plan-not-restored': {
+    what: 'an extender that is started anew forgets what was planned',
+    breaks: ['plan-forgotten'],
+    placer: true,
+    picture(parts) {
+      Object.assign(parts.decider, { restorePlans() {} });
+      return parts;
+    },
+  },
+  'gate-lifted-early': {
+    what: 'the placer lifts its gate before plan and nomination are written',
+    breaks: ['gate-early'],
+    placer: true,
+    bend(request) {
+      const plans = request.method === 'PATCH' && JSON.stringify(request.body ?? '').includes('"nominatedNodeName":"');
+      return plans ? { status: 200, body: Buffer.from('{}'), retryAfterSeconds: null } : request;
+    },
+  },
+  'bound-hold-taken': {
+    what: 'who comes first in line takes the place of a later one that is being bound',
+    breaks: ['over-allocated'],
+    placer: true,
+    picture(parts) {
+      const { holds } = parts.picture;
+      const values = holds.values.bind(holds);
+      const open = (hold: Hold): Hold =>
+        new Proxy(hold, { get: (target, key) => (key === 'state' ? 'open' : Reflect.get(target, key)) });
+      holds.values = () => [...values()].map((hold) => (hold.state === 'open' ? hold : open(hold))).values();
       return parts;
     },
   },

@@ -22,14 +22,17 @@ export type EventsOptions = {
   readonly forms: Forms;
 };
 
-/** How long faults happen, virtual ms, and how many pods come in that time, at least. */
+/**
+ * How long faults happen, virtual ms, and how many pods come by themselves in that time, at least; those that are made in place of others
+ * come on top.
+ */
 export type Length = { readonly span: number; readonly pods: number };
 
 /** Most days are as large as a seed must be, some are long and full: there are bugs for which it takes either. */
 export function drawnLength(chance: Chance): Length {
   const draw = chance.draw('length');
-  if (draw < 0.7) return { span: 24_000, pods: 30 };
-  return draw < 0.9 ? { span: 36_000, pods: 32 } : { span: 60_000, pods: 45 };
+  if (draw < 0.8) return { span: 24_000, pods: 21 };
+  return draw < 0.95 ? { span: 36_000, pods: 30 } : { span: 60_000, pods: 44 };
 }
 
 /** of a device: more than is free beside what fills a contended day, less than is free on an empty one */
@@ -38,6 +41,8 @@ const RIVALS_AFTER_MS = [500, 3_000, 9_000, 18_000];
 const PODS_PATH = `/api/v1/namespaces/${NAMESPACE}/pods`;
 /** part of the days that are contended */
 const CONTENDED = 0.35;
+/** planned faults are as many as their rates say in a day of this length, ms */
+const RATED_MS = 36_000;
 /** a day that is still too small goes on for so long after each of its further faults, ms */
 const OVERTIME_MS = 2_000;
 /** a late PodGroup comes so long after the first of its pods, at most, ms */
@@ -67,9 +72,9 @@ export class Events {
     const { span, pods: least } = this.#options.length;
     const { chance, time, rates } = this.#options.wiring;
     this.#day = chance.draw('day') < CONTENDED ? 'contended' : 'mixed';
-    const nodes = this.#day === 'contended' ? 6 : chance.whole('nodes', 6, 8);
+    const nodes = this.#day === 'contended' ? 6 : chance.pick('nodes', [6, 6, 7, 8]);
     for (let at = 0; at < nodes; at++) void this.#createNode(`n${at}`);
-    const gangs = this.#day === 'contended' ? 1 : chance.whole('gangs', 3, 4);
+    const gangs = this.#day === 'contended' ? 1 : chance.whole('gangs', 2, least > 30 ? 5 : 4);
     const pods = chance.whole('pods', least, least + 2) - this.#planGangs(gangs);
     for (let at = 0; at < pods; at++) {
       const burst = chance.whole('arrivals', 0, 9);
@@ -79,7 +84,7 @@ export class Events {
     }
     for (const kind of Object.keys(FAULTS) as FaultKind[]) {
       if (FAULTS[kind].per !== 'seed') continue;
-      const times = Math.floor(rates[kind] * 2 * chance.draw(`plan ${kind}`) + 0.5);
+      const times = Math.floor(((rates[kind] * span) / RATED_MS) * 2 * chance.draw(`plan ${kind}`) + 0.5);
       for (let count = 1; count <= times; count++) {
         const when = 3_000 + Math.floor(chance.draw(`plan ${kind}`) * (span - 6_000));
         time.after(when, () => {

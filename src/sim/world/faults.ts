@@ -1,6 +1,6 @@
 /** Every kind of fault, what it is, and how often it happens unless the command line says otherwise. */
 
-/** `per`: what one opportunity is. Planned faults happen so many times a seed on average, the others with that chance. */
+/** `per`: what one opportunity is. Planned faults happen so many times in a day of 36 s on average, the others with that chance. */
 export const FAULTS = {
   // between a component and the API server, per call
   'refused-409': { rate: 0.006, per: 'write', what: 'the API server answers 409 and does nothing' },
@@ -70,7 +70,7 @@ export const FAULTS = {
     per: 'pod',
     what: 'the webhook crashes, hangs or is not there: the pod is made as it was written',
   },
-  // planned, times a seed
+  // planned, times a day of 36 s; more in a longer one
   compaction: { rate: 1, per: 'seed', what: 'the API server forgets its history: 410 for everybody behind' },
   outage: { rate: 0.5, per: 'seed', what: 'the API server is away for seconds and all streams break' },
   stall: { rate: 1, per: 'seed', what: 'all open watches of a program stand still for up to 40 s, unnoticed' },

@@ -1,7 +1,7 @@
 /**
  * One program of a world: it begins with nothing but ports, may be killed at any call through them, and begins again as a new
- * Process that knows nothing of the one before. Whatever joins the world (an extender, a kube-scheduler, kubelets, later the placer
- * and controllers) is a Member; how to add one is in docs/simulation.md.
+ * Process that knows nothing of the one before. Whatever joins the world (an extender, a kube-scheduler,
+ * kubelets) is a Member; how to add one is in docs/simulation.md.
  */
 import type { KubeRequest, KubeResponse, Rng, Transport } from '../../kube/ports.ts';
 import type { Chance } from './chance.ts';

@@ -1,5 +1,5 @@
 /** Muster's extender process as a user starts it: `node src/cli/main.ts extender --config FILE`, one per kube-scheduler. */
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Agent, request } from 'undici';
 import type { ControlPlane } from './control-plane.ts';
@@ -69,6 +69,12 @@ export class Muster {
   async killAndRestart(): Promise<void> {
     await this.process.killHard();
     this.process = this.#spawn();
+  }
+
+  /** Settings laid over those it has, from its next start on. */
+  reconfigure(settings: Record<string, unknown>): void {
+    const before = JSON.parse(readFileSync(this.#config, 'utf8')) as Record<string, unknown>;
+    writeFileSync(this.#config, JSON.stringify({ ...before, ...settings }, null, 2));
   }
 
   async get(path: string, timeoutMs = 5_000): Promise<{ status: number; text: string }> {

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { request } from 'node:https';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { issueClient, makeAuthority } from '../../../src/kube/authority.ts';
 import { nodeClock } from '../../../src/kube/node-adapter.ts';
 import { Api } from '../../../src/sim/api/api.ts';
@@ -146,5 +146,43 @@ describe('more requests at a time than allowed', () => {
     release();
     expect((await Promise.all(writes)).map(({ status }) => status)).toEqual([201, 201]);
     expect(await call('GET', '/api/v1/pods')).toMatchObject({ status: 200 });
+  });
+});
+
+describe('bodies and paths that no client should send, or only kubectl', () => {
+  it('a custom object nested without end is refused in words, and the server goes on', async () => {
+    const api = new Api({ clock: nodeClock, newUid: randomUUID });
+    const server = await listen(api);
+    closing.push(() => server.close());
+    const post = (path: string, body: string) =>
+      fetch(server.url + path, { method: 'POST', headers: { 'content-type': 'application/json' }, body });
+    const schema = { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } };
+    const definition = {
+      metadata: { name: 'deeps.example.com' },
+      spec: {
+        group: 'example.com',
+        scope: 'Cluster',
+        names: { plural: 'deeps', singular: 'deep', kind: 'Deep', listKind: 'DeepList' },
+        versions: [{ name: 'v1', served: true, storage: true, schema }],
+      },
+    };
+    const made = await post('/apis/apiextensions.k8s.io/v1/customresourcedefinitions', JSON.stringify(definition));
+    expect(made.status).toBe(201);
+    const deep = (levels: number) =>
+      `{"apiVersion":"example.com/v1","kind":"Deep","metadata":{"name":"d${levels}"},"a":${'{"a":'.repeat(levels)}1${'}'.repeat(levels)}}`;
+    await vi.waitFor(async () => expect((await post('/apis/example.com/v1/deeps', deep(100))).status).toBe(201));
+    const refused = await post('/apis/example.com/v1/deeps', deep(50_000));
+    expect(refused.status).toBe(400);
+    expect(await refused.json()).toMatchObject({ message: 'the body of the request is nested too deeply' });
+    expect((await fetch(`${server.url}/healthz`)).status).toBe(200);
+  });
+
+  it('/openapi/v2 is a document without definitions, in the form that was asked for', async () => {
+    const server = await listen(new Api({ clock: nodeClock, newUid: randomUUID }));
+    closing.push(() => server.close());
+    const kubectl = { accept: 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf' };
+    const packed = await fetch(`${server.url}/openapi/v2`, { headers: kubectl });
+    expect([packed.status, (await packed.arrayBuffer()).byteLength]).toEqual([200, 0]);
+    expect(await (await fetch(`${server.url}/openapi/v2`)).json()).toMatchObject({ swagger: '2.0', paths: {} });
   });
 });

@@ -12,7 +12,7 @@ export function linkWeight(devices: readonly Device[], a: number, b: number): nu
   return Math.max(devices[a]!.links[b] ?? 0, devices[b]!.links[a] ?? 0);
 }
 
-/** From here on a weight means NVLink, below it a path over PCIe or the socket (see device.ts). */
+/** From here on a weight means NVLink, below it a path over PCIe or the socket (see ../device.ts). */
 export const NVLINK_WEIGHT = 100;
 
 /** The groups of positions that NVLink connects, each ascending, first positions ascending. */

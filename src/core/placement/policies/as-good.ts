@@ -9,3 +9,9 @@ import { sameButForATenth } from './pack.ts';
 /** `best` ≥ `offered`, both scores of one policy. */
 export const isAsGood = (policy: NodePolicy, offered: number, best: number): boolean =>
   offered >= best || (policy === 'pack' && sameButForATenth(offered, best));
+
+/**
+ * Among nodes that this policy holds for equal, does a pod without GPUs go by their order alone? `fgd` fills the first of them, and the first of
+ * a sample is another one each time: nodes lose their CPU here and there, two points of GPUs with it (docs/packing.md).
+ */
+export const goesByOrder = (policy: NodePolicy): boolean => policy === 'fgd';

@@ -2,7 +2,7 @@
  * muster: put the pod where it takes least of what is scarce.
  *
  * A typical pod m can use u(m) thousandths of a node: as many of its shares as the GPUs hold, but (to seven sixteenths) no more than the
- * CPU left there can feed. Its price W(m) is high where the cluster has little for it (prices.ts): the gradient of
+ * CPU left there can feed. Its price W(m) is high where the cluster has little for it (../prices.ts): the gradient of
  * Σ popularity · log usable, so that every kind of pod keeps its part of what is left. A pod costs what it takes of all u(m) at
  * these prices, less its own size. GPUs with a little left that nothing fills cost extra, a filled or opened one gives that back:
  * sum-of-squares bin packing (Csirik et al.), with a cap. Scores are coarse on purpose, see fgd.ts.

@@ -32,7 +32,7 @@ export type Lens = {
   /** place of the entry in the list of typical shapes */
   readonly id: Int32Array;
   readonly pods: Float64Array;
-  /** price of the entry, see prices.ts; 0 where nobody priced */
+  /** price of the entry, see ../prices.ts; 0 where nobody priced */
   readonly weight: Float64Array;
   /** popularity of all typical shapes, also those that this node can never serve */
   readonly allPods: number;

@@ -11,6 +11,9 @@ import { hasRoom } from './room.ts';
 /** less than the 30 s that a preemptor has to come back */
 const KEPT_MS = 20_000;
 
+/** a list may be so old when an extender begins to decide, ms */
+const FRESH_MS = 10_000;
+
 type Nomination = {
   readonly node: string;
   /** virtual ms of the answer, or of the nomination where none was heard */
@@ -59,8 +62,22 @@ export function awaited({ facts, now, seats, deciderSince, check, report }: Judg
   const stayingOn = (node: string): KubeObject[] =>
     [...facts.podsOn(node)].filter((one) => one.metadata.deletionTimestamp === undefined);
 
+  /** Whoever begins to decide keeps what is free, or comes free, on the node of a nominated pod. */
+  const lookAtTakeover = ({ metadata: { uid, name } }: KubeObject, node: string, { writtenAt }: Nomination): void => {
+    const decides = seats().find(
+      ({ extender }) => extender !== null && !extender.process.dead && extender.core.context.deciding(),
+    );
+    // its list may be a little older
+    if (decides === undefined || now() - writtenAt < FRESH_MS || facts.wasAway(node)) return;
+    const { picture } = decides.extender!.core.parts;
+    if ([...picture.holds.values()].some((hold) => hold.node === node && hold.pod.uid !== uid)) return;
+    check('nomination-forgotten');
+    if (picture.holds.get(uid) === undefined)
+      report('nomination-forgotten', `extender-${decides.name} decides and keeps nothing on ${node} for ${name}`);
+  };
+
   return {
-    invariants: ['awaited-given-away'],
+    invariants: ['awaited-given-away', 'nomination-forgotten'],
     promised(uid, node) {
       // asked again it hears the same: what it was promised first stays its own
       const before = promises.get(uid);
@@ -82,17 +99,21 @@ export function awaited({ facts, now, seats, deciderSince, check, report }: Judg
     nominatedTo: (uid) => nominated.get(uid)?.node ?? null,
     deciderChanged() {
       const first = new Map<string, KubeObject>();
+      const several = new Set<string>();
       for (const pod of facts.objects(PODS)) {
         const node = waits(pod) ? nominated.get(pod.metadata.uid)?.node : undefined;
         if (node === undefined) continue;
         const other = first.get(node);
+        if (other !== undefined) several.add(node);
         if (other === undefined || priorityOf(pod) > priorityOf(other)) first.set(node, pod);
       }
       for (const [node, pod] of first) {
         const wants = wantsOf(pod);
         const gpus = facts.latestInventory(node)?.gpus ?? [];
-        if (wants !== null && hasRoom(wants, gpus, stayingOn(node)))
-          nominated.get(pod.metadata.uid)!.takenOverAt = now();
+        if (wants === null || !hasRoom(wants, gpus, stayingOn(node))) continue;
+        const nomination = nominated.get(pod.metadata.uid)!;
+        nomination.takenOverAt = now();
+        if (!several.has(node) && !facts.edited(pod)) lookAtTakeover(pod, node, nomination);
       }
     },
     written(pod) {

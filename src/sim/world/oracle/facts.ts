@@ -70,6 +70,12 @@ export class Facts {
     return (this.#inventories.get(node) ?? []).filter((one) => one.until >= since);
   }
 
+  /** It was no node for some time of what a decision may rest on. */
+  wasAway(node: string): boolean {
+    const known = this.lateInventories(node);
+    return known.some(({ until }, at) => until < (known[at + 1]?.from ?? Number.NEGATIVE_INFINITY));
+  }
+
   latestInventory(node: string): Inventory | undefined {
     return this.#inventories.get(node)?.at(-1);
   }

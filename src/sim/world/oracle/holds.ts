@@ -9,13 +9,25 @@ import type { Judge, Law } from './law.ts';
 const SWEEP_SLACK_MS = 3_000;
 
 export function holds({ facts, now, seats, check, report }: Judge): Law {
+  /** made for pods that were known to exist: kube-scheduler, which is late too, may ask for one that is gone already */
+  const owned = new WeakSet<Hold>();
   return {
-    invariants: ['hold-overdue', 'hold-orphaned'],
+    invariants: ['hold-overdue', 'hold-orphaned', 'hold-ownerless'],
     second() {
       for (const { name, extender } of seats()) {
         if (extender === null || extender.process.dead || extender.process.pausedUntil > now() - SWEEP_SLACK_MS)
           continue;
         check('hold-overdue');
+        check('hold-ownerless');
+        const { picture } = extender.core.parts;
+        for (const hold of picture.holds.values()) {
+          if (picture.pod(hold.pod.uid) !== undefined) owned.add(hold);
+          else if (owned.has(hold))
+            report(
+              'hold-ownerless',
+              `extender-${name} holds ${hold.cause} for ${hold.pod.name}, which it knows to be gone`,
+            );
+        }
         for (const hold of extender.core.parts.picture.holds.values()) {
           if (hold.deadline !== null && hold.deadline < now() - SWEEP_SLACK_MS)
             report(

@@ -16,9 +16,11 @@ export const INVARIANTS = [
   'bind-without-lease',
   'hold-overdue',
   'hold-orphaned',
+  'hold-ownerless',
   'books-differ',
   'answer-differs',
   'awaited-given-away',
+  'nomination-forgotten',
   'gpu-milli-wrong',
   'gang-early',
   'gang-evicts',
@@ -28,6 +30,8 @@ export const INVARIANTS = [
   'gang-waits',
   'plan-in-part',
   'plan-overdue',
+  'plan-forgotten',
+  'gate-early',
   'pod-lost',
   'no-reason',
   'exception',
@@ -40,6 +44,8 @@ export type Violation = { readonly invariant: Invariant; readonly detail: string
 
 /** An extender as the oracle may ask it: who decides, what is held, what the books say. Nothing else is asked of anybody. */
 export type Seat = {
+  /** places are decided ahead of kube-scheduler */
+  readonly placer: boolean;
   /** `a` of `extender-a` */
   readonly name: string;
   readonly extender: RunningExtender | null;

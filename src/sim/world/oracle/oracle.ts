@@ -18,6 +18,7 @@ import { holds } from './holds.ts';
 import { INVARIANTS, type Invariant, type Judge, type Law, type Seat, type Violation } from './law.ts';
 import { lost } from './lost.ts';
 import { overAllocated } from './over-allocated.ts';
+import { plans } from './plans.ts';
 import { still } from './still.ts';
 
 const SECOND_MS = 1_000;
@@ -71,6 +72,7 @@ export class Oracle {
       this.#gangs,
       deciders(judge, elects),
       holds(judge),
+      plans(judge),
       books(judge),
       gpuMilli(judge),
       lost(judge, this.#awaited.nominatedTo),

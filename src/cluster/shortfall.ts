@@ -10,7 +10,7 @@ import type { ReasonCode } from '../core/reasons.ts';
 const MIB = 1024 ** 2;
 
 /** '' where the reason says all there is. `nameOf`: a pod's uid → what people call it. */
-export function explainNode(
+export function shortfall(
   pod: PodFacts,
   node: NodeInfo,
   code: ReasonCode | null,
