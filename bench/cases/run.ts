@@ -5,6 +5,7 @@ import { ZodError, z } from 'zod';
 import * as allocator from './allocator.ts';
 import { type CaseHead, caseFile, caseHead } from './case-file.ts';
 import * as hami from './hami.ts';
+import * as hived from './hived.ts';
 import * as kai from './kai.ts';
 import * as preemption from './preempt.ts';
 import { addTo, emptyTally, fails, notYet, type Tally, type Verdict } from './verdict.ts';
@@ -12,7 +13,6 @@ import * as vgpu from './vgpu-manager.ts';
 
 type Runner = (raw: unknown) => Verdict;
 
-const cells: Runner = () => notYet('virtual-cluster');
 const queues: Runner = () => notYet('queues');
 
 /** Whose cases a file holds, by the repository it names as its source; a file without one by its folder. */
@@ -63,7 +63,7 @@ const RUNNERS: Readonly<Record<string, Readonly<Record<string, Runner>>>> = {
     'can-reclaim': queues,
     'victim-queue': queues,
   },
-  hived: { '': cells },
+  hived: { '': hived.sequence },
   'kueue-fair': {
     'dominant-share': queues,
     borrowing: queues,

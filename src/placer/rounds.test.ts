@@ -43,6 +43,8 @@ beforeEach(() => {
     samplesDo: false,
     retryAt: (gang) => books.retryAt(gang),
     refusedAlike: (gang) => books.refusedAlike(gang),
+    evictForGang: (gang) => books.evictForGang(gang),
+    dropPlan: (...args) => books.dropPlan(...args),
     restorePlans: (wallMs) => books.restorePlans(wallMs),
     unwritable: (uid) => books.unwritable(uid),
     evictFor: (uid) => books.evictFor(uid),

@@ -41,7 +41,6 @@ export type PairOptions = {
 
 export class Pair {
   readonly name: string;
-  readonly placer: boolean;
   readonly members: readonly Member[];
   readonly #options: PairOptions;
   readonly #config: ExtenderConfig;
@@ -50,7 +49,6 @@ export class Pair {
   constructor(options: PairOptions) {
     this.#options = options;
     this.name = options.name;
-    this.placer = options.placer;
     const { wiring, name, bug } = options;
     const { chance } = wiring;
     this.#config = readConfig({

@@ -2,12 +2,17 @@
 import { PLACED_CONDITION, PLACEMENT_GATE, PLAN } from '../../../core/names.ts';
 import { arrayAt, isObject, type KubeObject, textAt } from '../../api/object.ts';
 import { condition, hasEnv, NODES, PODS, waits } from './facts.ts';
-import { wantsOf } from './gpus.ts';
+import { type Gpu, positionOf, type Share, useOf, wantsOf } from './gpus.ts';
 import type { Judge, Law } from './law.ts';
-import { hasResources, hasRoom, takesPods } from './room.ts';
+import { hasResources, takesPods } from './room.ts';
 
 /** `until`: wall ms, of whoever wrote it */
-type Written = { readonly node: string; readonly gang: string | null; readonly until: number };
+type Written = {
+  readonly node: string;
+  readonly gang: string | null;
+  readonly until: number;
+  readonly claim: readonly Share[];
+};
 
 /** a list may be so old when an extender begins to decide, ms */
 const FRESH_MS = 10_000;
@@ -20,7 +25,8 @@ function planOf(pod: KubeObject): Written | null {
   const plan: unknown = text === undefined ? null : JSON.parse(text);
   const node = textAt(plan, 'node');
   if (!isObject(plan) || node === '' || textAt(pod.status, 'nominatedNodeName') !== node) return null;
-  return { node, gang: textAt(plan, 'gang') || null, until: Date.parse(textAt(plan, 'until')) };
+  const claim = arrayAt(plan.claim, 'containers').flatMap((one) => arrayAt(one, 'devices').filter(isObject)) as Share[];
+  return { node, gang: textAt(plan, 'gang') || null, until: Date.parse(textAt(plan, 'until')), claim };
 }
 
 const isGated = (pod: KubeObject): boolean =>
@@ -40,8 +46,6 @@ export function plans({ facts, now, seats, check, report }: Judge): Law {
         if (!since.has(uid)) since.set(uid, now());
       }
       if (before === undefined || !isGated(before) || isGated(pod)) return;
-      // without a placer nobody writes a place, and gates that were left behind are lifted
-      if (seats().some(({ placer }) => !placer)) return;
       check('gate-early');
       // who fits nowhere is shown to kube-scheduler with its reason, who wants nothing of ours at once
       if (ever.has(uid) || wantsOf(pod) === null || facts.edited(pod) || condition(pod, PLACED_CONDITION)) return;
@@ -66,9 +70,9 @@ export function plans({ facts, now, seats, check, report }: Judge): Law {
         if (plan.gang !== null || wants === null || node === undefined || fresh || facts.edited(pod)) continue;
         const left = plan.until - decides.extender!.process.clock.now();
         if (left < LEFT_MS || !takesPods(node) || !hasEnv(pod)) continue;
-        const others = planned.filter((one) => one !== pod && planOf(one)!.node === plan.node);
-        const there = [...facts.podsOn(plan.node), ...others];
-        if (!hasRoom(wants, facts.gpus(node), there) || !hasResources(pod, node, there)) continue;
+        const others = planned.some((one) => one !== pod && planOf(one)!.node === plan.node);
+        const there = [...facts.podsOn(plan.node)];
+        if (others || !hasResources(pod, node, there) || !isFree(plan.claim, facts.gpus(node), there)) continue;
         check('plan-forgotten');
         if (picture.holds.get(pod.metadata.uid) === undefined)
           report(
@@ -78,4 +82,14 @@ export function plans({ facts, now, seats, check, report }: Judge): Law {
       }
     },
   };
+}
+
+/** Those very devices are there, healthy, and have that much free. */
+function isFree(claim: readonly Share[], gpus: readonly Gpu[], pods: readonly KubeObject[]): boolean {
+  const use = useOf(gpus, pods);
+  return claim.every((share) => {
+    const at = positionOf(gpus, share);
+    const gpu = gpus[at];
+    return gpu?.healthy === true && use.mib[at]! + share.mib <= gpu.mib && use.milli[at]! + share.milli <= 1000;
+  });
 }
