@@ -3,7 +3,7 @@
  * measured in a process of its own with the load on another core; ratios are to a bare node:http echo in the same run.
  * Exit status 1 when a target was missed.
  */
-import { parseArgs } from 'node:util';
+import { Argument, program } from 'commander';
 import { bind } from './bind.ts';
 import { profileInto } from './child.ts';
 import { filterAt, filterNominated, fullNodes, prioritize } from './filter.ts';
@@ -33,20 +33,22 @@ const BENCHES: Readonly<Record<string, () => Promise<Measured[]>>> = {
   'sim-api': simApi,
 };
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: { json: { type: 'boolean', default: false }, profile: { type: 'boolean', default: false } },
-});
-const unknown = positionals.filter((name) => !Object.hasOwn(BENCHES, name));
-if (unknown.length > 0) {
-  process.stderr.write(`no bench named ${unknown.join(', ')}; there are ${Object.keys(BENCHES).join(', ')}\n`);
-  process.exit(2);
-}
+const names = Object.keys(BENCHES);
+program
+  .name('bench')
+  .description(
+    'Speed, as ratios to a bare node:http echo in the same run. Ends in under ten minutes; exit status 1 when a target was missed.',
+  )
+  .addArgument(new Argument('[name...]', 'which to run, all if none is named').choices(names))
+  .option('--json', 'one JSON object a line: name, value, unit, floor, ratio, target, machine, commit')
+  .option('--profile', 'writes CPU profiles of the servers to profiles/')
+  .parse();
+const values = program.opts<{ json?: boolean; profile?: boolean }>();
 if (values.profile) profileInto('profiles');
 if (!values.json) process.stdout.write(`${MACHINE}, commit ${COMMIT}\n\n${TABLE_HEAD}`);
 const missed: string[] = [];
-for (const name of positionals.length > 0 ? positionals : Object.keys(BENCHES))
-  missed.push(...show(await BENCHES[name]!(), values.json));
+for (const name of program.args.length > 0 ? program.args : names)
+  missed.push(...show(await BENCHES[name]!(), values.json === true));
 if (missed.length > 0) process.stderr.write(`missed: ${missed.join('; ')}\n`);
 if (values.profile) process.stderr.write('CPU profiles of the servers are in profiles/\n');
 process.exitCode = missed.length > 0 ? 1 : 0;

@@ -12,7 +12,7 @@ import { listen } from '../src/sim/api/server.ts';
 import { arrivingPod } from '../src/sim/arrivals.ts';
 import { mixedNodes } from '../src/sim/nodes.ts';
 import { seededRng } from '../src/sim/seeded-rng.ts';
-import type { Measured } from './row.ts';
+import { atLeast, atMost, type Measured } from './row.ts';
 
 const NODES = 5_000;
 const PODS = 50_000;
@@ -94,12 +94,17 @@ export async function simApi(): Promise<Measured[]> {
   const name = (what: string): string => `sim-api, ${what}`;
   const rows: Measured[] = [
     { name: name(`load ${NODES} nodes`), value: loadNodes, unit: 's' },
-    { name: name(`load ${PODS} pods`), value: loadPods, unit: 's' },
+    {
+      name: name(`load ${PODS} pods`),
+      value: loadPods,
+      unit: 's',
+      ...atMost('nodes and pods', loadNodes + loadPods, 10),
+    },
     { name: name('list pods in pages of 500'), value: pages, unit: 's' },
-    { name: name('loop held by pages'), value: pagesBlocked, unit: 'ms' },
+    { name: name('loop held by pages'), value: pagesBlocked, unit: 'ms', ...atMost('block', pagesBlocked, 50) },
     { name: name('list pods whole'), value: wholeSeconds, unit: 's' },
     { name: name('loop held by a whole list'), value: wholeBlocked, unit: 'ms' },
-    { name: name('binds'), value: BINDS / bind, unit: '/s' },
+    { name: name('binds'), value: BINDS / bind, unit: '/s', ...atLeast('binds', BINDS / bind, 2_000) },
     { name: name('RSS'), value: rss / 2 ** 20, unit: 'MiB' },
   ];
   await transport.close();

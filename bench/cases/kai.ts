@@ -95,15 +95,21 @@ const caseShape = z.looseObject({
 type KaiCase = z.infer<typeof caseShape>;
 
 const IN_TREE = ['dra', 'numa', 'affinity'];
+/** What the quotas of such a case say may have no part in its answer: it is tried, and counts as not yet only where the answers differ. */
+const TRIED = ['gang', 'elastic', 'subgroup', 'topology'];
 const QUEUES = ['quota', 'multi-level-queue', 'reclaim', 'preemption-delay'];
 
 export function placement(raw: unknown): Verdict {
   const given = caseShape.parse(raw);
   const later = laterOf(given);
-  if (later !== null) return later;
+  // where it is about reclaiming, nothing done would look like theirs refusing to
+  const about = given.tags.some((tag) => TRIED.includes(tag)) && !given.tags.includes('reclaim');
+  const tried = about && later?.result === 'notYet' && later.part === 'queues';
+  if (later !== null && !tried) return later;
   const world = new World(given);
   if (world.contradiction) return byDesign('contradicts-itself');
-  return world.run();
+  const verdict = world.run();
+  return later === null || good(verdict) ? verdict : later;
 }
 
 /** What the case needs that is not there yet, or that others answer. */
@@ -113,7 +119,6 @@ function laterOf({ tags, mode, jobs, queues }: KaiCase): Verdict | null {
   if (has(IN_TREE)) return byDesign('in-tree');
   const waiting = jobs.filter(({ tasks }) => tasks.some(({ state }) => state === 'Pending'));
   const evicts = !mode.endsWith(':allocate');
-  if (jobs.some(({ subgroups }) => choosesSubGroups(subgroups))) return notYet('some-sub-groups');
   if (mode === 'single-action:stalegangeviction') return byDesign('member-loss');
   // what the quotas of the case say may have no part in its answer: it is tried
   if (mode === 'single-action:allocate' && jobs.some(isGang)) return null;
@@ -126,11 +131,8 @@ function laterOf({ tags, mode, jobs, queues }: KaiCase): Verdict | null {
 }
 
 /** A job that is a gang to us: the others' tasks start one by one. */
-const isGang = ({ subgroups, topology, minMember }: Job): boolean =>
-  Boolean(subgroups) || Boolean(topology) || (minMember ?? 1) > 1;
-
-const choosesSubGroups = (group: Group | null | undefined): boolean =>
-  Boolean(group) && (typeof group!.minSubGroup === 'number' || group!.groups.some(choosesSubGroups));
+const isGang = ({ subgroups, topology, minMember, tasks }: Job): boolean =>
+  Boolean(subgroups) || Boolean(topology) || (minMember ?? 1) > 1 || tasks.length > 1;
 
 type Live = {
   readonly job: Job;
@@ -143,14 +145,30 @@ type Live = {
 
 const POLICY: Readonly<Record<string, 'pack' | 'spread'>> = { binpack: 'pack', pack: 'pack', spread: 'spread' };
 
+/** Rules of theirs that are not ours, for running a case again with them. */
+type Theirs = {
+  /** tasks in such states are not there */
+  readonly without?: (status: string) => boolean;
+  /** a job that is left with fewer tasks than its minimum is evicted whole */
+  readonly evictsRests?: boolean;
+  /** surplus tasks go to the sub-group that has least over its minimum */
+  readonly surplusByShare?: boolean;
+  /** whoever is stuck on its way out is nobody's victim */
+  readonly stuckStay?: boolean;
+};
+
 class World {
   readonly #given: KaiCase;
   readonly #stand: Stand;
   readonly #live: Live[] = [];
   contradiction = false;
 
-  constructor(given: KaiCase, without: (status: string) => boolean = () => false) {
+  readonly #theirs: Theirs;
+
+  constructor(given: KaiCase, theirs: Theirs = {}) {
     this.#given = given;
+    this.#theirs = theirs;
+    const without = theirs.without ?? (() => false);
     const { nodePlacement, gpuOrder } = given.config;
     const node: NodePolicy = POLICY[nodePlacement?.gpu ?? ''] ?? 'pack';
     const order: DevicePolicy = POLICY[gpuOrder ?? ''] ?? 'pack';
@@ -184,6 +202,7 @@ class World {
           name: group.name,
           ...(parent !== null && { parent }),
           minMember: group.minMember ?? 0,
+          ...(group.minSubGroup && { minSubGroup: group.minSubGroup }),
           topologyConstraint: constraintOf(group.topology),
         },
         ...flat(group.groups, group.name),
@@ -193,6 +212,7 @@ class World {
       metadata: { uid: `group-${name}`, namespace: 'kai', name },
       spec: {
         ...(minMember && { minMember }),
+        ...(subgroups?.minSubGroup && { minSubGroup: subgroups.minSubGroup }),
         topologyConstraint: constraintOf(topology ?? subgroups?.topology),
         subGroups: flat(subgroups?.groups ?? [], null),
       },
@@ -238,7 +258,9 @@ class World {
     else if (typeof task.gpuMemoryMiB === 'number') annotations['gpu-memory'] = `${task.gpuMemoryMiB}`;
     if (isShared(task) && count > 1) annotations['gpu-fraction-num-devices'] = `${count}`;
     const gpus = isShared(task) ? 0 : (task.gpus ?? 0);
-    const created = new Date(this.#stand.clock.now() + 1000 * job.createdOrder - 10_000_000).toISOString();
+    // which task comes first is said by its age; orders are small numbers
+    const age = 10_000_000 - 1000 * job.createdOrder + task.order;
+    const created = new Date(this.#stand.clock.now() - age).toISOString();
     const resources = {
       requests: { cpu: `${task.cpuMilli}m`, memory: `${task.memory}` },
       limits: gpus > 0 ? { 'nvidia.com/gpu': `${gpus}` } : {},
@@ -255,9 +277,13 @@ class World {
     live.claim = claim;
     const facts = this.#facts(live);
     const startedMs = this.#stand.clock.now() - 1000 * (live.job.startedSecondsAgo ?? 60);
-    const terminating = live.status === 'Releasing' || live.status === 'StuckInReleasing';
+    const stuck = live.status === 'StuckInReleasing';
+    const stays = stuck && this.#theirs.stuckStay === true;
+    const terminating = live.status === 'Releasing' || (stuck && !stays);
+    const priority = stays ? Number.MAX_SAFE_INTEGER : facts.priority;
     const found = claim.containers.length === 0 ? null : claim;
-    this.#stand.picture.upsertPod({ ...facts, nodeName: node, claim: found, usesGpu: false, startedMs, terminating });
+    const shown = { ...facts, priority, nodeName: node, claim: found, usesGpu: false, startedMs, terminating };
+    this.#stand.picture.upsertPod(shown);
   }
 
   run(): Verdict {
@@ -266,6 +292,7 @@ class World {
       const actions = mode.slice(mode.indexOf(':') + 1).split('+');
       if (actions.includes('allocate')) this.#allocate();
       if (actions.includes('preempt')) this.#preempt();
+      this.#evictRests();
       return this.#compare();
     }
     for (let round = 0; round < (rounds?.untilMatch ?? 1); round++) this.#round();
@@ -281,6 +308,7 @@ class World {
   #round(): void {
     this.#allocate();
     this.#preempt();
+    this.#evictRests();
     for (const live of [...this.#live]) {
       if (live.status === 'Binding') live.status = 'Running';
       else if (live.status === 'Releasing') this.#gone(live);
@@ -306,8 +334,23 @@ class World {
       );
   }
 
+  /** Whose turn it is: the first one's, by their rule that of a sibling whose sub-groups have less. */
+  #nextOf(waiting: readonly Live[]): number {
+    if (this.#theirs.surplusByShare !== true) return 0;
+    const { job } = waiting[0]!;
+    const placed = this.#live.filter((live) => live.job === job && live.node !== null && live.status !== 'Pending');
+    const shares = waiting.map((live) =>
+      live.job === job && job.subgroups ? sharesOn(job.subgroups, live.task.subgroup ?? '', placed) : null,
+    );
+    let next = 0;
+    for (const [at, share] of shares.entries()) if (share !== null && lessThan(share, shares[next] ?? [])) next = at;
+    return next;
+  }
+
   #allocate(): void {
-    for (const live of this.#waiting()) {
+    const waiting = [...this.#waiting()];
+    while (waiting.length > 0) {
+      const live = waiting.splice(this.#nextOf(waiting), 1)[0]!;
       const facts = this.#facts(live);
       const answer = this.#stand.filter(facts);
       if (!isPlaced(answer)) continue;
@@ -319,22 +362,53 @@ class World {
     }
   }
 
+  /** The placer's search for a gang that fits nowhere, the preempt verb for tasks that start by themselves. */
   #preempt(): void {
     const all = this.#stand.names().map((node) => ({ node, victims: null }));
+    const searched = new Set<Job>();
     for (const live of this.#waiting()) {
+      if (live.status !== 'Pending') continue;
       const facts = this.#facts(live);
-      // a member of a gang that does not fit is refused for good: kube-scheduler asks for victims nowhere
-      const started = !isGang(live.job) || this.#stand.books.explainGang(`kai/${live.job.name}`)?.verdict === null;
-      const [best] = this.#stand.books.preempt(facts, started ? all : []);
-      if (best === undefined) continue;
-      live.status = 'Pipelined';
-      live.node = best.node;
-      live.claim = this.#stand.picture.holds.get(live.uid)?.claim ?? null;
-      for (const victim of this.#live.filter(({ uid }) => best.victims.includes(uid))) {
-        if (victim.status !== 'StuckInReleasing') victim.status = 'Releasing';
-        const facts = this.#stand.picture.pod(victim.uid);
-        if (facts !== undefined) this.#stand.picture.upsertPod({ ...facts, terminating: true });
+      if (isGang(live.job) && this.#stand.books.explainGang(`kai/${live.job.name}`)?.verdict !== null) {
+        if (!searched.has(live.job)) this.#preemptFor(live.job);
+        searched.add(live.job);
+        continue;
       }
+      const [best] = this.#stand.books.preempt(facts, all);
+      if (best === undefined) continue;
+      this.#pipeline(live, best.node);
+      this.#evict(best.victims);
+    }
+  }
+
+  #preemptFor(job: Job): void {
+    const found = this.#stand.books.evictForGang(`kai/${job.name}`);
+    if (found === null) return;
+    for (const { uid, node } of found.places) this.#pipeline(this.#live.find((live) => live.uid === uid)!, node);
+    this.#evict(found.victims);
+  }
+
+  #pipeline(live: Live, node: string): void {
+    live.status = 'Pipelined';
+    live.node = node;
+    live.claim = this.#stand.picture.holds.get(live.uid)?.claim ?? null;
+  }
+
+  #evict(uids: readonly string[]): void {
+    for (const victim of this.#live.filter(({ uid }) => uids.includes(uid))) {
+      if (victim.status !== 'StuckInReleasing') victim.status = 'Releasing';
+      const facts = this.#stand.picture.pod(victim.uid);
+      if (facts !== undefined) this.#stand.picture.upsertPod({ ...facts, terminating: true });
+    }
+  }
+
+  /** Their rule: what is left of a job below its minimum goes. */
+  #evictRests(): void {
+    if (this.#theirs.evictsRests !== true) return;
+    for (const job of this.#given.jobs.filter(isGang)) {
+      const running = this.#live.filter((live) => live.job === job && RUNS.has(live.status));
+      const short = running.length < (job.minMember ?? 1) || shortGroups(job.subgroups?.groups ?? [], running);
+      if (running.length > 0 && short) this.#evict(running.map(({ uid }) => uid));
     }
   }
 
@@ -375,7 +449,7 @@ class World {
     if (waits) {
       // would they be placed if whoever is going were gone?
       const going = (status: string): boolean => status === 'Releasing';
-      const later = new World(this.#given, going);
+      const later = new World(this.#given, { without: going });
       later.#allocate();
       const placed = wrong.every(([live]) =>
         later.#live.some(({ uid, status }) => uid === live.uid && status === 'Binding'),
@@ -385,9 +459,15 @@ class World {
     // who runs is to go on elsewhere: that is moving, not evicting
     if (wrong.some(([{ task }, status]) => task.state === 'Running' && status === 'Pipelined'))
       return notYet('consolidation', text);
-    const elastic = this.#given.tags.includes('elastic');
-    if (this.#given.mode !== 'single-action:allocate' && (elastic || this.#live.some(({ job }) => isGang(job))))
-      return notYet('gang-preemption', text);
+    if (Object.keys(this.#theirs).length === 0) {
+      const withRule = (theirs: Theirs): boolean => good(new World(this.#given, theirs).run());
+      if (this.#live.some(({ task }) => task.state === 'StuckInReleasing') && withRule({ stuckStay: true }))
+        return byDesign('terminating-victim', text);
+      if (this.#live.some(({ job }) => Boolean(job.subgroups)) && withRule({ surplusByShare: true }))
+        return byDesign('surplus-order', text);
+      if (this.#live.some(({ job }) => isGang(job)) && withRule({ evictsRests: true }))
+        return byDesign('member-loss', text);
+    }
     if (wrong.some(([live]) => !live.job.preemptible && this.#evicted(live))) return notYet('preemptibility', text);
     const held = wrong.filter(([live, status]) => status === 'Pending' && live.status !== 'Pending');
     if (held.some(([live]) => this.#overQuota(live.job.queue))) return notYet('queues', text);
@@ -439,6 +519,37 @@ function milliOf({ gpus, gpuFraction, gpuMemoryMiB, devices }: Task, node: KaiNo
   const share = gpuFraction ?? (gpuMemoryMiB ?? 0) / Math.max(1, node?.gpuMemoryMiB ?? 1);
   return share > 0 ? 1000 * share * (devices ?? 1) : 1000 * (gpus ?? 0);
 }
+
+/** How far above their minimum the groups on the way to `name` are, from the root down. null: it is not below this one. */
+function sharesOn(group: Group, name: string, placed: readonly Live[]): readonly number[] | null {
+  if (group.name === name && group.groups.length === 0) return [];
+  for (const below of group.groups) {
+    const rest = sharesOn(below, name, placed);
+    if (rest !== null) return [shareOf(below, placed), ...rest];
+  }
+  return null;
+}
+
+/** Tasks over the minimum, or whole sub-groups over the number that is needed. */
+function shareOf({ name, minMember, minSubGroup, groups }: Group, placed: readonly Live[]): number {
+  if (groups.length > 0)
+    return groups.filter((each) => shareOf(each, placed) >= 1).length / (minSubGroup ?? groups.length);
+  return placed.filter(({ task }) => task.subgroup === name).length / Math.max(1, minMember ?? 1);
+}
+
+function lessThan(a: readonly number[], b: readonly number[]): boolean {
+  for (let at = 0; at < Math.min(a.length, b.length); at++) if (a[at] !== b[at]) return a[at]! < b[at]!;
+  return false;
+}
+
+const RUNS: ReadonlySet<string> = new Set(['Running', 'Binding']);
+
+/** Some sub-group has fewer running tasks than its minimum. */
+const shortGroups = (groups: readonly Group[], running: readonly Live[]): boolean =>
+  groups.some(
+    ({ name, minMember, groups: below }) =>
+      running.filter(({ task }) => task.subgroup === name).length < (minMember ?? 0) || shortGroups(below, running),
+  );
 
 const good = ({ result }: Verdict): boolean => result === 'same' || result === 'equivalent';
 

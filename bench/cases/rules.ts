@@ -42,15 +42,16 @@ export const DESIGN_RULES = {
     'affinity between pods, NUMA alignment by kubelet and claims of DRA are answered by kube-scheduler’s own plugins',
   'member-loss':
     'what follows when a gang has lost members is said by its onMemberLoss; unless it says so nobody is evicted',
+  'unbound-gives-way':
+    'a place that is only kept gives way to a pod of higher priority at once: nobody who runs is evicted while there is one',
+  'surplus-order':
+    'members beyond the minimum are placed in the order of priority and age, whichever sub-group they are in',
   'contradicts-itself': 'the case starts with more on a node than the node has',
 } as const satisfies Record<string, string>;
 export type DesignRule = keyof typeof DESIGN_RULES;
 
 /** What is read but not answered yet, and with which part of Muster it comes. */
 export const LATER_PARTS = {
-  'gang-preemption':
-    'victims for a whole gang, and the surplus of an elastic one as the first to go, come with the placer',
-  'some-sub-groups': 'a gang that starts with some of its sub-groups, whichever they are',
   'virtual-cluster': 'virtual clusters of fixed cells are quotas with a place; they come with the queues',
   queues: 'quotas, fair share and reclaim come with the overseer’s queues',
   preemptibility: 'that a running pod may not be evicted whatever its priority is read with the queues',

@@ -1,9 +1,11 @@
 /** All cases of a directory: which runner answers which, and how each ended. No case is left out. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { ZodError, z } from 'zod';
 import * as allocator from './allocator.ts';
 import { type CaseHead, caseFile, caseHead } from './case-file.ts';
 import * as hami from './hami.ts';
+import * as hived from './hived.ts';
 import * as kai from './kai.ts';
 import * as preemption from './preempt.ts';
 import { addTo, emptyTally, fails, notYet, type Tally, type Verdict } from './verdict.ts';
@@ -11,7 +13,6 @@ import * as vgpu from './vgpu-manager.ts';
 
 type Runner = (raw: unknown) => Verdict;
 
-const cells: Runner = () => notYet('virtual-cluster');
 const queues: Runner = () => notYet('queues');
 
 /** Whose cases a file holds, by the repository it names as its source; a file without one by its folder. */
@@ -62,7 +63,7 @@ const RUNNERS: Readonly<Record<string, Readonly<Record<string, Runner>>>> = {
     'can-reclaim': queues,
     'victim-queue': queues,
   },
-  hived: { '': cells },
+  hived: { '': hived.sequence },
   'kueue-fair': {
     'dominant-share': queues,
     borrowing: queues,
@@ -85,7 +86,7 @@ export type Report = {
   readonly total: Tally;
 };
 
-/** `directory` holds a folder per project with files of cases; it may be one such folder, too. Throws when it cannot be read. */
+/** `directory` holds a folder per project with files of cases; it may be one such folder, too. Throws when it cannot be read or holds none. */
 export function runDirectory(directory: string): Report {
   const cases: Ended[] = [];
   const entries = readdirSync(directory, { withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : 1));
@@ -96,6 +97,8 @@ export function runDirectory(directory: string): Report {
     const files = readdirSync(join(directory, folder.name)).filter((name) => name.endsWith('.json'));
     for (const name of files.sort()) cases.push(...runFile(folder.name, join(directory, folder.name), name));
   }
+  if (cases.length === 0)
+    throw new Error(`${directory} holds no cases: it needs a folder per project with .json files`);
   const folders = new Map<string, Tally>();
   const total = emptyTally();
   for (const { folder, verdict } of cases) {
@@ -134,6 +137,7 @@ function runCase(project: string, head: CaseHead, raw: unknown): Verdict {
   try {
     return runner(raw);
   } catch (error) {
-    return fails(`the case cannot be run: ${(error as Error).message.slice(0, 500)}`);
+    const why = error instanceof ZodError ? z.prettifyError(error).replaceAll(/\s+/g, ' ') : (error as Error).message;
+    return fails(`the case cannot be run: ${why.slice(0, 500)}`);
   }
 }

@@ -32,10 +32,22 @@ export class Awaiting {
     );
   }
 
-  /** The preemptor is nominated there, so it may still come, and a victim is on its way out. */
+  /** The preemptor is nominated there, so it may still come, and a victim is on its way out: for gangs, a victim of any member. */
   goesOn(hold: Hold): boolean {
+    if (hold.cause === 'awaiting' && hold.gang !== null)
+      return this.#picture.holds.ofGang(hold.gang).some((one) => one.cause === 'awaiting' && this.#isEnding(one));
     const pod = this.#picture.pod(hold.pod.uid);
     if (hold.cause !== 'awaiting' || pod === undefined || pod.nominatedNode !== hold.node) return false;
+    return this.#isEnding(hold);
+  }
+
+  /** What is kept for a gang is kept together. */
+  prolong(hold: Hold, until: number): void {
+    for (const one of hold.gang === null ? [hold] : this.#picture.holds.ofGang(hold.gang))
+      if (one.cause === 'awaiting') one.deadline = until;
+  }
+
+  #isEnding(hold: Hold): boolean {
     return hold.victims.some((uid) => this.#picture.pod(uid)?.terminating);
   }
 
@@ -48,7 +60,8 @@ export class Awaiting {
     for (const hold of holds.awaiting()) {
       const node = nodes.get(hold.node);
       const pod = this.#picture.pod(hold.pod.uid) ?? hold.pod;
-      if (node?.facts == null || hold.victims.length === 0) continue;
+      // what is kept for a gang stays as it was planned: only all of it together is of use
+      if (node?.facts == null || hold.victims.length === 0 || hold.gang !== null) continue;
       if (hold.settledAt === nodes.loads.stamp(node.slot)) continue;
       if (pod.ask.kind === 'request') {
         const found = reservedClaim(this.#picture, pod, this.#shapes.indexOf(pod, pod.ask.request).shape, node);

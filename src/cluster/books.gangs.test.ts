@@ -61,6 +61,36 @@ function bind(each: PodFacts): boolean {
 
 const device = (index: number) => ({ uuid: `GPU-n0-${index}`, index, mib: 80_000, milli: 1000 });
 
+describe('a gang of higher priority', () => {
+  it('takes what others only hold, whole plans of them, and leaves those that are not in its way', () => {
+    addNodes(3, 2);
+    const [low] = arrive('low', 4, whole);
+    const single = pod('single', fraction(500));
+    picture.upsertPod(single);
+    expect(filter(low!).fits).toHaveLength(1);
+    expect(filter(single).fits).toHaveLength(1);
+    const vip = arrive('vip', 5, whole).map((each) => ({ ...each, priority: 9 }));
+    for (const each of vip) picture.upsertPod(each);
+    expect(filter(vip[0]!).fits).toHaveLength(1);
+    expect(picture.holds.ofGang('team/low')).toEqual([]);
+    expect(picture.holds.ofGang('team/vip')).toHaveLength(5);
+    expect(picture.holds.get(single.uid)).toBeDefined();
+  });
+
+  it('takes nothing from a gang of equal priority, nor what is being bound', () => {
+    addNodes(1, 2);
+    const low = arrive('low', 2, whole);
+    filter(low[0]!);
+    const equal = arrive('equal', 2, whole);
+    expect(codes(equal[0]!)).toEqual(['gang-no-room']);
+    for (const each of low) expect(books.beginBind(each, 'n0').kind).toBe('bind');
+    const vip = arrive('vip', 2, whole).map((each) => ({ ...each, priority: 9 }));
+    for (const each of vip) picture.upsertPod(each);
+    expect(codes(vip[0]!)).toEqual(['gang-no-room']);
+    expect(picture.holds.ofGang('team/low')).toHaveLength(2);
+  });
+});
+
 describe('a gang', () => {
   it('is planned whole when its first member is asked for; the others find their places', () => {
     addNodes(2, 2);

@@ -32,7 +32,7 @@ import { Offered } from './offered.ts';
 import type { Parts } from './parts.ts';
 import type { Picture } from './picture.ts';
 import type { Planner, PodOutcome } from './planner.ts';
-import { Planning, type PlanOutcome } from './planning.ts';
+import { type GangEviction, Planning, type PlanOutcome } from './planning.ts';
 import { Preempting } from './preempting.ts';
 import { scoresOf } from './prioritizing.ts';
 import { Refusals } from './refusals.ts';
@@ -184,9 +184,11 @@ export class Books implements Decider, Planner {
     const { clock, awaiting, planning, untenable } = this.#parts;
     const now = clock.monotonic();
     for (const hold of this.picture.holds.expired(now)) {
-      if (awaiting.goesOn(hold)) hold.deadline = now + AWAIT_MS;
+      // another one of its gang's had its turn
+      if (this.picture.holds.get(hold.pod.uid) !== hold || (hold.deadline ?? now) > now) continue;
+      if (awaiting.goesOn(hold)) awaiting.prolong(hold, now + AWAIT_MS);
       else {
-        if (hold.gang !== null) planning.late(hold.gang);
+        if (hold.gang !== null && hold.cause === 'planned') planning.late(hold.gang);
         this.picture.endHold(hold);
       }
     }
@@ -216,6 +218,10 @@ export class Books implements Decider, Planner {
   evictFor(uid: string): PreemptAnswer | null {
     const pod = this.picture.pod(uid);
     return pod === undefined ? null : this.#ahead.evictFor(pod);
+  }
+
+  evictForGang(gang: string): GangEviction | null {
+    return this.#parts.planning.evictForGang(gang);
   }
 
   explain(namespace: string, name: string): PodExplained | null {

@@ -5,7 +5,7 @@
 import type { ReasonCode } from '../core/reasons.ts';
 import type { PreemptAnswer } from './decider.ts';
 import type { Hold } from './holds.ts';
-import type { PlanOutcome } from './planning.ts';
+import type { GangEviction, PlanOutcome } from './planning.ts';
 
 export type PodOutcome =
   | { readonly kind: 'planned'; readonly hold: Hold }
@@ -35,4 +35,11 @@ export interface Planner {
    * not help, or it waits for victims already. The caller evicts them.
    */
   evictFor(uid: string): PreemptAnswer | null;
+  /**
+   * The same for a whole gang: victims whose end lets all that is missing of it start together. Where its members go is kept for them.
+   * null: eviction does not help, budgets forbid it, a member may not preempt, or it has been done.
+   */
+  evictForGang(gang: string): GangEviction | null;
+  /** See Decider.dropPlan. */
+  dropPlan(gang: string, late: boolean): void;
 }

@@ -9,11 +9,14 @@ import { LRUCache } from 'lru-cache';
 import type { GangGroup, GangVerdict } from '../core/placement/gang/gang-request.ts';
 import { type PlanOptions, planGang } from '../core/placement/gang/plan-gang.ts';
 import type { Board } from '../core/placement/gang/trial.ts';
-import type { NodeInfo } from '../core/placement/node-info.ts';
+import type { NodeInfo, Occupant } from '../core/placement/node-info.ts';
 import type { PodFacts } from '../core/placement/pod-facts.ts';
 import type { ReasonCode } from '../core/reasons.ts';
 import type { Clock } from '../kube/ports.ts';
+import { AWAIT_MS } from './awaiting.ts';
 import type { GangAtBind } from './decider.ts';
+import { victimsForGang } from './gang-preemption.ts';
+import { takeOverForGang } from './gang-takeover.ts';
 import type { Gang } from './gangs/gangs.ts';
 import { nearOthers, requiresDomain } from './gangs/near.ts';
 import { type GangStanding, groupToPlan, standingOf, startsWith } from './gangs/standing.ts';
@@ -45,6 +48,17 @@ export type PlanningConfig = {
   readonly planMs: number;
   /** false: filter will refuse the pod everywhere (nobody prepared it, its request is invalid), so it counts for no gang */
   readonly mayCome: (pod: PodFacts) => boolean;
+};
+
+/** Who is evicted for a gang, and where its members go then. */
+export type GangEviction = {
+  /** uids, those that a disruption budget covers first; [] when it is enough to wait for pods that are going */
+  readonly victims: readonly string[];
+  /** so many of them are covered by a budget: where it refuses after all, nobody else need be evicted */
+  readonly guarded: number;
+  /** keys of gangs that fall below their minimum by it: all of them goes */
+  readonly brokenGangs: readonly string[];
+  readonly places: readonly { readonly uid: string; readonly node: string }[];
 };
 
 /** no node has this name */
@@ -219,23 +233,28 @@ export class Planning {
   }
 
   #plan(gang: string): PlanOutcome {
-    const together = this.#together(gang);
-    const groups: GangGroup[] = [];
-    for (const key of together) {
-      const standing = this.standing(key);
-      if (standing === null) return refused('gang-incomplete', `gang ${key} has no members yet`);
-      if (standing.code !== null) return refused(standing.code, standing.detail);
-      const group = groupToPlan(standing, (uid) => this.#placeOf(uid));
-      if (group !== null) groups.push(group);
-    }
+    const groups = this.#groupsOf(gang);
+    if (!isGroups(groups)) return groups;
     if (groups.length === 0) return { kind: 'started' };
-    const verdict = this.#judge(groups.length === 1 ? groups[0]! : allOf(gang, groups));
-    if (verdict.kind === 'refused') return { ...refused(verdict.code, detailOf(verdict)), ...verdict, kind: 'refused' };
+    const group = groups.length === 1 ? groups[0]! : allOf(gang, groups);
+    const members = membersOf(group);
+    const verdict = this.#judge(group);
+    const placed =
+      verdict.kind === 'planned'
+        ? verdict.placed
+        : takeOverForGang(this.#picture, group, members, (one) => this.#judge(one));
+    const kept = members.filter(({ uid }) => this.#picture.holds.get(uid)?.cause === 'awaiting');
+    if (placed === null && verdict.kind === 'refused') {
+      const ending = kept.some(({ uid }) => this.#picture.holds.get(uid)?.gang != null);
+      if (ending) return { ...refused('victims-terminating', ENDING), ...verdict, code: 'victims-terminating' };
+      return { ...refused(verdict.code, detailOf(verdict)), ...verdict, kind: 'refused' };
+    }
     const now = this.#clock.monotonic();
-    const holds = verdict.placed.map(({ pod, node, claim }) => {
+    const holds = (placed ?? []).map(({ pod, node, claim }) => {
       const key = pod.gangSaid?.key ?? gang;
       return openHold({ pod, node, claim, cause: 'planned', gang: key }, now, this.#patience(key));
     });
+    for (const { uid } of kept) this.#picture.dropHold(uid);
     const waited = holds.flatMap(({ pod }) => (this.#picture.isRefused(pod.uid) ? [pod] : []));
     for (const hold of holds) this.#picture.putHold(hold);
     return { kind: 'planned', holds, refused: waited };
@@ -255,12 +274,65 @@ export class Planning {
     return { standing, verdict: group === null ? null : this.#judge(group, { count: true }) };
   }
 
+  /**
+   * Victims whose end lets what is missing of the gang start, all of it. What comes free by them, and the rest that the plan takes, is
+   * kept for the gang from now on. null: eviction does not help, is not allowed, or it has been done.
+   */
+  evictForGang(gang: string): GangEviction | null {
+    const groups = this.#groupsOf(gang);
+    if (!isGroups(groups) || groups.length === 0) return null;
+    const group = groups.length === 1 ? groups[0]! : allOf(gang, groups);
+    const members = membersOf(group);
+    if (members.some(({ uid }) => this.#picture.holds.get(uid) !== undefined)) return null;
+    const found = victimsForGang(this.#picture, this.#board, group, members);
+    // without anybody to wait for it fits already, and whoever plans it next will see
+    if (found === null || found.victims.length + found.going.length === 0) return null;
+    const gone = [...found.victims, ...found.going];
+    const now = this.#clock.monotonic();
+    for (const { pod, node, claim } of found.placed) {
+      if (claim === null) continue;
+      const victims = gone.filter((victim) => victim.node === node).map(({ uid }) => uid);
+      const key = pod.gangSaid?.key ?? gang;
+      this.#picture.putHold(openHold({ pod, node, claim, cause: 'awaiting', gang: key, victims }, now, AWAIT_MS));
+    }
+    this.#hopeless.delete(gang);
+    const guarded = found.victims.filter(({ budgets }) => budgets.length > 0);
+    const others = found.victims.filter(({ budgets }) => budgets.length === 0);
+    return {
+      victims: [...guarded, ...others].map(({ uid }) => uid),
+      guarded: guarded.length,
+      brokenGangs: found.brokenGangs,
+      places: found.placed.map(({ pod, node }) => ({ uid: pod.uid, node })),
+    };
+  }
+
+  /** What is missing of the gang and of those that must start with it; [] when nothing is, else why it cannot be planned. */
+  #groupsOf(gang: string): readonly GangGroup[] | PlanOutcome {
+    const groups: GangGroup[] = [];
+    for (const key of this.#together(gang)) {
+      const standing = this.standing(key);
+      if (standing === null) return refused('gang-incomplete', `gang ${key} has no members yet`);
+      if (standing.code !== null) return refused(standing.code, standing.detail);
+      const group = groupToPlan(standing, (uid) => this.#placeOf(uid));
+      if (group !== null) groups.push(group);
+    }
+    return groups;
+  }
+
   /** The planner's word. What is awaited for its own members does not stand in their way, and a pod is in the books once. */
   #judge(group: GangGroup, options: PlanOptions = {}): GangVerdict {
-    const awaiting = membersOf(group).flatMap(({ uid }) => this.#picture.holds.get(uid) ?? []);
-    for (const { pod } of awaiting) this.#picture.dropHold(pod.uid);
+    const { holds, nodes } = this.#picture;
+    const away: { node: string; occupant: Occupant }[] = [];
+    for (const { uid } of membersOf(group)) {
+      const node = holds.get(uid)?.node;
+      const occupant = node === undefined ? undefined : nodes.get(node)?.occupant(uid);
+      if (node === undefined || occupant === undefined) continue;
+      // only tried: nobody gets room by it
+      nodes.undo(node, uid);
+      away.push({ node, occupant });
+    }
     const verdict = planGang(this.#board, group, options);
-    for (const hold of awaiting) this.#picture.putHold(hold);
+    for (const { node, occupant } of away) nodes.add(node, occupant);
     return verdict;
   }
 
@@ -270,7 +342,14 @@ export class Planning {
     if (standing === null || standing.minMember === 0) return null;
     const settled = new Set(standing.settled.map(({ uid }) => uid));
     for (const { pod, state } of this.#picture.holds.ofGang(gang)) if (state !== 'open') settled.add(pod.uid);
-    const { minMember, waitSeconds } = standing;
+    const { minMember, object, waitSeconds } = standing;
+    // which of the sub-groups start was decided by the plan: all of it comes together, however few would do
+    const chooses = [object, ...(object?.subGroups ?? [])].some((group) => group?.minSubGroup !== undefined);
+    if (chooses) {
+      const planned = this.#picture.holds.ofGang(gang).filter(({ cause }) => cause !== 'awaiting');
+      const all = new Set([...settled, ...planned.map(({ pod }) => pod.uid)]);
+      return { gang, minMember, missing: Math.max(minMember, all.size) - settled.size, waitSeconds };
+    }
     return { gang, minMember, missing: Math.max(0, minMember - settled.size), waitSeconds };
   }
 
@@ -299,6 +378,10 @@ export class Planning {
     };
   }
 }
+
+const ENDING = 'the pods that make room for it are on their way out';
+
+const isGroups = (found: readonly GangGroup[] | PlanOutcome): found is readonly GangGroup[] => Array.isArray(found);
 
 /** gangs among the pods that are barred from nodes: no pod has such a uid */
 const lateKey = (gang: string): string => `gang ${gang}`;

@@ -18,6 +18,7 @@ import {
   victimSet,
 } from '../core/placement/victims.ts';
 import type { PreemptCandidate } from './decider.ts';
+import { Spares } from './gang-spare.ts';
 import type { Picture } from './picture.ts';
 import { selects } from './project-pdb.ts';
 
@@ -51,6 +52,7 @@ export function correctVictims(
   from: number,
 ): { readonly best: Preemption | null; readonly next: number } {
   const budgets = budgetIndex(picture);
+  const spares = new Spares(picture);
   const spent: Work = { work: 0 };
   let best: ({ node: string } & Found) | null = null;
   const sorted = [...candidates].sort((a, b) => (a.node < b.node ? -1 : 1));
@@ -59,7 +61,7 @@ export function correctVictims(
     const candidate = sorted[(from + looked) % sorted.length]!;
     const node = picture.nodes.get(candidate.node);
     if (node?.facts == null) continue;
-    const found = search(picture, pod, shape, node, candidate, budgets, spent);
+    const found = search(picture, pod, shape, node, candidate, budgets, spares, spent);
     if (found === null) continue;
     const cheaper = best === null ? -1 : compareCost(found.set.cost, best.set.cost);
     if (cheaper < 0 || (cheaper === 0 && node.name < best!.node)) best = { node: node.name, ...found };
@@ -102,11 +104,14 @@ function search(
   node: NodeInfo,
   candidate: PreemptCandidate,
   budgets: BudgetIndex,
+  spares: Spares,
   spent: Work,
 ): Found | null {
   const trial = new NodeTrial(node, pod, shape, spent);
   const eligible = boundPods(picture, node).filter((other) => mayBeVictim(other, pod));
   const victims = eligible.map((other) => asVictim(other, node, budgets));
+  for (const { gang } of victims) spares.look(gang);
+  const spare = spares.map;
   const claimWithout = (set: VictimSet): Claim | null => {
     for (const uid of set.victims) trial.remove(uid);
     const claim = trial.claim();
@@ -115,11 +120,11 @@ function search(
   };
   const wanted = candidate.victims ?? [];
   const named = victims.filter((victim) => wanted.includes(victim.uid));
-  const offered = named.length > 0 && named.length === wanted.length ? victimSet(named, budgets.allowed) : null;
+  const offered = named.length > 0 && named.length === wanted.length ? victimSet(named, budgets.allowed, spare) : null;
   const claim = offered === null ? null : claimWithout(offered);
   // by our books it fits already: kube-scheduler evicts for a rule that we do not model, and its victims stand
   if (trial.fits()) return offered === null ? null : { set: offered, claim };
-  const set = searchVictims(victims, budgets.allowed, trial);
+  const set = searchVictims(victims, budgets.allowed, trial, spare);
   // its victims stand as well where they suffice and nobody is known to be cheaper: only devices are ours to correct
   const found = trial.exhausted ? null : set;
   if (offered !== null && claim !== null && (found === null || compareCost(offered.cost, found.cost) <= 0)) {
@@ -202,6 +207,7 @@ function asVictim(pod: PodFacts, node: NodeInfo, budgets: BudgetIndex): Victim {
     priority: pod.priority,
     startedMs: pod.startedMs || pod.createdMs,
     gang: pod.gang,
+    subGroup: pod.gangSaid?.subGroup ?? null,
     terminating: pod.terminating,
     devices:
       claim === null
@@ -213,9 +219,9 @@ function asVictim(pod: PodFacts, node: NodeInfo, budgets: BudgetIndex): Victim {
   };
 }
 
-type BudgetIndex = { readonly allowed: readonly number[]; of(pod: PodFacts): number[] };
+export type BudgetIndex = { readonly allowed: readonly number[]; of(pod: PodFacts): number[] };
 
-function budgetIndex(picture: Picture): BudgetIndex {
+export function budgetIndex(picture: Picture): BudgetIndex {
   const budgets = [...picture.budgets()];
   return {
     allowed: budgets.map((budget) => budget.disruptionsAllowed),

@@ -124,10 +124,22 @@ describe('what a PodGroup says', () => {
       'its own ancestor',
     ],
     [
-      'some of the sub-groups',
+      'more sub-groups than there are',
       'scheduling.run.ai/v2alpha2',
-      { minSubGroup: 1, subGroups: [{ name: 'a' }, { name: 'b' }] },
-      'is not served',
+      { minSubGroup: 3, subGroups: [{ name: 'a' }, { name: 'b' }, { name: 'c', parent: 'a' }] },
+      'from 1 to the number of sub-groups',
+    ],
+    [
+      'none of its children',
+      'muster.dev/v1alpha1',
+      {
+        minMember: 1,
+        subGroups: [
+          { name: 'a', minSubGroup: 0 },
+          { name: 'b', parent: 'a', minMember: 1 },
+        ],
+      },
+      'sub-group a: minSubGroup',
     ],
   ])('%s can never start', (_, apiVersion, spec, problem) => {
     expect(of(apiVersion, spec).problem).toContain(problem);
@@ -148,7 +160,11 @@ describe('whatever it is', () => {
     topologyConstraint: { requiredTopologyLevel: 'x' },
     schedulingPolicy: { gang: { minCount: 3 } },
     schedulingConstraints: { topology: [{ key: 'k' }] },
-    subGroups: [{ name: 's', parent: 't', minMember: 1, topology: { required: 'c' } }],
+    subGroups: [
+      { name: 's', parent: 't', minMember: 1, topology: { required: 'c' } },
+      { name: 't', minMember: 1, minSubGroup: 1 },
+    ],
+    minSubGroup: 1,
     onMemberLoss: 'evict',
   });
   it('nothing throws, and what a recording keeps reads the same', () => {

@@ -9,6 +9,7 @@ import type {
   GangSubGroupFacts,
   GangTopologyFacts,
 } from '../core/placement/gang/gang-facts.ts';
+import { leastMembers } from '../core/placement/gang/sub-groups.ts';
 import { fieldsOf, integerOf, listOf, own, textOf } from './project-shapes.ts';
 
 /** A version of a kind that says who starts together. */
@@ -51,14 +52,14 @@ export function projectGang(object: unknown): GangObjectFacts | null {
       `PodGroup ${key}: ${MINIMUM[dialect] ?? 'spec.minMember'} must be a whole number from 1 to ${MOST_MEMBERS}`,
     );
   const subGroups = subGroupsOf(key, dialect, spec, problems);
-  const inGroups = subGroups.reduce((sum, { minMember }) => sum + minMember, 0);
+  const fewer = minSubGroupOf(spec, subGroups.filter(({ parent }) => parent === null).length);
+  if (fewer === 'wrong') problems.push(`PodGroup ${key}: ${WRONG_SUB_GROUPS}`);
+  const minSubGroup = fewer === 'wrong' ? null : fewer;
+  const inGroups = leastMembers({ subGroups, minSubGroup });
   if (dialect === 'muster' && inGroups > least)
     problems.push(
       `PodGroup ${key}: minMember ${least} is less than the ${inGroups} that its sub-groups need; raise it or lower theirs`,
     );
-  const subs = written(spec, 'minSubGroup');
-  if (subs !== undefined && integerOf(subs, -1) !== subGroups.length)
-    problems.push(`PodGroup ${key}: minSubGroup below the number of sub-groups is not served; write minMember instead`);
   const wait = integerOf(own(spec, 'scheduleTimeoutSeconds'), 0);
   const loss = own(spec, 'onMemberLoss');
   const generation = integerOf(own(metadata, 'generation'), 0);
@@ -73,11 +74,22 @@ export function projectGang(object: unknown): GangObjectFacts | null {
     priorityClassName: textOf(own(spec, 'priorityClassName')),
     topology: topologyOf(dialect, spec),
     subGroups,
+    ...(minSubGroup !== null && { minSubGroup }),
     onMemberLoss: dialect === 'muster' && (loss === 'restart' || loss === 'evict') ? loss : 'keep',
     problem: problems[0] ?? null,
     ...(generation > 0 && { generation }),
     ...(phase !== '' && { phase }),
   };
+}
+
+const WRONG_SUB_GROUPS = 'minSubGroup must be a whole number from 1 to the number of sub-groups that it is about';
+
+/** How many of `among` sub-groups are needed; null: all. */
+function minSubGroupOf(object: unknown, among: number): number | null | 'wrong' {
+  const said = written(object, 'minSubGroup');
+  if (said === undefined) return null;
+  const number = integerOf(said, 0);
+  return number >= 1 && number <= among ? number : 'wrong';
 }
 
 const MINIMUM: Partial<Record<GangDialect, string>> = { native: 'spec.schedulingPolicy.gang.minCount' };
@@ -133,8 +145,15 @@ function subGroupsOf(
     };
   });
   const problem = wrongIn(groups);
-  if (problem !== null) problems.push(`PodGroup ${key}: ${problem}`);
-  return problem === null ? groups : [];
+  if (problem === null) {
+    return groups.map((group, at): GangSubGroupFacts => {
+      const fewer = minSubGroupOf(list[at], groups.filter(({ parent }) => parent === group.name).length);
+      if (fewer === 'wrong') problems.push(`PodGroup ${key}: sub-group ${group.name}: ${WRONG_SUB_GROUPS}`);
+      return typeof fewer === 'number' ? { ...group, minSubGroup: fewer } : group;
+    });
+  }
+  problems.push(`PodGroup ${key}: ${problem}`);
+  return [];
 }
 
 /** What is wrong with the tree of sub-groups; null: nothing. */

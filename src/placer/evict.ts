@@ -1,14 +1,15 @@
 /**
  * Makes room for a pod where only fragmentation is in the way: kube-scheduler, by its sums, sees room and never asks for victims. The
  * search is the preempt verb's; evictions go through the Eviction API, so disruption budgets count. What is freed is kept for the pod,
- * and its nomination (without a plan) says so, should this process end meanwhile.
+ * and its nomination (without a plan) says so, should this process end meanwhile. Rooms for whole gangs: `evict-for-gang.ts`.
  */
 import type { Picture } from '../cluster/picture.ts';
 import type { Planner } from '../cluster/planner.ts';
 import type { PodFacts } from '../core/placement/pod-facts.ts';
-import { backoffMs } from '../kube/backoff.ts';
 import { strategicPatch } from '../kube/patch.ts';
 import type { Clock, KubeRequest, Rng, Transport } from '../kube/ports.ts';
+import { evictForGang } from './evict-for-gang.ts';
+import { insist } from './insist.ts';
 
 export type EvictorOptions = {
   readonly picture: Picture;
@@ -22,7 +23,6 @@ export type EvictorOptions = {
 
 /** A search looks at many nodes and everybody waits for the one thread: so often at most, ms. */
 const SEARCH_MS = 5_000;
-const ATTEMPTS = 6;
 const TIMEOUT_MS = 5_000;
 
 export class Evictor {
@@ -52,39 +52,46 @@ export class Evictor {
     void this.#carryOut(pod, found.node, victims);
   }
 
-  async #carryOut(pod: PodFacts, node: string, victims: readonly PodFacts[]): Promise<void> {
-    const nominated = strategicPatch(
-      { path: `${podPath(pod)}/status`, timeoutMs: TIMEOUT_MS },
-      { metadata: { uid: pod.uid }, status: { nominatedNodeName: node } },
-    );
-    if (!(await this.#insist(pod, nominated))) return;
-    await Promise.all(victims.map((victim) => this.#insist(pod, eviction(victim))));
+  /** The same for a whole gang. False: nobody's end would help it, or nobody may be evicted for it. `onGaveUp`: an eviction was refused. */
+  makeRoomForGang(gang: string, onGaveUp: () => void): boolean {
+    const { planner, clock, picture, onProblem } = this.#options;
+    this.#searchAt = clock.monotonic() + SEARCH_MS;
+    const found = planner.evictForGang(gang);
+    if (found === null) return false;
+    const nameOf = (uid: string): string => {
+      const pod = picture.pod(uid);
+      return pod === undefined ? uid : `${pod.namespace}/${pod.name}`;
+    };
+    onProblem('evicts for a gang that pods of lower priority keep waiting', {
+      gang,
+      victims: found.victims.map(nameOf),
+      broken: found.brokenGangs,
+    });
+    void evictForGang(gang, found, this.#options).then((done) => {
+      if (!done) onGaveUp();
+    });
+    return true;
   }
 
-  /** False: it was not carried out. A budget that allows nothing now (429) may soon, while the devices are kept. */
-  async #insist(pod: PodFacts, request: KubeRequest): Promise<boolean> {
-    const { transport, clock, rng, mayDecide, picture } = this.#options;
-    for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
-      if (!mayDecide() || picture.holds.get(pod.uid)?.cause !== 'awaiting') return false;
-      let retryAfterSeconds: number | null = null;
-      try {
-        const response = await transport.request(request);
-        if (response.status < 300 || response.status === 404) return true;
-        if (response.status !== 429 && response.status < 500) return false;
-        retryAfterSeconds = response.retryAfterSeconds;
-      } catch {
-        // asked again: an eviction that happened is not one more
-      }
-      await new Promise<void>((resolve) => clock.after(backoffMs(attempt, retryAfterSeconds, rng), resolve));
-    }
-    return false;
+  async #carryOut(pod: PodFacts, node: string, victims: readonly PodFacts[]): Promise<void> {
+    const { mayDecide, picture } = this.#options;
+    const goesOn = (): boolean => mayDecide() && picture.holds.get(pod.uid)?.cause === 'awaiting';
+    if (!(await insist(nominationOf(pod, node), goesOn, this.#options))) return;
+    await Promise.all(victims.map((victim) => insist(evictionOf(victim), goesOn, this.#options)));
   }
 }
+
+/** `node` null: it is nominated nowhere any more. */
+export const nominationOf = (pod: PodFacts, node: string | null): KubeRequest =>
+  strategicPatch(
+    { path: `${podPath(pod)}/status`, timeoutMs: TIMEOUT_MS },
+    { metadata: { uid: pod.uid }, status: { nominatedNodeName: node } },
+  );
 
 const podPath = ({ namespace, name }: PodFacts): string =>
   `/api/v1/namespaces/${encodeURIComponent(namespace)}/pods/${encodeURIComponent(name)}`;
 
-const eviction = (victim: PodFacts): KubeRequest => ({
+export const evictionOf = (victim: PodFacts): KubeRequest => ({
   method: 'POST',
   path: `${podPath(victim)}/eviction`,
   body: {

@@ -61,6 +61,8 @@ const REPORT_MS = 30_000;
 const INCOMPLETE_MS = 2_000;
 /** A nomination that the pod does not show yet is not written twice, ms. */
 const SHOWN_MS = 1_000;
+/** A gang for which nobody can be evicted is looked at again after so long, ms. */
+const HELPLESS_MS = 30_000;
 /** Refused for good so often, the pod is left to filter. */
 const REFUSALS = 3;
 /** Waiting that no autoscaler and no preemption can end. */
@@ -87,6 +89,8 @@ export class Placer {
   /** bound without us, after we had said that there is no place */
   readonly #owed = new Map<string, PodFacts>();
   readonly #touched = new Set<string>();
+  /** gangs for which nobody could be evicted, and until when they are not looked at again, monotonic ms */
+  readonly #helpless = new Map<string, number>();
   #timer: Timer | null = null;
   #look: Timer | null = null;
   #objectsVersion = 0;
@@ -287,21 +291,38 @@ export class Placer {
     return pods.length;
   }
 
-  /** For the first one in line that only fragmentation keeps waiting. */
+  /** For the first one in line that only fragmentation keeps waiting, or the first gang that pods of lower priority do. */
   #evict(): void {
     if (!this.#evictor.due) return;
-    const { picture } = this.#options;
+    const { picture, clock } = this.#options;
+    const now = clock.monotonic();
+    for (const [gang, until] of this.#helpless) if (until <= now) this.#helpless.delete(gang);
     let looked = 0;
     for (const { gang, pods } of this.#line.places()) {
       if (++looked > PODS_PER_MS) return;
       const [pod] = pods.values();
-      if (gang !== null || pod === undefined || picture.holds.get(pod.uid) !== undefined) continue;
+      if (pod === undefined || picture.holds.get(pod.uid) !== undefined) continue;
+      if (gang !== null) {
+        if (this.#helpless.has(gang) || !this.#lacksRoom(pod)) continue;
+        const helpless = (): unknown => this.#helpless.set(gang, clock.monotonic() + HELPLESS_MS);
+        if (!this.#evictor.makeRoomForGang(gang, helpless)) helpless();
+        else for (const member of pods.values()) this.#refused(member, 'victims-terminating', true);
+        return;
+      }
       const fragmented =
         this.#known.get(pod.uid)?.code === 'gpu-fragmented' || picture.refusal(pod.uid)?.onlyFragmentation === true;
       if (!fragmented) continue;
       this.#evictor.makeRoomFor(pod);
       return;
     }
+  }
+
+  /** It is in a gang that is whole and fits nowhere. */
+  #lacksRoom(pod: PodFacts): boolean {
+    const code = this.#known.get(pod.uid)?.code;
+    return code === undefined || code === null
+      ? !pod.gated && this.#options.picture.isRefused(pod.uid)
+      : code === 'gang-no-room' || code === 'gang-topology';
   }
 
   /** What the pod lacks, as a write under way; null: nothing. */

@@ -238,11 +238,6 @@ describe('a declaration that can never start', () => {
       'the gang can never be complete',
     ],
     [
-      'twogroups',
-      [{ labels: label, annotations: { 'muster.dev/min-member': '1', 'pod-group-name': 'other' } }],
-      'name different gangs; keep one of them',
-    ],
-    [
       'schedulers',
       [
         { labels: label, annotations: { 'muster.dev/min-member': '2' } },
@@ -260,6 +255,16 @@ describe('a declaration that can never start', () => {
     ],
   ];
   type Event = KubeObject & { reason: string; message: string; involvedObject: { name: string } };
+
+  test('two groups on one pod: refused at admission, with both lines', async () => {
+    const two = fraction('twogroups', '0.25', {
+      labels: label,
+      annotations: { 'muster.dev/min-member': '1', 'pod-group-name': 'other' },
+    });
+    await expect(stand.create([two])).rejects.toThrow(
+      /muster\.dev\/pod-group: "bad" contradicts annotation pod-group-name: "other"/,
+    );
+  });
 
   test.each(cases)('%s: an event on the pod, a constant reason, and nobody starts', async (name, pods, text) => {
     const names = pods.map((_, at) => `${name}-${at}`);

@@ -91,6 +91,10 @@ describe('a directory of that shape', () => {
     return ended.verdict;
   };
 
+  it('without cases is said to be none', () => {
+    expect(() => runDirectory(mkdtempSync(join(directory, 'empty-')))).toThrow('holds no cases');
+  });
+
   it('is judged: what is right is the same, what is wrong fails', () => {
     write('hami', 'a.json', {
       cases: [

@@ -66,6 +66,10 @@ describe('an API server that serves it', () => {
         onMemberLoss: 'restart',
       },
     ],
+    [
+      'some of the sub-groups, whichever',
+      { minMember: 2, minSubGroup: 1, subGroups: [sub('a', 2), { ...sub('b', 0), minSubGroup: 1 }, sub('c', 2, 'b')] },
+    ],
   ])('takes %s as it is', async (_, spec) => {
     const { status, body } = await create(spec);
     expect([status, body.message]).toEqual([201, undefined]);
@@ -79,6 +83,11 @@ describe('an API server that serves it', () => {
       'sub-groups that need more',
       { minMember: 2, subGroups: [sub('a', 2), sub('b', 1)] },
       'at least the sum of minMember',
+    ],
+    [
+      'more sub-groups than there are',
+      { minMember: 2, minSubGroup: 2, subGroups: [sub('a', 1)] },
+      'at most the number',
     ],
     ['a parent that is none', { minMember: 2, subGroups: [sub('a', 1, 'b')] }, 'name of another sub-group'],
     ['its own parent', { minMember: 2, subGroups: [sub('a', 1, 'a')] }, 'own ancestor'],

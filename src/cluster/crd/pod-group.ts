@@ -32,6 +32,8 @@ const topology = z
   })
   .describe('How near to each other the members must be.');
 
+const subGroupCount = z.int().min(1).max(MOST_SUB_GROUPS);
+
 const subGroup = z.object({
   name: dnsLabel.describe('Pods name it with the label muster.dev/sub-group.'),
   parent: dnsLabel.optional().describe('Another sub-group that this one is part of.'),
@@ -42,6 +44,9 @@ const subGroup = z.object({
     .describe(
       'How many of its own members, those of its children not counted, start with the gang. 0: it only holds others.',
     ),
+  minSubGroup: subGroupCount
+    .optional()
+    .describe('How many of the sub-groups that name this one as their parent are needed. Default: all.'),
   topology: topology.optional(),
 });
 
@@ -77,6 +82,9 @@ export const podGroupSpec = z
       .meta(keyedBy('name'))
       .optional()
       .describe('Parts with a minimum and a place of their own.'),
+    minSubGroup: subGroupCount
+      .optional()
+      .describe('How many of the sub-groups without a parent start with the gang, whichever find room. Default: all.'),
     onMemberLoss: z
       .enum(['keep', 'restart', 'evict'])
       .optional()
@@ -87,8 +95,12 @@ export const podGroupSpec = z
   .meta(
     rules(
       {
-        rule: '!has(self.subGroups) || self.subGroups.map(s, s.minMember).sum() <= self.minMember',
+        rule: '!has(self.subGroups) || has(self.minSubGroup) || self.subGroups.exists(s, has(s.minSubGroup)) || self.subGroups.map(s, s.minMember).sum() <= self.minMember',
         message: 'minMember must be at least the sum of minMember of all sub-groups',
+      },
+      {
+        rule: '!has(self.minSubGroup) || (has(self.subGroups) && self.minSubGroup <= self.subGroups.filter(s, !has(s.parent)).size())',
+        message: 'minSubGroup must be at most the number of sub-groups without a parent',
       },
       {
         rule: '!has(self.subGroups) || self.subGroups.all(s, !has(s.parent) || self.subGroups.exists(p, p.name == s.parent))',

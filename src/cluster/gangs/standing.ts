@@ -13,6 +13,7 @@ import {
   type GangSaid,
 } from '../../core/placement/gang/gang-facts.ts';
 import { ANYWHERE, type GangGroup, type GangTopology } from '../../core/placement/gang/gang-request.ts';
+import { childrenOf, leastMembers, neededGroupsOf, wholeGroups } from '../../core/placement/gang/sub-groups.ts';
 import type { PodFacts } from '../../core/placement/pod-facts.ts';
 import type { Gang } from './gangs.ts';
 
@@ -97,18 +98,18 @@ export function groupToPlan(standing: GangStanding, held: (uid: string) => strin
   const counted = [...standing.settled, ...standing.waiting.filter((pod) => held(pod.uid) !== null)];
   const own = (pods: readonly PodFacts[]): PodFacts[] =>
     pods.filter((pod) => (pod.gangSaid?.subGroup ?? null) === null);
+  const tree = { subGroups, minSubGroup: object?.minSubGroup ?? null };
   // what the sub-groups do not say is made up by members of none
-  const inGroups = subGroups.reduce((sum, { minMember }) => sum + minMember, 0);
+  const inGroups = leastMembers(tree);
   const needed = Math.max(0, standing.minMember - inGroups - (subGroups.length === 0 ? counted : own(counted)).length);
-  const children = subGroups.filter(({ parent }) => parent === null).flatMap(({ name }) => childOf(name) ?? []);
-  if (needed === 0 && children.length === 0) return null;
+  const below = groupsOf(null);
+  if (needed === 0 && below.neededGroups === 0) return null;
   return {
     name: standing.key,
     needed,
     members: subGroups.length === 0 ? free : own(free),
     settled: nodesOf(counted),
-    neededGroups: children.length,
-    children,
+    ...below,
     topology: topologyOf(object?.topology),
   };
 
@@ -116,19 +117,28 @@ export function groupToPlan(standing: GangStanding, held: (uid: string) => strin
     return [...new Set(pods.map((pod) => pod.nodeName ?? held(pod.uid)).filter((node) => node !== null))];
   }
 
+  /** The children that lack something, as far as some of them are needed: where members are already first. */
+  function groupsOf(parent: string | null): Pick<GangGroup, 'children' | 'neededGroups'> {
+    const all = childrenOf(tree, parent).map(({ name }) => childOf(name));
+    const children = all.filter((child) => child !== null);
+    const neededGroups = Math.max(0, neededGroupsOf(tree, parent) - (all.length - children.length));
+    if (neededGroups === 0) return { children: [], neededGroups };
+    const begun = ({ settled }: GangGroup): number => (settled.length > 0 ? 0 : 1);
+    return { children: children.sort((a, b) => begun(a) - begun(b)), neededGroups };
+  }
+
   function childOf(name: string): GangGroup | null {
     const sub = subGroups.find((one) => one.name === name)!;
     const mine = (pods: readonly PodFacts[]): PodFacts[] => pods.filter((pod) => pod.gangSaid?.subGroup === name);
-    const below = subGroups.filter(({ parent }) => parent === name).flatMap((one) => childOf(one.name) ?? []);
+    const below = groupsOf(name);
     const missing = Math.max(0, sub.minMember - mine(counted).length);
-    if (missing === 0 && below.length === 0) return null;
+    if (missing === 0 && below.neededGroups === 0) return null;
     return {
       name,
       needed: missing,
       members: mine(free),
       settled: nodesOf(mine(counted)),
-      neededGroups: below.length,
-      children: below,
+      ...below,
       topology: topologyOf(sub.topology),
     };
   }
@@ -194,9 +204,14 @@ function missingOf(
       : 'its PodGroup is not there yet, and nothing else says how many members start together';
   const there = settled.length + waiting.length;
   if (there < minMember) return `${there} of ${minMember} members are there`;
-  for (const sub of object?.subGroups ?? []) {
-    const inSub = [...settled, ...waiting].filter((pod) => pod.gangSaid?.subGroup === sub.name).length;
-    if (inSub < sub.minMember) return `${inSub} of ${sub.minMember} members of sub-group ${sub.name} are there`;
-  }
-  return '';
+  const tree = { subGroups: object?.subGroups ?? [], minSubGroup: object?.minSubGroup ?? null };
+  const membersIn = (name: string): number =>
+    [...settled, ...waiting].filter((pod) => pod.gangSaid?.subGroup === name).length;
+  const whole = wholeGroups(tree, null, membersIn).length;
+  const needed = neededGroupsOf(tree, null);
+  if (whole >= needed) return '';
+  const short = tree.subGroups.find(({ name, minMember }) => membersIn(name) < minMember);
+  if (short !== undefined && needed === childrenOf(tree, null).length)
+    return `${membersIn(short.name)} of ${short.minMember} members of sub-group ${short.name} are there`;
+  return `${whole} of ${needed} sub-groups are there`;
 }

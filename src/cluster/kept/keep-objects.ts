@@ -85,7 +85,7 @@ export function keepGang(group: unknown): Plain {
         topology: each(own(own(spec, 'schedulingConstraints'), 'topology'), (item) => plain(item, ['key'])),
       },
       subGroups: each(own(spec, 'subGroups'), (item) => ({
-        ...plain(item, ['name', 'parent', 'minMember']),
+        ...plain(item, ['name', 'parent', 'minMember', 'minSubGroup']),
         ...keepPlace(item),
       })),
     },

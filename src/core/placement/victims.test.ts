@@ -27,10 +27,54 @@ const victim = (uid: string, over: Partial<Victim> = {}): Victim => ({
   priority: 0,
   startedMs: 0,
   gang: null,
+  subGroup: null,
   terminating: false,
   devices: [0],
   budgets: [],
   ...over,
+});
+
+describe('gangs', () => {
+  const holds = Object.fromEntries(
+    ['p0', 'p1', 'q0', 'q1'].map((uid, device) => [uid, [{ device, milli: 1000 }]] as const),
+  );
+  /** it wants two whole devices */
+  const two = (): Trial => {
+    const trial = trialOf(holds as never, 4, 1000);
+    return { ...trial, fits: () => trial.removed.size >= 2 };
+  };
+  const all = ['p0', 'p1', 'q0', 'q1'].map((uid, at) => victim(uid, { gang: `x/${uid[0]}`, devices: [at] }));
+  const spare = (p: number, q: number) =>
+    new Map([
+      ['x/p', { total: p, subGroups: new Map() }],
+      ['x/q', { total: q, subGroups: new Map() }],
+    ]);
+
+  it.each<[string, number, number, readonly string[], number]>([
+    ['the surplus of two before all of one', 1, 1, ['p1', 'q1'], 0],
+    ['all of one where there is no surplus', 0, 0, ['q0', 'q1'], 1],
+    ['one that can lose two', 2, 0, ['p0', 'p1'], 0],
+  ])('%s', (_, p, q, victims, broken) => {
+    const set = searchVictims(all, [], two(), spare(p, q));
+    expect([set?.victims.toSorted(), set?.cost[1]]).toEqual([victims, broken]);
+  });
+
+  it('of a sub-group that has no more than its minimum nobody is surplus', () => {
+    const inSub = all.map((one) => ({ ...one, gang: 'x/p', subGroup: one.uid[0]! }));
+    const most = new Map([
+      [
+        'x/p',
+        {
+          total: 2,
+          subGroups: new Map([
+            ['p', 2],
+            ['q', 0],
+          ]),
+        },
+      ],
+    ]);
+    expect(searchVictims(inSub, [], two(), most)?.victims.toSorted()).toEqual(['p0', 'p1']);
+  });
 });
 
 describe('searchVictims', () => {

@@ -140,7 +140,8 @@ export class GangKeeper {
       gang,
       standing,
       priority: priorityIn(picture, standing),
-      holds: picture.holds.ofGang(gang.key),
+      // what is kept for it while victims end is no plan yet
+      holds: picture.holds.ofGang(gang.key).filter(({ cause }) => cause !== 'awaiting'),
       degraded,
       refusal: known.refusal?.code ?? null,
       closest: known.closest,

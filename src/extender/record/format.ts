@@ -104,7 +104,8 @@ export type Input =
   /** ms since the epoch: what deadlines on pods are compared with */
   | (Turn & { readonly restorePlans: number })
   | (Turn & { readonly unwritable: string })
-  | (Turn & { readonly evictFor: string });
+  | (Turn & { readonly evictFor: string })
+  | (Turn & { readonly evictForGang: string });
 
 export type Candidate = {
   readonly node: string;

@@ -14,7 +14,7 @@ import type {
   PreemptCandidate,
 } from '../../cluster/decider.ts';
 import type { Planner, PodOutcome } from '../../cluster/planner.ts';
-import type { PlanOutcome } from '../../cluster/planning.ts';
+import type { GangEviction, PlanOutcome } from '../../cluster/planning.ts';
 import type { PodFacts } from '../../core/placement/pod-facts.ts';
 import type { PodRef } from './format.ts';
 import { packNames } from './names.ts';
@@ -170,6 +170,11 @@ export class RecordedBooks implements Decider, Planner {
   evictFor(uid: string): PreemptAnswer | null {
     this.#recorder.write({ at: this.#recorder.turn(), evictFor: uid });
     return this.#books.evictFor(uid);
+  }
+
+  evictForGang(gang: string): GangEviction | null {
+    this.#recorder.write({ at: this.#recorder.turn(), evictForGang: gang });
+    return this.#books.evictForGang(gang);
   }
 
   restoreAwaiting(): void {

@@ -10,16 +10,14 @@ import { LOOPBACK, type User } from './access/user.ts';
 import { AdmissionChain } from './admission/chain.ts';
 import type { RequestContext } from './admission/context.ts';
 import type { ServiceResolver, WebhookCall } from './admission/webhooks.ts';
+import { checkedDuplicates, deleteOptions, parseBody } from './body.ts';
 import { Catalog } from './catalog.ts';
 import { definitionResource } from './crd/definition.ts';
 import { Definitions, nameConflict } from './crd/lifecycle.ts';
 import { Discovery } from './discovery.ts';
-import { duplicateFields } from './duplicate-fields.ts';
 import { ApiError, badRequest } from './errors.ts';
-import { fieldValidation, reportFields } from './kind-rules.ts';
 import { listResponse, page } from './list.ts';
-import { isObject, type JsonObject, type KubeObject, objectAt, storeKey, textAt, timestamp } from './object.ts';
-import { fromProtobuf, PROTOBUF } from './protobuf.ts';
+import { isObject, type KubeObject, objectAt, storeKey, textAt, timestamp } from './object.ts';
 import { type Representation, representation } from './representation.ts';
 import { BINDINGS, groupVersion, resourceId } from './resources.ts';
 import { parseRoute, type Route } from './route.ts';
@@ -179,7 +177,7 @@ export class Api {
       if (bound) return this.#bindOlder(bound[1]!, query, context, parseBody(request));
     }
     const route = { ...parseRoute(path, query, this.#catalog), context };
-    return await this.#dispatch({ ...route, duplicates: this.#checkedDuplicates(route, request) }, request);
+    return await this.#dispatch({ ...route, duplicates: checkedDuplicates(route, request) }, request);
   }
 
   /** `POST …/bindings`: the path of Kubernetes' first schedulers, the same as the subresource of the pod. */
@@ -213,21 +211,6 @@ export class Api {
   /** Forgets all histories: every watch and list from an older version is answered with 410. */
   compact(): void {
     for (const [, table] of this.store.tables()) table.compact(this.store.version);
-  }
-
-  /** Looks for fields that a body names twice, where the client asked for it: the look costs as much as the parsing. */
-  #checkedDuplicates(route: Route, request: ApiRequest): readonly string[] {
-    const options = FIELD_OPTIONS[request.method];
-    if (options === undefined || !route.query.has('fieldValidation')) return [];
-    if (fieldValidation(route.query, options) === 'Ignore' || request.body === null) return [];
-    if (request.contentType.includes('yaml')) return [];
-    const found = duplicateFields(request.body.toString());
-    if (route.resource.rules === null)
-      reportFields(
-        route,
-        found.map((path) => `duplicate field "${path}"`),
-      );
-    return found;
   }
 
   async #dispatch(route: Route, request: ApiRequest): Promise<ApiResponse> {
@@ -363,12 +346,6 @@ function unexpected(error: unknown): ApiError {
   return new ApiError('InternalError', `Internal error occurred: ${text}`);
 }
 
-const FIELD_OPTIONS: Readonly<Record<string, string>> = {
-  POST: 'CreateOptions',
-  PUT: 'UpdateOptions',
-  PATCH: 'PatchOptions',
-};
-
 /** kinds whose deletion answers with the object as it was */
 const RETURNED: ReadonlySet<string> = new Set(
   [
@@ -397,32 +374,4 @@ function methodNotAllowed(): ApiError {
 function asker(route: Route, request: ApiRequest): Asked {
   const agent = request.component ?? request.headers?.['user-agent'];
   return asked(route.query, typeof agent === 'string' ? agent : '');
-}
-
-function parseBody(request: ApiRequest): unknown {
-  if (request.body === null || request.body.length === 0) throw badRequest('the request has no body');
-  const known = request.contentType === PROTOBUF ? fromProtobuf(request.body) : null;
-  if (known !== null) return known;
-  if (
-    request.contentType.includes('protobuf') ||
-    request.contentType.includes('yaml') ||
-    request.contentType.includes('cbor')
-  ) {
-    throw new ApiError(
-      'UnsupportedMediaType',
-      `the body of the request was in an unknown format - accepted media types include: application/json`,
-    );
-  }
-  try {
-    return JSON.parse(request.body.toString());
-  } catch (error) {
-    throw badRequest(`the body of the request is not JSON: ${error instanceof Error ? error.message : String(error)}`);
-  }
-}
-
-function deleteOptions(route: Route, request: ApiRequest): JsonObject {
-  const body = request.body === null || request.body.length === 0 ? {} : parseBody(request);
-  const options = isObject(body) ? body : {};
-  const grace = route.query.get('gracePeriodSeconds');
-  return grace === null ? options : { ...options, gracePeriodSeconds: Number(grace) };
 }

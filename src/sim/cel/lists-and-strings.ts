@@ -1,33 +1,8 @@
 /** The list, string, regex and set functions that Kubernetes adds to CEL. */
 import { type Environment, evaluate } from '@marcbachmann/cel-js';
+import { found } from './re2.ts';
 
 type Ordered = bigint | number | string | Date;
-
-const POSIX: Readonly<Record<string, string>> = {
-  alnum: '0-9A-Za-z',
-  alpha: 'A-Za-z',
-  blank: '\\t ',
-  digit: '0-9',
-  lower: 'a-z',
-  punct: '!-\\/:-@\\[-`{-~',
-  space: '\\s',
-  upper: 'A-Z',
-  word: '\\w',
-  xdigit: '0-9A-Fa-f',
-};
-
-/** A pattern of RE2, where it is written otherwise than in JavaScript. Throws SyntaxError for what is no regular expression. */
-export function regex(pattern: string, flags = ''): RegExp {
-  const inline = /^\(\?([ims]+)\)/.exec(pattern);
-  const source = (inline ? pattern.slice(inline[0].length) : pattern)
-    .replaceAll('\\z', '$')
-    .replaceAll('\\A', '^')
-    .replaceAll('(?P<', '(?<')
-    .replaceAll(/\[:(\w+):\]/g, (whole, name: string) => POSIX[name] ?? whole)
-    .replaceAll(/\\([pP])([A-Z])(?![a-z{])/g, '\\$1{$2}');
-  const unicode = /\\[pP]\{/.test(source) ? 'u' : '';
-  return new RegExp(source, flags + unicode + (inline?.[1] ?? ''));
-}
 
 function equal(a: unknown, b: unknown): boolean {
   return a === b || evaluate('a == b', { a, b }) === true;
@@ -100,15 +75,12 @@ export function registerListsAndStrings(env: Environment): void {
     )
     .registerFunction(
       'string.find(string): string',
-      (text: string, pattern: string) => regex(pattern).exec(text)?.[0] ?? '',
+      (text: string, pattern: string) => found(text, pattern, 1)[0] ?? '',
     )
-    .registerFunction('string.findAll(string): list<string>', (text: string, pattern: string) =>
-      [...text.matchAll(regex(pattern, 'g'))].map((match) => match[0]),
+    .registerFunction('string.findAll(string): list<string>', (text: string, pattern: string) => found(text, pattern))
+    .registerFunction('string.findAll(string, int): list<string>', (text: string, pattern: string, limit: bigint) =>
+      found(text, pattern, limit < 0n ? undefined : Number(limit)),
     )
-    .registerFunction('string.findAll(string, int): list<string>', (text: string, pattern: string, limit: bigint) => {
-      const all = [...text.matchAll(regex(pattern, 'g'))].map((match) => match[0]);
-      return limit < 0n ? all : all.slice(0, Number(limit));
-    })
     .registerFunction('string.charAt(int): string', (text: string, at: bigint) => {
       const characters = [...text];
       if (at < 0n || at > BigInt(characters.length)) throw new Error(`index out of range: ${at}`);

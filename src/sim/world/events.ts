@@ -99,7 +99,9 @@ export class Events {
   #planGangs(count: number): number {
     const { length, forms } = this.#options;
     const { chance, time } = this.#options.wiring;
-    const gangs = Array.from({ length: count }, (_, at) => drawnGang(chance, `g${at}`, forms));
+    const drawn = Array.from({ length: count }, (_, at) => drawnGang(chance, `g${at}`, forms));
+    // those who fill a contended day are in the way of its gang
+    const gangs = this.#day === 'contended' ? drawn.map((gang) => ({ ...gang, priorityClassName: 'high' })) : drawn;
     for (const gang of gangs) {
       const begins = 2_500 + chance.whole('gangs', 0, length.span / 2);
       const group = podGroupOf(gang);

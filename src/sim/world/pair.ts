@@ -41,6 +41,7 @@ export type PairOptions = {
 
 export class Pair {
   readonly name: string;
+  readonly placer: boolean;
   readonly members: readonly Member[];
   readonly #options: PairOptions;
   readonly #config: ExtenderConfig;
@@ -49,6 +50,7 @@ export class Pair {
   constructor(options: PairOptions) {
     this.#options = options;
     this.name = options.name;
+    this.placer = options.placer;
     const { wiring, name, bug } = options;
     const { chance } = wiring;
     this.#config = readConfig({

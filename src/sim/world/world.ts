@@ -150,7 +150,8 @@ class World {
     const placer = bug === null ? chance.draw('placer') < 0.5 : bug.placer === true;
     const forms = chance.pick('gang forms', FORMS);
     this.#length = drawnLength(chance);
-    const api = this.#makeApi(rates, placer);
+    // sometimes its webhook was left behind when it was switched off, and gates pods that nobody places
+    const api = this.#makeApi(rates, placer || chance.draw('gates left behind') < 0.3);
     this.#api = api;
     const elects = chance.draw('world') < 0.75 || bug?.leadership === 'ignored';
     const two = elects && (chance.draw('world') < 0.4 || bug?.leadership === 'ignored');

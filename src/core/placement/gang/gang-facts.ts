@@ -41,6 +41,8 @@ export type GangSubGroupFacts = {
   /** null: a group of the root */
   readonly parent: string | null;
   readonly minMember: number;
+  /** how many of its children are needed; absent: all */
+  readonly minSubGroup?: number;
   readonly topology: GangTopologyFacts;
 };
 
@@ -55,6 +57,8 @@ export type GangObjectFacts = {
   readonly priorityClassName: string;
   readonly topology: GangTopologyFacts;
   readonly subGroups: readonly GangSubGroupFacts[];
+  /** how many of the sub-groups without a parent are needed; absent: all */
+  readonly minSubGroup?: number;
   readonly onMemberLoss: 'keep' | 'restart' | 'evict';
   readonly problem: string | null;
   /** metadata.generation; absent: not told */

@@ -1,33 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { boardOf } from '../../../../test/build/board.ts';
 import { fraction, memory, need, node, pod, request, whole } from '../../../../test/build/facts.ts';
 import type { NodePolicy } from '../../gpu/request.ts';
-import { Forecast } from '../forecast.ts';
 import type { NodeFacts } from '../node-facts.ts';
-import { NodeTable } from '../node-table.ts';
 import type { PodFacts } from '../pod-facts.ts';
-import { shapeKey, shapeOf } from '../shape.ts';
-import { ShapeIndex } from '../shape-index.ts';
 import { ANYWHERE, type GangGroup, type GangTopology, type GangVerdict } from './gang-request.ts';
 import { planGang } from './plan-gang.ts';
-import type { Board } from './trial.ts';
-
-function boardOf(nodes: readonly NodeFacts[], nodePolicy: NodePolicy = 'pack'): Board {
-  const table = new NodeTable();
-  for (const facts of nodes) table.setFacts(facts.name, facts);
-  const forecast = new Forecast(table);
-  const known = new Map<string, ShapeIndex>();
-  const indexOf = (member: PodFacts, packed: boolean): ShapeIndex => {
-    if (member.ask.kind !== 'request') throw new Error('no request');
-    const defaults = { nodePolicy: packed ? ('pack' as const) : nodePolicy, devicePolicy: 'pack' as const };
-    const key = shapeKey(member, member.ask.request, defaults);
-    const index = known.get(key) ?? new ShapeIndex(shapeOf(member, member.ask.request, defaults, key), table, forecast);
-    known.set(key, index);
-    index.refresh();
-    return index;
-  };
-  return { table, indexOf, outlook: () => forecast.outlook };
-}
 
 const gang = (members: readonly PodFacts[], over: Partial<GangGroup> = {}): GangGroup => ({
   name: 'g',

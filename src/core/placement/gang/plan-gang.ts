@@ -4,10 +4,13 @@
  * try that places all that must be placed is the plan. A gang for which the sum of what is free does not do is refused without trying.
  *
  * Greedy placement is exact for members of one shape and needs. Where shapes are mixed a fit may be missed; big ones first and
- * moving whoever failed to the front find most of them (orders.ts), and the policy `pack` is tried after the pods' own.
+ * moving whoever failed to the front find most of them (orders.ts), and the policy `pack` is tried after the pods' own. What small
+ * gangs are missing then is looked for among all choices (exhaust.ts).
  */
+import type { Work } from '../../gpu/work.ts';
 import type { PodFacts } from '../pod-facts.ts';
 import { type Domain, domainsOf, freeMilliOf, type Where } from './domains.ts';
+import { exhaust } from './exhaust.ts';
 import { type GangGroup, type GangVerdict, neededOf } from './gang-request.ts';
 import { ordersOf } from './orders.ts';
 import { type Board, Trial } from './trial.ts';
@@ -15,11 +18,16 @@ import { type Board, Trial } from './trial.ts';
 /** Nodes looked at before the planner gives up: some tens of milliseconds. */
 export const GANG_BUDGET = 1_500_000;
 
+/** A member placed and taken back, in looks. */
+const PLACE_LOOKS = 1_000;
+
 export type PlanOptions = {
   /** nodes to look at */
   readonly budget?: number;
   /** for people: count how many members fit although it is known that not all do */
   readonly count?: boolean;
+  /** nodes looked at are added to it, members placed count as PLACE_LOOKS of them */
+  readonly spent?: Work;
 };
 
 type Search = {
@@ -31,6 +39,8 @@ type Search = {
   fits: number;
   domain: string | null;
   topologyMissed: boolean;
+  /** there is room by sums: the members were put somewhere */
+  tried: boolean;
   gaveUp: boolean;
 };
 
@@ -45,11 +55,18 @@ export function planGang(board: Board, gang: GangGroup, options: PlanOptions = {
     fits: 0,
     domain: null,
     topologyMissed: false,
+    tried: false,
     gaveUp: false,
   };
-  const planned = placeGroup(search, gang, null);
+  let planned = placeGroup(search, gang, null);
+  if (!planned && !search.gaveUp && search.tried) {
+    const last = exhaust(board, trial, gang, neededOf(gang), (domain, settled) => holds(search, domain, settled));
+    planned = last.planned;
+    search.gaveUp = last.gaveUp;
+  }
   const placed = [...trial.placed];
   trial.rollback(0);
+  if (options.spent !== undefined) options.spent.work += trial.looks + PLACE_LOOKS * trial.places;
   if (planned) return { kind: 'planned', placed };
   return {
     kind: 'refused',
@@ -108,6 +125,7 @@ function placeNear(search: Search, group: GangGroup, where: Where): boolean {
 
 /** Everything of the group, in each order, by each policy. `wheres`: each member goes to the first of them that has room. */
 function placeAll(search: Search, group: GangGroup, wheres: readonly Where[]): boolean {
+  search.tried = true;
   for (const packed of [false, true]) {
     const orders = ordersOf(group.members, group.needed);
     let next = orders.next();

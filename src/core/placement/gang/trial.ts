@@ -3,6 +3,9 @@
  * left, and everything is given back afterwards, in reverse.
  */
 import type { Claim } from '../../gpu/claim.ts';
+import { claimOf, fitsDevice } from '../../gpu/fit.ts';
+import type { DeviceLedger } from '../../gpu/ledger.ts';
+import type { ContainerNeed, GpuRequest } from '../../gpu/request.ts';
 import { compileConstraints, constraintsKey } from '../constraints.ts';
 import { placeOn } from '../judge.ts';
 import type { NodeInfo } from '../node-info.ts';
@@ -32,6 +35,8 @@ export class Trial {
   #passedOver = false;
   /** nodes looked at so far: the unit of the planner's budget */
   looks = 0;
+  /** members placed so far, those taken back included */
+  places = 0;
 
   constructor(board: Board) {
     this.#board = board;
@@ -55,8 +60,56 @@ export class Trial {
     }
     const { node, claim } = found;
     this.#board.table.add(node.name, { uid: pod.uid, kind: 'held', claim, needs: pod.needs, unclaimed: false });
+    this.places++;
     this.#placed.push({ pod, node: node.name, claim });
     return true;
+  }
+
+  /** Nodes of `where` with room for the pod, best first. */
+  fitting(pod: PodFacts, where: Where): readonly number[] {
+    const { table } = this.#board;
+    const slots = where?.slots ?? table.ordered;
+    this.looks += slots.length;
+    const room = [...slots].filter((slot) => this.#hasRoom(slot, pod));
+    if (pod.ask.kind !== 'request') {
+      const { admits } = compileConstraints(pod.constraints);
+      const may = room.filter((slot) => {
+        const { facts } = table.at(slot)!;
+        return facts !== null && admits(facts) === null && (!facts.managed || (pod.envSafe && pod.ask.kind === 'none'));
+      });
+      const managed = (slot: number): number => (table.at(slot)!.facts!.managed ? 1 : 0);
+      return may.sort((a, b) => managed(a) - managed(b));
+    }
+    const { ranking } = this.#board.indexOf(pod, false);
+    const fits = room.filter((slot) => ranking.value(slot) >= 0);
+    return fits.sort((a, b) => ranking.value(b) - ranking.value(a));
+  }
+
+  /** Claims with which the pod may be put on a node that has room for it: the policy's own, then other sets of devices. */
+  claimsOn(pod: PodFacts, slot: number): readonly (Claim | null)[] {
+    if (pod.ask.kind !== 'request') return [null];
+    const node = this.#board.table.at(slot)!;
+    const { shape } = this.#board.indexOf(pod, false);
+    const first = placeOn(shape, node, this.#board.outlook());
+    if (!first.fits) return [];
+    const claims = [first.claim];
+    const { request } = pod.ask;
+    const [need, ...others] = request.containers;
+    // sets that belong together are the policy's to find
+    if (need === undefined || others.length > 0 || shape.devicePolicyRequired) return claims;
+    for (const positions of deviceSets(node.ledger, request, need)) {
+      this.looks++;
+      claims.push(claimOf(node.ledger, request, [positions]));
+    }
+    return claims;
+  }
+
+  /** Puts the pod on this node with such a claim. */
+  placeAt(pod: PodFacts, slot: number, claim: Claim | null): void {
+    const { name } = this.#board.table.at(slot)!;
+    this.#board.table.add(name, { uid: pod.uid, kind: 'held', claim, needs: pod.needs, unclaimed: false });
+    this.places++;
+    this.#placed.push({ pod, node: name, claim });
   }
 
   /** What `rollback` comes back to. */
@@ -128,6 +181,35 @@ export class Trial {
     }
     return managed === null ? null : { node: managed, claim: null };
   }
+}
+
+/** Devices of a node that are tried as a set, at most. */
+const MOST_SETS = 24;
+
+/** Sets of devices with room for a share each; devices in the same state are told apart only by their number. */
+function deviceSets(ledger: DeviceLedger, request: GpuRequest, { count, share }: ContainerNeed): number[][] {
+  const kinds = new Map<string, number[]>();
+  for (const [position, { mib, model }] of ledger.devices.entries()) {
+    if (!fitsDevice(ledger, request, share, position)) continue;
+    const kind = `${model} ${mib} ${ledger.freeMilli(position)} ${ledger.freeMib(position)}`;
+    const alike = kinds.get(kind);
+    if (alike === undefined) kinds.set(kind, [position]);
+    else alike.push(position);
+  }
+  const sets: number[][] = [];
+  const choose = (left: readonly number[][], chosen: readonly number[]): void => {
+    if (sets.length >= MOST_SETS) return;
+    if (chosen.length === count) {
+      sets.push(chosen.toSorted((a, b) => a - b));
+      return;
+    }
+    const [alike, ...rest] = left;
+    if (alike === undefined) return;
+    for (let taken = Math.min(alike.length, count - chosen.length); taken >= 0; taken--)
+      choose(rest, [...chosen, ...alike.slice(0, taken)]);
+  };
+  choose([...kinds.values()], []);
+  return sets;
 }
 
 function needsKey({ needs }: PodFacts): string {

@@ -1,5 +1,5 @@
 /** What makes a schema structural, and what else the API server refuses in one, in its words and with its paths. */
-import { regex } from '../../cel/lists-and-strings.ts';
+import { regex } from '../../cel/re2.ts';
 import type { StatusCause } from '../errors.ts';
 import { forbidden, goJson, invalidValue, required, unsupported } from '../faults.ts';
 import { arrayAt, isObject, objectAt, textAt } from '../object.ts';
@@ -57,8 +57,9 @@ export function structuralFaults(schema: Schema, path: string, place: Place = 'r
   if (schema.additionalProperties !== undefined && propertiesOf(schema).length > 0)
     faults.push(forbidden(`${path}.additionalProperties`, 'additionalProperties and properties are mutual exclusive'));
   const pattern = textAt(schema, 'pattern');
-  if (pattern !== '' && !compiles(pattern)) {
-    const why = `must be a valid regular expression, but isn't: error parsing regexp: \`${pattern}\``;
+  const objection = pattern === '' ? null : objectionTo(pattern);
+  if (objection !== null) {
+    const why = `must be a valid regular expression, but isn't: ${objection}`;
     faults.push(invalidValue(`${path}.pattern`, pattern, why));
   }
   faults.push(...listFaults(schema, path), ...checkFaults(schema, path), ...defaultFaults(schema, path));
@@ -78,12 +79,12 @@ export function structuralFaults(schema: Schema, path: string, place: Place = 'r
   return faults;
 }
 
-function compiles(pattern: string): boolean {
+function objectionTo(pattern: string): string | null {
   try {
     regex(pattern);
-    return true;
-  } catch {
-    return false;
+    return null;
+  } catch (error) {
+    return (error as Error).message;
   }
 }
 

@@ -3,7 +3,7 @@
  * apiextensions-apiserver write it: clients and people grep for it.
  */
 import { isDeepStrictEqual } from 'node:util';
-import { regex } from '../../cel/lists-and-strings.ts';
+import { regex } from '../../cel/re2.ts';
 import type { StatusCause } from '../errors.ts';
 import { duplicate, goJson, invalidValue, required, unsupported } from '../faults.ts';
 import { arrayAt, isObject, type JsonObject, numberAt, objectAt, textAt } from '../object.ts';
@@ -79,8 +79,8 @@ function numberFaults(value: number, schema: Schema, path: string, inBody: (why:
   return faults;
 }
 
-const patterns = new Map<string, RegExp>();
-function pattern(source: string): RegExp {
+const patterns = new Map<string, ReturnType<typeof regex>>();
+function pattern(source: string): ReturnType<typeof regex> {
   let compiled = patterns.get(source);
   if (compiled === undefined) {
     compiled = regex(source);

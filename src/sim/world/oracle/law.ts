@@ -44,6 +44,8 @@ export type Violation = { readonly invariant: Invariant; readonly detail: string
 
 /** An extender as the oracle may ask it: who decides, what is held, what the books say. Nothing else is asked of anybody. */
 export type Seat = {
+  /** places are decided ahead of kube-scheduler */
+  readonly placer: boolean;
   /** `a` of `extender-a` */
   readonly name: string;
   readonly extender: RunningExtender | null;

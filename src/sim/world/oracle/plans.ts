@@ -40,6 +40,8 @@ export function plans({ facts, now, seats, check, report }: Judge): Law {
         if (!since.has(uid)) since.set(uid, now());
       }
       if (before === undefined || !isGated(before) || isGated(pod)) return;
+      // without a placer nobody writes a place, and gates that were left behind are lifted
+      if (seats().some(({ placer }) => !placer)) return;
       check('gate-early');
       // who fits nowhere is shown to kube-scheduler with its reason, who wants nothing of ours at once
       if (ever.has(uid) || wantsOf(pod) === null || facts.edited(pod) || condition(pod, PLACED_CONDITION)) return;
