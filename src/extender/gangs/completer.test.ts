@@ -168,7 +168,7 @@ describe('who is completed, and who is not', () => {
     const binder = new Binder({
       ...ports,
       decider: books,
-      deadlineMs: 1_000,
+      deadlineMs: 5_000,
       devices: (name) => picture.nodes.get(name)?.facts?.devices ?? [],
     });
     const completer = new GangCompleter({
@@ -246,14 +246,14 @@ describe('who is completed, and who is not', () => {
     completer.begin();
     await settle();
     completer.end();
-    clock.advance(900);
+    clock.advance(3_000);
     await settle();
     leads = true;
     completer.round();
     await settle();
     expect(sent).toEqual(['POST g-1']);
-    expect(completer.outcomes).toMatchObject({ landed: 0, refused: 2 });
-    expect([...picture.holds.values()]).toEqual([]);
+    expect(completer.outcomes).toMatchObject({ landed: 0, refused: 1, 'not-sent': 1 });
+    expect([...picture.holds.values()].every(({ state }) => state === 'open')).toBe(true);
   });
 
   it.each([
