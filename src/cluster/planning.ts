@@ -201,6 +201,18 @@ export class Planning {
     return outcome;
   }
 
+  /** Why a gang of just this kind was refused since something last came free; null: that is not known. Changes nothing. */
+  refusedAlike(gang: string): ReasonCode | null {
+    const last = this.#hopeless.peek(gang);
+    const { freed } = this.#picture.nodes;
+    if (last === undefined || last.version !== this.#picture.gangs.get(gang)?.version) return null;
+    if (this.#clock.monotonic() >= last.until) return null;
+    const alike =
+      this.#alike.freed === freed && last.likeness !== null ? this.#alike.outcomes.get(last.likeness) : undefined;
+    const outcome = last.freed === freed ? last.outcome : alike;
+    return outcome?.kind === 'refused' ? outcome.code : null;
+  }
+
   /** What gangs were refused since something last came free, by what decides on them. */
   #refusedAlike(freed: number): Map<string, PlanOutcome> {
     if (this.#alike.freed !== freed) this.#alike = { freed, outcomes: new Map() };

@@ -15,7 +15,7 @@ import type { Clock, Rng, Timer, Transport } from '../kube/ports.ts';
 import { Backlog } from './backlog.ts';
 import { Evictor } from './evict.ts';
 import { Lanes, type Sent } from './lanes.ts';
-import { isGated, Line } from './line.ts';
+import { isGated, Line, type Place } from './line.ts';
 import { type Known, nextWrite, nothingKnown, type Write } from './next-write.ts';
 import { patchFor, placedPatch } from './nominate.ts';
 import { Pace } from './pace.ts';
@@ -55,6 +55,8 @@ export type PlacerOptions = {
 const BATCH_MS = 5;
 const PODS_PER_MS = 40;
 const LOOK_MS = 1_000;
+/** Pods at the head of the line among whom those to be shown are looked for. */
+const HEAD = 1_000;
 /** A reason that only changes back and forth is not worth a write each time, ms. */
 const REPORT_MS = 30_000;
 /** Members come one after the other: only a gang that is not whole after so long says so, ms. */
@@ -89,6 +91,8 @@ export class Placer {
   /** bound without us, after we had said that there is no place */
   readonly #owed = new Map<string, PodFacts>();
   readonly #touched = new Set<string>();
+  /** pods that kube-scheduler may see although they have no place, and some that did */
+  readonly #shown = new Set<string>();
   /** gangs for which nobody could be evicted, and until when they are not looked at again, monotonic ms */
   readonly #helpless = new Map<string, number>();
   #timer: Timer | null = null;
@@ -228,6 +232,8 @@ export class Placer {
       }
       const waits = this.#line.pod(uid) !== undefined;
       if (!waits) this.#known.delete(uid);
+      if (waits && !pod!.gated && pod!.unplacedReason !== null) this.#shown.add(uid);
+      if (picture.holds.get(uid) !== undefined) this.#rounds.forget(uid);
       if (waits || this.#owed.has(uid)) this.#lanes.add(uid);
     }
     this.#touched.clear();
@@ -252,23 +258,52 @@ export class Placer {
    * may be goes alone, and one that was let through in part (by a process that ended) is followed by its rest.
    */
   #expose(most: number): void {
-    let exposed = 0;
-    const hidden: (readonly PodFacts[])[] = [];
-    for (const { pods } of this.#line.places()) {
-      const lacking = [...pods.values()].filter(({ uid }) => this.#options.picture.holds.get(uid) === undefined);
-      const rest = lacking.filter((pod) => !this.#isExposed(pod));
-      exposed += lacking.length - rest.length;
-      const waits = rest.filter((pod) => this.#mayBeHelped(pod));
-      if (waits.length === 0 || hidden.length > most) continue;
+    const begun = this.#exposedPlaces();
+    let exposed = this.#shown.size;
+    for (const place of begun) {
+      const { waits } = this.#hiddenOf(place);
+      if (waits.some(({ uid }) => this.#of(uid).asGang)) exposed += this.#letThrough(waits);
+    }
+    let looked = 0;
+    for (const place of this.#line.places()) {
+      if (exposed >= most || looked > HEAD) return;
+      looked += place.pods.size;
+      const { waits, rest } = this.#hiddenOf(place);
+      if (waits.length === 0) continue;
       // of one that runs each further member stands for itself
-      if (!waits.some(({ uid }) => this.#of(uid).asGang)) hidden.push(...waits.map((pod) => [pod]));
-      else if (rest.length < lacking.length) exposed += this.#letThrough(waits);
-      else if (waits.length === rest.length) hidden.push(waits);
+      const alone = !waits.some(({ uid }) => this.#of(uid).asGang);
+      if (!alone && (begun.has(place) || waits.length < rest)) continue;
+      for (const pods of alone ? waits.map((pod) => [pod]) : [waits]) {
+        if (exposed + pods.length > most && exposed > 0) return;
+        exposed += this.#letThrough(pods);
+      }
     }
-    for (const pods of hidden) {
-      if (exposed + pods.length > most && exposed > 0) return;
-      exposed += this.#letThrough(pods);
+  }
+
+  /** Places of pods that kube-scheduler may see although there is none for them; `#shown` holds just those afterwards. */
+  #exposedPlaces(): Set<Place> {
+    const { picture } = this.#options;
+    let looked = 0;
+    for (const [uid] of picture.refused()) {
+      if (++looked > HEAD) break;
+      this.#shown.add(uid);
     }
+    const places = new Set<Place>();
+    for (const uid of this.#shown) {
+      const pod = this.#line.pod(uid);
+      if (pod !== undefined && picture.holds.get(uid) === undefined && this.#isExposed(pod))
+        places.add(this.#line.placeOf(uid)!);
+      else this.#shown.delete(uid);
+    }
+    return places;
+  }
+
+  /** Pods without a place that kube-scheduler does not see, and those of them that others may help. */
+  #hiddenOf({ pods }: Place): { readonly rest: number; readonly waits: readonly PodFacts[] } {
+    const rest = [...pods.values()].filter(
+      (pod) => this.#options.picture.holds.get(pod.uid) === undefined && !this.#isExposed(pod),
+    );
+    return { rest: rest.length, waits: rest.filter((pod) => this.#mayBeHelped(pod)) };
   }
 
   /** kube-scheduler may see it, and finds no place for it. */
@@ -286,6 +321,7 @@ export class Placer {
   #letThrough(pods: readonly PodFacts[]): number {
     for (const { uid } of pods) {
       this.#of(uid).through = true;
+      this.#shown.add(uid);
       this.#lanes.add(uid);
     }
     return pods.length;

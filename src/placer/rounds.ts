@@ -26,6 +26,9 @@ export type RoundOptions = {
 /** Pods asked for in one call: some ten ms, during which nobody else is answered. */
 const AT_ONCE = 256;
 
+/** `until`: when it is worth a try all the same, monotonic ms; `code`: what all of its pods were told, null: not one and the same */
+type Tried = { freed: number; readonly version: number; readonly until: number; readonly code: ReasonCode | null };
+
 export class Rounds {
   readonly #options: RoundOptions;
   /** the round under way: the rest of the line, and what it began at */
@@ -33,8 +36,8 @@ export class Rounds {
   #at = 0;
   #freed = -1;
   #version = -1;
-  /** of places that fitted nowhere: what was freed until then, and their version */
-  readonly #tried = new Map<string, { freed: number; version: number; until: number }>();
+  /** of places that fitted nowhere: what was freed until then, their version, and what they were told */
+  readonly #tried = new Map<string, Tried>();
   /** when one of them is worth a try all the same, monotonic ms */
   #retryAt = Number.POSITIVE_INFINITY;
   #hopeless = new Map<string, ReasonCode>();
@@ -71,7 +74,7 @@ export class Rounds {
     let left = most;
     for (let asked = 0; this.#at < this.#rest.length && asked < AT_ONCE; this.#at++) {
       const place = this.#rest[this.#at]!;
-      if (this.#isTried(place, now)) continue;
+      if (this.#isTried(place, now) || this.#isStillRefused(place, now)) continue;
       const lacking = [...place.pods.values()].filter((pod) => this.#isMine(place, pod) && !this.#hasPlace(pod.uid));
       if (lacking.length === 0) continue;
       // a gang larger than what may be ahead goes alone
@@ -88,11 +91,31 @@ export class Rounds {
     return this.#at >= this.#rest.length;
   }
 
+  /** Its kind was refused since something last came free, for the reason that all of them were told before: nobody is looked at one by one. */
+  #isStillRefused(place: Place, now: number): boolean {
+    const { picture, planner } = this.#options;
+    const tried = this.#tried.get(place.key);
+    if (tried?.version !== place.version || tried.code === null || now >= tried.until) return false;
+    if (place.gang === null) {
+      const [pod] = place.pods.values();
+      if (pod === undefined || this.#knownRefusal(pod) !== tried.code) return false;
+    } else if (planner.refusedAlike(place.gang) !== tried.code) return false;
+    tried.freed = picture.nodes.freed;
+    this.#retryAt = Math.min(this.#retryAt, tried.until);
+    return true;
+  }
+
   /**
    * It waits for us: behind our gate, let through before it had a place, or of a gang whose plan came to nothing. Others are filter's.
    */
   #isMine({ gang }: Place, pod: PodFacts): boolean {
     return isGated(pod) || pod.unplacedReason !== null || (gang !== null && this.#options.hadPlace(pod.uid));
+  }
+
+  /** The pod has a place now: should it lose it, it is told anew. */
+  forget(uid: string): void {
+    const place = this.#options.line.placeOf(uid);
+    if (place !== undefined) this.#tried.delete(place.key);
   }
 
   #isTried({ key, version }: Place, now: number): boolean {
@@ -103,17 +126,19 @@ export class Rounds {
     return is;
   }
 
-  #setTried({ key, version }: Place, until = Number.POSITIVE_INFINITY): void {
-    this.#tried.set(key, { freed: this.#options.picture.nodes.freed, version, until });
+  #setTried({ key, version }: Place, code: ReasonCode | null, until = Number.POSITIVE_INFINITY): void {
+    this.#tried.set(key, { freed: this.#options.picture.nodes.freed, version, until, code });
     this.#retryAt = Math.min(this.#retryAt, until);
   }
 
   #askForPods(place: Place, lacking: readonly PodFacts[]): { asks: number; planned: number } {
     let asks = 0;
     let planned = 0;
+    const told = new Set<ReasonCode>();
     for (const pod of lacking) {
       const known = this.#knownRefusal(pod);
       if (known !== undefined) {
+        told.add(known);
         this.#options.onRefused(pod, known, false);
         continue;
       }
@@ -125,10 +150,11 @@ export class Rounds {
       } else if (outcome.kind === 'not-ours') this.#options.onRefused(pod, null, false);
       else if (outcome.kind === 'refused') {
         this.#hopeless.set(this.#shapeOf(pod), outcome.code);
+        told.add(outcome.code);
         this.#options.onRefused(pod, outcome.code, false);
       }
     }
-    if (planned === 0) this.#setTried(place);
+    if (planned === 0) this.#setTried(place, told.size === 1 && place.gang === null ? [...told][0]! : null);
     return { asks, planned };
   }
 
@@ -142,7 +168,7 @@ export class Rounds {
       return { asks: uids.length, planned: uids.length };
     }
     for (const pod of lacking) this.#options.onRefused(pod, outcome.code, true);
-    this.#setTried(place, this.#options.planner.retryAt(place.gang!));
+    this.#setTried(place, outcome.code, this.#options.planner.retryAt(place.gang!));
     return { asks: Math.max(1, outcome.needed), planned: 0 };
   }
 
