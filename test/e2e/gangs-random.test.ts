@@ -240,7 +240,9 @@ describe.each(MODES)('$name', ({ native, stand: options }) => {
               expect(took).toBeLessThan(soon);
               continue;
             }
-            await waitFor(() => watch.isGivenUp(name), { for: `${name} to be given up whole`, timeoutMs: 5_000 });
+            // twenty are evicted a second
+            const timeoutMs = slow * (5_000 + 50 * gangs.get(name)!.length);
+            await waitFor(() => watch.isGivenUp(name), { for: `${name} to be given up whole`, timeoutMs });
             completed.push(`${name} given up ${(performance.now() - ready).toFixed(0)} ms`);
             left.delete(name);
           }

@@ -6,6 +6,7 @@ import { PlacerStand, type PlacerStandOptions } from '../../../test/kit/placer-s
 import { Books } from '../../cluster/books.ts';
 import { Picture } from '../../cluster/picture.ts';
 import { projectPod } from '../../cluster/project-pod.ts';
+import { PLACEMENT_GATE } from '../../core/names.ts';
 import type { PodFacts } from '../../core/placement/pod-facts.ts';
 import { TransportError } from '../../kube/errors.ts';
 import type { KubeRequest, KubeResponse } from '../../kube/ports.ts';
@@ -198,12 +199,28 @@ describe('who is completed, and who is not', () => {
     ['none of whom is bound', { members: [member(0), member(1), member(2)] }],
     ['of whom enough run', { members: [running(0), running(1), running(2), member(3)] }],
     ['whose missing member came later', { members: [running(0), member(1), member(2, { createdMs: 6_000 })] }],
-    ['one of whom is behind a gate', { members: [running(0), member(1), member(2, { gates: ['x'], gated: true })] }],
+    [
+      'one of whom is behind a gate',
+      { members: [running(0), member(1), member(2, { gates: [PLACEMENT_GATE], gated: true })] },
+    ],
     [
       'that is another scheduler’s',
       { members: [running(0), member(1), member(2)].map((each) => ({ ...each, schedulerName: 'other' })) },
     ],
     ['one of whom is beyond our model', { members: [running(0), member(1), member(2, { unmodelled: true })] }],
+    [
+      'of kube-scheduler’s own',
+      {
+        members: [running(0), member(1), member(2)].map((each) => ({
+          ...each,
+          gangSaid: gangSaid('g', 3, { dialect: 'native' }),
+        })),
+      },
+    ],
+    [
+      'the planner picks somebody else of whom',
+      { members: [running(0), running(1), member(2), member(3, { unmodelled: true, priority: 5 })] },
+    ],
     ['too few of whom are there', { members: [running(0), member(1)] }],
     [
       'that have no room',
@@ -288,6 +305,24 @@ describe('who is completed, and who is not', () => {
     await settle();
     expect(said.error).toBe('');
     expect(sent).toEqual(['POST g-1', 'POST g-2']);
+  });
+
+  it('waits for all its answers before it tries again', async () => {
+    const { promise, resolve } = Promise.withResolvers<KubeResponse>();
+    const { completer, sent, settle } = setUp({
+      members: [running(0), member(1), member(2)],
+      answer: ({ path }) => (path.includes('g-1') ? ok(403) : promise),
+    });
+    completer.begin();
+    await settle();
+    completer.round();
+    await settle();
+    expect(sent).toEqual(['POST g-1', 'POST g-2']);
+    resolve(ok(201));
+    await settle();
+    completer.round();
+    await settle();
+    expect(sent).toEqual(['POST g-1', 'POST g-2', 'POST g-1']);
   });
 
   it('gives up after some seconds: kube-scheduler is there by then', async () => {
