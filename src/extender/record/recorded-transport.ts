@@ -15,8 +15,9 @@ export function recordedTransport(real: Transport, recorder: Recorder): Transpor
       if (!POD.test(request.path) && !(NODE.test(request.path) && request.method !== 'GET'))
         return await real.request(request);
       const call = recorder.nextId();
-      const bind = recorder.bindOf(pathOf(request));
       const { method, body } = request;
+      // binders post and read; whoever patches a pod meanwhile (the placer, a nudge) is none
+      const bind = method === 'PATCH' ? undefined : recorder.bindOf(pathOf(request));
       // a nudge says nothing but the time
       const kept = POD.test(request.path) && method === 'PATCH' ? undefined : body;
       recorder.note({
