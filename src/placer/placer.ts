@@ -71,6 +71,7 @@ const REFUSALS = 3;
 const BEYOND_HELP: ReadonlySet<ReasonCode> = new Set([
   'gang-incomplete',
   'gang-invalid',
+  'gang-late',
   'request-invalid',
   'mig-unsupported',
   'pod-without-env',
@@ -155,6 +156,8 @@ export class Placer {
     this.#known.clear();
     this.#rounds.beginAnew();
     for (const place of this.#line.places()) for (const uid of place.pods.keys()) this.#lanes.add(uid);
+    // nor may those who decided before have said of all that were bound that they are placed
+    for (const uid of this.#owed.keys()) this.#lanes.add(uid);
   }
 
   /** Pods that have a place that kube-scheduler must hear of, now. */
@@ -208,7 +211,8 @@ export class Placer {
     const room = this.#pace.limit(clock.monotonic()) - picture.holds.countByCause().planned;
     if (picture.gangs.objectsVersion !== this.#objectsVersion) {
       this.#objectsVersion = picture.gangs.objectsVersion;
-      this.#line.rankAnew();
+      this.#line.rankAnew((gang) => picture.gangs.get(gang)?.version ?? 0);
+      this.#rounds.objectsChanged();
     }
     const done = this.#rounds.go(Math.max(0, room), clock.monotonic());
     for (const uid of this.#backlog.plan(Math.max(0, room))) {
@@ -230,8 +234,13 @@ export class Placer {
         this.#pace.bound(clock.monotonic());
         if (before.unplacedReason !== null || this.#known.get(uid)?.reported != null) this.#owed.set(uid, pod);
       }
+      // on a standby nobody else forgets them
+      else if (pod === undefined || pod.terminal || pod.unplacedReason === null) this.#owed.delete(uid);
       const waits = this.#line.pod(uid) !== undefined;
-      if (!waits) this.#known.delete(uid);
+      if (!waits) {
+        this.#known.delete(uid);
+        this.#shown.delete(uid);
+      }
       if (waits && !pod!.gated && pod!.unplacedReason !== null) this.#shown.add(uid);
       if (picture.holds.get(uid) !== undefined) this.#rounds.forget(uid);
       if (waits || this.#owed.has(uid)) this.#lanes.add(uid);
