@@ -224,8 +224,11 @@ export class Planning {
     const standing = this.standing(gang);
     if (standing === null || standing.code !== null || standing.together.length > 0) return null;
     const group = groupToPlan(standing, (uid) => this.#placeOf(uid));
-    if (group === null || membersOf(group).some(({ uid }) => this.#picture.holds.get(uid) !== undefined)) return null;
-    return JSON.stringify(group, (key, value: unknown) => {
+    const members = group === null ? [] : membersOf(group);
+    if (members.length === 0 || members.some(({ uid }) => this.#picture.holds.get(uid) !== undefined)) return null;
+    // what lower ones only hold is taken over
+    const priority = Math.min(...members.map((pod) => this.#picture.gangs.priorityOf(pod)));
+    return JSON.stringify({ priority, group }, (key, value: unknown) => {
       if (key === 'name') return undefined;
       return key === 'members' ? (value as readonly PodFacts[]).map((pod) => this.#kindOf(pod)) : value;
     });
