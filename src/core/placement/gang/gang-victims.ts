@@ -10,7 +10,8 @@
 import { peakOf } from '../../gpu/peak.ts';
 import { WHOLE_MILLI } from '../../gpu/request.ts';
 import type { Work } from '../../gpu/work.ts';
-import type { Occupant } from '../node-info.ts';
+import type { NodeInfo, Occupant } from '../node-info.ts';
+import type { NodeTable } from '../node-table.ts';
 import { compareCost } from '../victims.ts';
 import { Fewest } from './fewest.ts';
 import type { GangGroup, Placed } from './gang-request.ts';
@@ -116,7 +117,7 @@ class Search {
     const waiting = yield* this.#plan();
     if (waiting !== null) return this.#found([], waiting, going);
     const unprotected = this.#unprotected();
-    this.#free = freeMilliOfAll(this.#board);
+    this.#free = freeMilliOfAll(this.#board.table);
     // which of those that share a budget go is open at first; else as many as it allows, the least important
     let best = this.#mayDo(unprotected) ? yield* this.#cheapest(unprotected) : null;
     if (best === null && this.#mayDo(unprotected)) {
@@ -145,11 +146,7 @@ class Search {
     let milli = this.#leaves.get(pod);
     if (milli === undefined) {
       const node = this.#board.table.get(pod.node);
-      const occupant = this.#away.get(pod) ?? node?.occupant(pod.uid);
-      milli = 0;
-      // whoever uses devices without a claim keeps all of the node from being used
-      if (occupant?.unclaimed) milli = WHOLE_MILLI * (node?.ledger.devices.length ?? 0);
-      else if (occupant?.claim != null) for (const share of peakOf(occupant.claim)) milli += share.milli;
+      milli = leavesAtMost(node, this.#away.get(pod) ?? node?.occupant(pod.uid));
       this.#leaves.set(pod, milli);
     }
     return milli;
@@ -424,6 +421,27 @@ class Search {
     const verdict = yield* planGangInSlices(this.#board, this.#gang, options);
     return verdict.kind === 'planned' ? verdict.placed : null;
   }
+}
+
+/** By sums, before anything is tried: could the gang fit if all of these went? False: it could not. */
+export function* couldFit(table: NodeTable, gang: GangGroup, pods: readonly RunningPod[]): Sliced<boolean> {
+  const asked = leastMilli(gang);
+  let milli = freeMilliOfAll(table);
+  for (const [at, pod] of pods.entries()) {
+    if (milli >= asked) break;
+    if (at % SORTED_AT_ONCE === SORTED_AT_ONCE - 1) yield;
+    const node = table.get(pod.node);
+    milli += leavesAtMost(node, node?.occupant(pod.uid));
+  }
+  return milli >= asked;
+}
+
+/** Thousandths that become free when this occupant goes, at most. */
+function leavesAtMost(node: NodeInfo | undefined, occupant: Occupant | undefined): number {
+  if (node === undefined || occupant === undefined) return 0;
+  // whoever uses devices without a claim keeps all of the node from being used
+  if (occupant.unclaimed) return WHOLE_MILLI * node.ledger.devices.length;
+  return occupant.claim === null ? 0 : peakOf(occupant.claim).reduce((sum, { milli }) => sum + milli, 0);
 }
 
 type Attempt = {

@@ -8,6 +8,7 @@
  * gangs are missing then is looked for among all choices (exhaust.ts).
  */
 import type { Work } from '../../gpu/work.ts';
+import type { NodeTable } from '../node-table.ts';
 import type { PodFacts } from '../pod-facts.ts';
 import { type Domain, domainsOf, freeMilliOf, type Where } from './domains.ts';
 import { exhaust } from './exhaust.ts';
@@ -225,11 +226,11 @@ function isIn(board: Board, domain: Domain, name: string): boolean {
 }
 
 function roomIn({ board }: Search, where: Where): number {
-  return where === null ? freeMilliOfAll(board) : where.freeMilli;
+  return where === null ? freeMilliOfAll(board.table) : where.freeMilli;
 }
 
 /** Thousandths free on all nodes: a gang whose `leastMilli` is more fits nowhere. */
-export function freeMilliOfAll({ table }: Board): number {
+export function freeMilliOfAll(table: NodeTable): number {
   let free = 0;
   for (const slot of table.ordered) free += freeMilliOf(table, slot);
   return free;
