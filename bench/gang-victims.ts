@@ -45,7 +45,7 @@ export async function gangVictims(): Promise<Measured[]> {
 }
 
 /** Every GPU taken, by pods of one size. */
-function fullBooks(size: number, priority: number): Books {
+export function fullBooks(size: number, priority: number): Books {
   const picture = new Picture();
   const books = new Books(picture, nodeClock, {
     nodePolicy: POLICY,

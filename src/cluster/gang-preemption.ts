@@ -13,7 +13,9 @@ import { budgetIndex } from './preemption.ts';
 
 /** Pods looked at, and nodes copied, between two stops. */
 const PODS_AT_ONCE = 1024;
-const NODES_AT_ONCE = 128;
+const NODES_AT_ONCE = 64;
+/** Nodes copied before those are judged together. */
+const NODES_JUDGED = 512;
 
 /**
  * The cheapest set of pods whose end lets all that is missing of the gang start together; null: there is none, or a member may not
@@ -55,7 +57,9 @@ export function* victimsForGang(
   }
   if (pods.length === 0) return null;
   if (!(yield* couldFit(picture.nodes, group, pods))) return null;
-  const board = boardOn(yield* copyOf(picture.nodes));
+  const table = new NodeTable();
+  const board = boardOn(table);
+  yield* copyInto(table, picture.nodes, judging(board, members));
   const found = yield* gangVictimsInSlices(board, group, { pods, spare: spares.map, budgets: budgets.allowed });
   return found.kind === 'found' ? found : null;
 }
@@ -64,13 +68,28 @@ export function* victimsForGang(
 const leastPriority = ({ gangs }: Picture, members: readonly PodFacts[]): number =>
   members.reduce((least, pod) => Math.min(least, pod.priority, gangs.priorityOf(pod)), Number.MAX_SAFE_INTEGER);
 
-/** In the order of names. Nodes that come or go meanwhile may be missed or too many. */
-function* copyOf(table: NodeTable): Sliced<NodeTable> {
-  const copy = new NodeTable();
+/** In the order of names. Nodes that come or go meanwhile may be missed or too many. `judge`: those copied so far. */
+function* copyInto(copy: NodeTable, table: NodeTable, judge: () => void): Sliced<void> {
   for (const [at, slot] of table.ordered.entries()) {
     const node = table.at(slot);
     if (node !== null) copy.adopt(node.copy());
     if (at % NODES_AT_ONCE === NODES_AT_ONCE - 1) yield;
+    if (at % NODES_JUDGED === NODES_JUDGED - 1) {
+      judge();
+      yield;
+    }
   }
-  return copy;
+}
+
+/** Brings the members' shapes up to date, so that the first one to be placed need not look at every node. */
+function judging(board: Board, members: readonly PodFacts[]): () => void {
+  let kinds: readonly PodFacts[] | null = null;
+  return () => {
+    const asking = kinds ?? members.filter(({ ask }) => ask.kind === 'request');
+    const known = new Set<unknown>();
+    kinds = asking.filter((pod) => {
+      const index = board.indexOf(pod, false);
+      return !known.has(index) && known.add(index);
+    });
+  };
 }

@@ -70,22 +70,17 @@ export function gangVictims(
   running: RunningPods,
   budget: number = SEARCH_BUDGET,
 ): VictimsVerdict {
-  return atOnce(gangVictimsInSlices(board, gang, running, budget));
-}
-
-/** The same with stops, on a table that nobody else looks at meanwhile. */
-export function* gangVictimsInSlices(
-  board: Board,
-  gang: GangGroup,
-  running: RunningPods,
-  budget: number = SEARCH_BUDGET,
-): Sliced<VictimsVerdict> {
   const search = new Search(board, gang, running, budget);
   try {
-    return yield* search.run();
+    return atOnce(search.run());
   } finally {
     search.putBackAll();
   }
+}
+
+/** The same with stops, on a copy of the table that nobody else looks at: whoever was tried is left off it. */
+export function gangVictimsInSlices(board: Board, gang: GangGroup, running: RunningPods): Sliced<VictimsVerdict> {
+  return new Search(board, gang, running, SEARCH_BUDGET).run();
 }
 
 class Search {
@@ -118,6 +113,7 @@ class Search {
     if (waiting !== null) return this.#found([], waiting, going);
     const unprotected = this.#unprotected();
     this.#free = freeMilliOfAll(this.#board.table);
+    yield;
     // which of those that share a budget go is open at first; else as many as it allows, the least important
     let best = this.#mayDo(unprotected) ? yield* this.#cheapest(unprotected) : null;
     if (best === null && this.#mayDo(unprotected)) {
@@ -349,6 +345,7 @@ class Search {
     const { spare } = this.#running;
     const inGang = ({ gang }: RunningPod): boolean => gang !== null && spare.has(gang);
     const alone = pods.filter((pod) => !inGang(pod));
+    yield;
     // which of a gang's pods it can spare is the only thing that their order decides
     return [...alone, ...spared(yield* leastImportant(pods.filter(inGang)), spare)];
   }
@@ -412,6 +409,7 @@ class Search {
   }
 
   *#plan(): Sliced<readonly Placed[] | null> {
+    yield;
     const left = this.#budget - this.#spent.work;
     if (left <= 0) {
       this.#gaveUp = true;
@@ -460,7 +458,7 @@ function spared(pods: readonly RunningPod[], spare: ReadonlyMap<string, GangSpar
 function* byNode(pods: readonly RunningPod[]): Sliced<readonly RunningPod[]> {
   const groups = new Map<string, RunningPod[]>();
   for (const [at, pod] of pods.entries()) {
-    if (at % SORTED_AT_ONCE === SORTED_AT_ONCE - 1) yield;
+    if (at % SORTED_AT_ONCE === 0) yield;
     const key = `${pod.priority} ${pod.node}`;
     const group = groups.get(key);
     if (group === undefined) groups.set(key, [pod]);

@@ -14,7 +14,7 @@ export function atOnce<Result>(steps: Sliced<Result>): Result {
 }
 
 /** Items sorted at once, and merged between two stops. */
-const RUN = 2048;
+const RUN = 512;
 
 /** The same as `items.toSorted(compare)`, where no two are equal. */
 export function* sortedInSlices<Item>(
@@ -49,7 +49,7 @@ function* merge<Item>(
   while (l < left.length || r < right.length) {
     const takesLeft = r === right.length || (l < left.length && compare(left[l]!, right[r]!) <= 0);
     all.push(takesLeft ? left[l++]! : right[r++]!);
-    if (all.length % RUN === 0) yield;
+    if (all.length % (4 * RUN) === 0) yield;
   }
   return all;
 }
