@@ -279,6 +279,7 @@ export class Planning {
     const found = yield* victimsForGang(this.#picture, (table) => this.#boardOn(table), group, membersOf(group));
     // without anybody to wait for it fits already, and whoever plans it next will see
     if (found === null || found.victims.length + found.going.length === 0) return null;
+    yield;
     const room = roomOf(found);
     const now = nowOf(this.#picture.nodes);
     if (now.loads === since.loads && now.freed === since.freed) return room;

@@ -110,7 +110,7 @@ class Search {
     const going = this.#running.pods.filter(({ terminating }) => terminating);
     yield* this.#takeAll(going);
     const waiting = yield* this.#plan();
-    if (waiting !== null) return this.#found([], waiting, going);
+    if (waiting !== null) return yield* this.#found([], waiting, going);
     const unprotected = this.#unprotected();
     this.#free = freeMilliOfAll(this.#board.table);
     yield;
@@ -121,7 +121,7 @@ class Search {
       if (allowed.length < unprotected.length) best = yield* this.#cheapest(allowed);
     }
     if (best === null) return { kind: 'none', gaveUp: this.#gaveUp };
-    return this.#found(best.victims, best.placed, going);
+    return yield* this.#found(best.victims, best.placed, going);
   }
 
   putBackAll(): void {
@@ -270,11 +270,15 @@ class Search {
     return placed;
   }
 
-  #found(victims: readonly RunningPod[], placed: readonly Placed[], going: readonly RunningPod[]): VictimsVerdict {
+  *#found(
+    victims: readonly RunningPod[],
+    placed: readonly Placed[],
+    going: readonly RunningPod[],
+  ): Sliced<VictimsVerdict> {
     const nodes = new Set(placed.map(({ node }) => node));
     return {
       kind: 'found',
-      victims: victims.toSorted(leastImportantFirst),
+      victims: yield* leastImportant(victims),
       going: going.filter(({ node }) => nodes.has(node)),
       brokenGangs: [...this.#broken(victims)].sort(),
       placed,
@@ -435,7 +439,7 @@ export function* couldFit(table: NodeTable, gang: GangGroup, pods: readonly Runn
 }
 
 /** Thousandths that become free when this occupant goes, at most. */
-function leavesAtMost(node: NodeInfo | undefined, occupant: Occupant | undefined): number {
+export function leavesAtMost(node: NodeInfo | undefined, occupant: Occupant | undefined): number {
   if (node === undefined || occupant === undefined) return 0;
   // whoever uses devices without a claim keeps all of the node from being used
   if (occupant.unclaimed) return WHOLE_MILLI * node.ledger.devices.length;

@@ -238,7 +238,7 @@ export function freeMilliOfAll(table: NodeTable): number {
 
 /** The least thousandths of GPUs that the group could do with: its smallest members. A share of memory alone takes none. */
 export function leastMilli(group: GangGroup): number {
-  const own = group.members.map(milliOf).sort((a, b) => a - b);
+  const own = group.members.map(leastMilliOf).sort((a, b) => a - b);
   const children = group.children.map(leastMilli).sort((a, b) => a - b);
   const sum = (list: readonly number[], count: number): number =>
     list.slice(0, count).reduce((total, milli) => total + milli, 0);
@@ -246,7 +246,7 @@ export function leastMilli(group: GangGroup): number {
 }
 
 /** App containers run at the same time: a lower bound of the pod's peak. */
-function milliOf(pod: PodFacts): number {
+export function leastMilliOf(pod: PodFacts): number {
   if (pod.ask.kind !== 'request') return 0;
   return pod.ask.request.containers.reduce(
     (sum, { role, count, share }) => (role === 'app' ? sum + count * share.milli : sum),
