@@ -51,7 +51,7 @@ const PLENTY = 2;
 const FEW = 100;
 
 /** Of one search for victims, units (core/gpu/work.ts): all other callers wait meanwhile. The next one goes on where it stopped. */
-const EVICT_WORK = 100_000;
+const EVICT_WORK = 60_000;
 
 export class Ahead {
   readonly #parts: Parts;

@@ -39,6 +39,8 @@ export type Preemption = {
 const PREEMPT_WORK = 350_000;
 /** A candidate that is not through by so many times the work is dropped: half a search would evict more than it must. */
 const LAST_CANDIDATE = 2;
+/** A look at a pod on a node, in units. */
+const LOOK_WORK = 2;
 /** A copy of a node's books, in units. */
 const COPY_WORK = 32;
 /** Putting a pod in or out of a node's books, in units. */
@@ -66,8 +68,13 @@ export function correctVictims(
     const candidate = sorted[(from + looked) % sorted.length]!;
     const node = picture.nodes.get(candidate.node);
     if (node?.facts == null) continue;
-    const eligible = boundPods(picture, node).filter((other) => mayBeVictim(other, pod));
-    spent.work += 1 + eligible.length;
+    const eligible: PodFacts[] = [];
+    for (const occupant of node.occupants()) {
+      spent.work += LOOK_WORK;
+      const other = occupant.kind === 'bound' ? picture.pod(occupant.uid) : undefined;
+      if (other !== undefined && mayBeVictim(other, pod)) eligible.push(other);
+    }
+    spent.work++;
     const least = leastCost(eligible, node, pod);
     if (least === null) continue;
     if (best !== null) {
