@@ -285,7 +285,7 @@ describe('plans found on pods', () => {
   };
   it.each([
     ['past its deadline', plan({ until: 1 })],
-    ['on a node that is gone', plan({ node: 'gone' })],
+    ['on a node that is gone', () => ({ ...plan({ node: 'gone' })(), nominatedNode: 'gone' })],
     ['of a gang that the pod is not in', plan({ gang: 'team/x' })],
     ['of nothing', plan({ claim: null })],
     [
