@@ -9,6 +9,8 @@ import { profileInto } from './child.ts';
 import { filterAt, filterNominated, fullNodes, prioritize } from './filter.ts';
 import { fit } from './fit.ts';
 import { gangPlan } from './gang-plan.ts';
+import { gangVictims } from './gang-victims.ts';
+import { gangWaiting } from './gang-waiting.ts';
 import { growth } from './growth.ts';
 import { memory } from './memory.ts';
 import { partsAt } from './parts.ts';
@@ -25,6 +27,8 @@ const BENCHES: Readonly<Record<string, () => Promise<Measured[]>>> = {
   bind,
   growth,
   'gang-plan': gangPlan,
+  'gang-victims': gangVictims,
+  'gang-waiting': gangWaiting,
   memory,
   fit,
   'parts-1000': partsAt(1_000),

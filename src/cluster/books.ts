@@ -5,8 +5,10 @@
  * placer; here is what they share, and what time and restarts do to it.
  */
 import type { DevicePolicy, NodePolicy } from '../core/gpu/request.ts';
+import type { Sliced } from '../core/placement/gang/slices.ts';
 import type { PodFacts } from '../core/placement/pod-facts.ts';
 import type { Typical } from '../core/placement/policies/typical.ts';
+import type { ReasonCode } from '../core/reasons.ts';
 import type { Clock } from '../kube/ports.ts';
 import { Ahead } from './ahead.ts';
 import { AWAIT_MS, Awaiting } from './awaiting.ts';
@@ -27,12 +29,13 @@ import type {
 import { DryDecisions } from './dry.ts';
 import { explainPod } from './explaining.ts';
 import { Filtering } from './filtering.ts';
+import type { GangRoom } from './gang-room.ts';
 import { guardCode } from './guard.ts';
 import { Offered } from './offered.ts';
 import type { Parts } from './parts.ts';
 import type { Picture } from './picture.ts';
 import type { Planner, PodOutcome } from './planner.ts';
-import { type GangEviction, Planning, type PlanOutcome } from './planning.ts';
+import { Planning, type PlanOutcome } from './planning.ts';
 import { Preempting } from './preempting.ts';
 import { scoresOf } from './prioritizing.ts';
 import { Refusals } from './refusals.ts';
@@ -203,6 +206,14 @@ export class Books implements Decider, Planner {
     return this.#ahead.planPod(pod);
   }
 
+  get samplesDo(): boolean {
+    return this.#ahead.samplesDo;
+  }
+
+  refusedAlike(gang: string): ReasonCode | null {
+    return this.#parts.planning.refusedAlike(gang);
+  }
+
   planGang(gang: string): PlanOutcome {
     return this.#parts.planning.planGang(gang);
   }
@@ -220,8 +231,12 @@ export class Books implements Decider, Planner {
     return pod === undefined ? null : this.#ahead.evictFor(pod);
   }
 
-  evictForGang(gang: string): GangEviction | null {
-    return this.#parts.planning.evictForGang(gang);
+  searchRoom(gang: string): Sliced<GangRoom | 'stale' | null> {
+    return this.#parts.planning.searchRoom(gang);
+  }
+
+  keepRoom(gang: string, room: GangRoom): void {
+    this.#parts.planning.keepRoom(gang, room);
   }
 
   explain(namespace: string, name: string): PodExplained | null {

@@ -5,22 +5,27 @@
  * A gang's plan lives and ends as a whole as long as it is open (holds.ts). Nodes that kube-scheduler's own filters refused for a pod
  * are remembered and not planned for it again for a while: what it knows of volumes or spreading is not known here.
  */
-import { LRUCache } from 'lru-cache';
+import type { GpuRequest } from '../core/gpu/request.ts';
 import type { GangGroup, GangVerdict } from '../core/placement/gang/gang-request.ts';
+import { couldFit } from '../core/placement/gang/gang-victims.ts';
 import { type PlanOptions, planGang } from '../core/placement/gang/plan-gang.ts';
+import type { Sliced } from '../core/placement/gang/slices.ts';
 import type { Board } from '../core/placement/gang/trial.ts';
 import type { NodeInfo, Occupant } from '../core/placement/node-info.ts';
+import type { NodeTable } from '../core/placement/node-table.ts';
 import type { PodFacts } from '../core/placement/pod-facts.ts';
 import type { ReasonCode } from '../core/reasons.ts';
 import type { Clock } from '../kube/ports.ts';
 import { AWAIT_MS } from './awaiting.ts';
 import type { GangAtBind } from './decider.ts';
 import { victimsForGang } from './gang-preemption.ts';
+import { type GangRoom, lackKey, nowOf, roomOf, stands } from './gang-room.ts';
 import { takeOverForGang } from './gang-takeover.ts';
 import type { Gang } from './gangs/gangs.ts';
 import { nearOthers, requiresDomain } from './gangs/near.ts';
-import { type GangStanding, groupToPlan, standingOf, startsWith } from './gangs/standing.ts';
+import { type GangStanding, groupToPlan, membersOf, standingOf, startsWith } from './gangs/standing.ts';
 import { type Hold, openHold } from './holds.ts';
+import { Hopeless } from './hopeless.ts';
 import type { Picture } from './picture.ts';
 import type { Shapes } from './shapes.ts';
 
@@ -50,56 +55,32 @@ export type PlanningConfig = {
   readonly mayCome: (pod: PodFacts) => boolean;
 };
 
-/** Who is evicted for a gang, and where its members go then. */
-export type GangEviction = {
-  /** uids, those that a disruption budget covers first; [] when it is enough to wait for pods that are going */
-  readonly victims: readonly string[];
-  /** so many of them are covered by a budget: where it refuses after all, nobody else need be evicted */
-  readonly guarded: number;
-  /** keys of gangs that fall below their minimum by it: all of them goes */
-  readonly brokenGangs: readonly string[];
-  readonly places: readonly { readonly uid: string; readonly node: string }[];
-};
-
 /** no node has this name */
 const EVERYWHERE = '*';
-/** Gangs whose last refusal is remembered. */
-const HOPELESS_GANGS = 10_000;
 /** One that did not come together in time lets others have the room for so long, ms. */
 const LATE_MS = 5_000;
-
-/** `until`: monotonic ms at which a barred node may help again */
-type Hopeless = {
-  readonly version: number;
-  readonly freed: number;
-  readonly until: number;
-  readonly outcome: PlanOutcome;
-  readonly likeness: string | null;
-};
 
 export class Planning {
   readonly #picture: Picture;
   readonly #shapes: Shapes;
   readonly #clock: Clock;
   readonly #config: PlanningConfig;
-  /** what was found of a gang last, and the state of things that it was found at */
-  readonly #hopeless = new LRUCache<string, Hopeless>({ maxSize: HOPELESS_GANGS, sizeCalculation: () => 1 });
+  readonly #hopeless: Hopeless;
 
   #standings = new WeakMap<Gang, { readonly version: number; readonly standing: GangStanding | null }>();
-
-  #alike = { freed: -1, outcomes: new Map<string, PlanOutcome>() };
 
   constructor(picture: Picture, shapes: Shapes, clock: Clock, config: PlanningConfig) {
     this.#picture = picture;
     this.#shapes = shapes;
     this.#clock = clock;
     this.#config = config;
+    const standing = (gang: string): GangStanding | null => this.standing(gang);
+    this.#hopeless = new Hopeless({ picture, shapes, standing, placeOf: (uid) => this.#placeOf(uid) });
   }
 
   /** Forgets what was refused and why. */
   beginAnew(): void {
     this.#hopeless.clear();
-    this.#alike = { freed: -1, outcomes: new Map() };
     this.#picture.barred.clear();
   }
 
@@ -173,63 +154,21 @@ export class Planning {
 
   /** Plans what is missing of a gang's minimum (and of those that must start together with it). Holds all of it or nothing. */
   planGang(gang: string): PlanOutcome {
-    const version = this.#picture.gangs.get(gang)?.version ?? 0;
-    const { freed } = this.#picture.nodes;
-    const last = this.#hopeless.get(gang);
-    // its members ask one after the other, again and again: nothing that could help has happened since
-    const now = this.#clock.monotonic();
     if (this.#isLate(gang)) return LATE;
-    const known = last?.version === version && now < last.until ? last : undefined;
-    if (known?.freed === freed) return known.outcome;
-    const alike = this.#refusedAlike(freed);
-    const until = this.#picture.barred.nextEnd(this.#picture.gangs.get(gang)?.members.keys() ?? [], now);
-    let likeness = known?.likeness ?? null;
-    // worth it only where there is something to be found by it
-    if (known === undefined && alike.size > 0 && until === Number.POSITIVE_INFINITY) likeness = this.#likeness(gang);
-    const same = likeness === null ? undefined : alike.get(likeness);
-    if (same !== undefined) {
-      this.#hopeless.set(gang, { version, freed, until, outcome: same, likeness });
-      return same;
-    }
-    const outcome = this.#plan(gang);
-    if (outcome.kind === 'refused' && this.#together(gang).length === 1) {
-      const { freed: after } = this.#picture.nodes;
-      if (until === Number.POSITIVE_INFINITY) likeness ??= this.#likeness(gang);
-      if (likeness !== null) this.#refusedAlike(after).set(likeness, outcome);
-      this.#hopeless.set(gang, { version, freed: after, until, outcome, likeness });
-    }
-    return outcome;
+    const alone = (): boolean => this.#together(gang).length === 1;
+    return this.#hopeless.outcomeOf(gang, this.#clock.monotonic(), () => this.#plan(gang), alone);
   }
 
-  /** What gangs were refused since something last came free, by what decides on them. */
-  #refusedAlike(freed: number): Map<string, PlanOutcome> {
-    if (this.#alike.freed !== freed) this.#alike = { freed, outcomes: new Map() };
-    return this.#alike.outcomes;
-  }
-
-  /** Equal for gangs that find room or do not at the same time: thousands that wait are a few kinds. null: it stands for itself. */
-  #likeness(gang: string): string | null {
-    const standing = this.standing(gang);
-    if (standing === null || standing.code !== null || standing.together.length > 0) return null;
-    const group = groupToPlan(standing, (uid) => this.#placeOf(uid));
-    if (group === null || membersOf(group).some(({ uid }) => this.#picture.holds.get(uid) !== undefined)) return null;
-    return JSON.stringify(group, (key, value: unknown) => {
-      if (key === 'name') return undefined;
-      return key === 'members' ? (value as readonly PodFacts[]).map((pod) => this.#kindOf(pod)) : value;
-    });
-  }
-
-  #kindOf(pod: PodFacts): unknown {
-    const { ask, constraints, needs, envSafe } = pod;
-    return [ask.kind === 'request' ? this.#shapes.keyOf(pod, ask.request) : [ask.kind, constraints], needs, envSafe];
+  /** Why a gang of just this kind was refused since something last came free; null: that is not known. Changes nothing. */
+  refusedAlike(gang: string): ReasonCode | null {
+    return this.#hopeless.refusedAlike(gang, this.#clock.monotonic());
   }
 
   /** What was found when it was planned last, for as long as nothing has happened that could help. */
   refusal(gang: string): (PlanOutcome & { kind: 'refused' }) | null {
     if (this.#isLate(gang)) return LATE;
-    const last = this.#hopeless.peek(gang);
-    if (last?.outcome.kind !== 'refused' || last.version !== this.#picture.gangs.get(gang)?.version) return null;
-    return last.outcome;
+    const last = this.#hopeless.lastOf(gang);
+    return last?.kind === 'refused' ? last : null;
   }
 
   #plan(gang: string): PlanOutcome {
@@ -275,35 +214,48 @@ export class Planning {
   }
 
   /**
-   * Victims whose end lets what is missing of the gang start, all of it. What comes free by them, and the rest that the plan takes, is
-   * kept for the gang from now on. null: eviction does not help, is not allowed, or it has been done.
+   * Victims whose end lets what is missing of the gang start, all of it. null: eviction does not help, is not allowed, or it has been
+   * done; `stale`: what was found does not stand any more, or none is needed. Only looks, and the books may change between its stops.
    */
-  evictForGang(gang: string): GangEviction | null {
-    const groups = this.#groupsOf(gang);
-    if (!isGroups(groups) || groups.length === 0) return null;
-    const group = groups.length === 1 ? groups[0]! : allOf(gang, groups);
-    const members = membersOf(group);
-    if (members.some(({ uid }) => this.#picture.holds.get(uid) !== undefined)) return null;
-    const found = victimsForGang(this.#picture, this.#board, group, members);
+  *searchRoom(gang: string): Sliced<GangRoom | 'stale' | null> {
+    const group = this.#lacking(gang);
+    if (group === null) return null;
+    const since = nowOf(this.#picture.nodes);
+    const found = yield* victimsForGang(this.#picture, (table) => this.#boardOn(table), group, membersOf(group));
     // without anybody to wait for it fits already, and whoever plans it next will see
     if (found === null || found.victims.length + found.going.length === 0) return null;
-    const gone = [...found.victims, ...found.going];
+    yield;
+    const room = roomOf(found);
+    const now = nowOf(this.#picture.nodes);
+    if (now.loads === since.loads && now.freed === since.freed) return room;
+    const lacks = this.#lacking(gang);
+    if (lacks === null || lackKey(lacks) !== lackKey(group) || !stands(this.#picture, room, since)) return 'stale';
+    if (now.freed === since.freed || this.#hopeless.peek(gang)?.freed === now.freed) return room;
+    // what came free meanwhile may do without anybody's end: the line asks for it before a search does again
+    return (yield* couldFit(this.#picture.nodes, group, [])) ? 'stale' : room;
+  }
+
+  /** Keeps for the gang what comes free by them, and the rest that it takes. In the same turn as it was found. */
+  keepRoom(gang: string, room: GangRoom): void {
+    const gone = [...room.victims, ...room.going];
+    const byNode = Map.groupBy(gone, ({ node }) => node);
     const now = this.#clock.monotonic();
-    for (const { pod, node, claim } of found.placed) {
-      if (claim === null) continue;
-      const victims = gone.filter((victim) => victim.node === node).map(({ uid }) => uid);
+    for (const { uid, node, claim } of room.places) {
+      const pod = this.#picture.pod(uid);
+      if (claim === null || pod === undefined) continue;
+      const victims = (byNode.get(node) ?? []).map((victim) => victim.uid);
       const key = pod.gangSaid?.key ?? gang;
       this.#picture.putHold(openHold({ pod, node, claim, cause: 'awaiting', gang: key, victims }, now, AWAIT_MS));
     }
     this.#hopeless.delete(gang);
-    const guarded = found.victims.filter(({ budgets }) => budgets.length > 0);
-    const others = found.victims.filter(({ budgets }) => budgets.length === 0);
-    return {
-      victims: [...guarded, ...others].map(({ uid }) => uid),
-      guarded: guarded.length,
-      brokenGangs: found.brokenGangs,
-      places: found.placed.map(({ pod, node }) => ({ uid: pod.uid, node })),
-    };
+  }
+
+  /** What is missing of the gang and those that start with it, if nothing is kept for any of them. */
+  #lacking(gang: string): GangGroup | null {
+    const groups = this.#groupsOf(gang);
+    if (!isGroups(groups) || groups.length === 0) return null;
+    const group = groups.length === 1 ? groups[0]! : allOf(gang, groups);
+    return membersOf(group).some(({ uid }) => this.#picture.holds.get(uid) !== undefined) ? null : group;
   }
 
   /** What is missing of the gang and of those that must start with it; [] when nothing is, else why it cannot be planned. */
@@ -365,18 +317,34 @@ export class Planning {
     return hold === undefined || hold.cause === 'awaiting' ? null : hold.node;
   }
 
+  /** On a copy of the books that nobody else sees. */
+  #boardOn(table: NodeTable): Board {
+    const indexOf = this.#shapes.triedOn(table);
+    const { outlook } = this.#shapes.forecast;
+    return {
+      table,
+      indexOf: (pod, packed) => indexOf(pod, requestOf(pod), packed),
+      allows: (pod: PodFacts, node: NodeInfo) => !this.isBarred(pod.uid, node.name),
+      outlook: () => outlook,
+    };
+  }
+
   get #board(): Board {
     return {
       table: this.#picture.nodes,
       indexOf: (pod, packed) => {
-        const { ask } = pod;
-        if (ask.kind !== 'request') throw new TypeError('a pod without a request has no shape');
-        return packed ? this.#shapes.packedIndexOf(pod, ask.request) : this.#shapes.indexOf(pod, ask.request);
+        const request = requestOf(pod);
+        return packed ? this.#shapes.packedIndexOf(pod, request) : this.#shapes.indexOf(pod, request);
       },
       allows: (pod: PodFacts, node: NodeInfo) => !this.isBarred(pod.uid, node.name),
       outlook: () => this.#shapes.forecast.outlook,
     };
   }
+}
+
+function requestOf({ ask }: PodFacts): GpuRequest {
+  if (ask.kind !== 'request') throw new TypeError('a pod without a request has no shape');
+  return ask.request;
 }
 
 const ENDING = 'the pods that make room for it are on their way out';
@@ -399,8 +367,6 @@ function allOf(name: string, children: readonly GangGroup[]): GangGroup {
     topology: { required: null, preferred: null, levels: [] },
   };
 }
-
-const membersOf = ({ members, children }: GangGroup): PodFacts[] => [...members, ...children.flatMap(membersOf)];
 
 function refused(code: ReasonCode, detail: string): PlanOutcome & { kind: 'refused' } {
   return { kind: 'refused', code, detail, fits: 0, needed: 0, domain: null };

@@ -12,16 +12,18 @@ import type { NodePolicy } from '../../src/core/gpu/request.ts';
 import type { NodeFacts } from '../../src/core/placement/node-facts.ts';
 
 const DATA = resolve(import.meta.dirname, '../../../shared/data/alibaba-openb');
-/** kube-scheduler samples from a hundred nodes on: of these 203 it offers a hundred that may do. */
-const EVERY = 6;
+/** kube-scheduler samples from a hundred nodes on: of these 181 it offers a hundred that may do. Small ones, so that few pods fill them. */
+const MOST_GPUS = 2;
+const EVERY = 3;
 const SEED = 42;
 
 type Way = (typeof SETUPS)[number]['name'];
 
-const TITLE = 'a sixth of the openb trace (skipped where ../shared/data is absent)';
+const TITLE = 'some of the small nodes of the openb trace (skipped where ../shared/data is absent)';
 
 describe.skipIf(!existsSync(DATA))(TITLE, { timeout: 60_000 }, () => {
-  const nodes = existsSync(DATA) ? readNodes(DATA).filter((_, at) => at % EVERY === 0) : [];
+  const small = existsSync(DATA) ? readNodes(DATA).filter(({ devices }) => devices.length <= MOST_GPUS) : [];
+  const nodes = small.filter((_, at) => at % EVERY === 0);
   const pods = existsSync(DATA) ? readPods(DATA, 'default').filter(({ gpus }) => gpus > 0) : [];
 
   const through = (
@@ -64,8 +66,8 @@ describe.skipIf(!existsSync(DATA))(TITLE, { timeout: 60_000 }, () => {
     async (policy) => {
       const alone = direct(policy);
       const whole = await through('placer', policy, alone.arrivals);
-      // a device more or less is a tenth of a point here, and ties go otherwise
-      expect(Math.abs(whole.curve[100]! - alone.percent)).toBeLessThan(0.8);
+      // a device more or less is 0.3 points here, and ties go otherwise
+      expect(Math.abs(whole.curve[100]! - alone.percent)).toBeLessThan(1);
       expect(whole.late).toBe(0);
       // some were refused for a better node, and sent there by a nomination
       expect(whole.placerWrites).toBeGreaterThan(0);

@@ -137,7 +137,7 @@ export class Replay {
     else if ('restorePlans' in line) this.#books.restorePlans(line.restorePlans);
     else if ('unwritable' in line) this.#books.unwritable(line.unwritable);
     else if ('evictFor' in line) this.#books.evictFor(line.evictFor);
-    else if ('evictForGang' in line) this.#books.evictForGang(line.evictForGang);
+    else if ('keepRoom' in line) this.#books.keepRoom(line.keepRoom, line.room);
     else if ('explainGang' in line) this.#books.explainGang(line.explainGang);
     else if ('explain' in line) this.#books.explain(line.explain.namespace, line.explain.name);
     else if ('notWoken' in line) this.#picture.notWoken(line.notWoken);
@@ -201,7 +201,8 @@ export class Replay {
     const { bind, pod, node, plan, at } = line;
     const replayed = this.#books.beginBind(pod, node);
     this.decisions++;
-    this.#binds.set(bind, { at, pod, node, plan, calls: [], line: this.lines });
+    // asked for twice while the gang gathered, only the first one goes on
+    if (!this.#binds.has(bind)) this.#binds.set(bind, { at, pod, node, plan, calls: [], line: this.lines });
     if (same(plan, replayed)) return null;
     const asked = this.#objects.get(`pods ${pod.uid}`) ?? null;
     const name = `${pod.namespace}/${pod.name}`;
