@@ -9,6 +9,7 @@ import { profileInto } from './child.ts';
 import { filterAt, filterNominated, fullNodes, prioritize } from './filter.ts';
 import { fit } from './fit.ts';
 import { gangPlan } from './gang-plan.ts';
+import { gangVictims } from './gang-victims.ts';
 import { gangWaiting } from './gang-waiting.ts';
 import { growth } from './growth.ts';
 import { memory } from './memory.ts';
@@ -26,6 +27,7 @@ const BENCHES: Readonly<Record<string, () => Promise<Measured[]>>> = {
   bind,
   growth,
   'gang-plan': gangPlan,
+  'gang-victims': gangVictims,
   'gang-waiting': gangWaiting,
   memory,
   fit,

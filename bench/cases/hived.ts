@@ -151,11 +151,11 @@ class Cells {
       if (victims !== undefined && before) return this.#takenOver(pod, victims);
       return this.#afterwards(`${pod} on ${answer.node}, theirs ${JSON.stringify(expect)}`);
     }
-    const found = this.#stand.books.evictForGang(`hived/${this.#given.pods[pod]!.gang.name}`);
+    const found = this.#stand.makeRoom(`hived/${this.#given.pods[pod]!.gang.name}`);
     if (expect === null || expect === undefined) return null;
-    for (const uid of found?.victims ?? [])
+    for (const { uid } of found?.victims ?? [])
       this.#stand.picture.upsertPod({ ...this.#stand.picture.pod(uid)!, terminating: true });
-    const ours = (found?.victims ?? []).map((uid) => uid.split('~')[0]!);
+    const ours = (found?.victims ?? []).map(({ uid }) => uid.split('~')[0]!);
     const theirs = expect.preempt?.victimsWithin;
     if (found === null)
       return expect.wait === true ? SAME : this.#afterwards(`${pod} waits, theirs ${JSON.stringify(expect)}`);

@@ -382,10 +382,10 @@ class World {
   }
 
   #preemptFor(job: Job): void {
-    const found = this.#stand.books.evictForGang(`kai/${job.name}`);
+    const found = this.#stand.makeRoom(`kai/${job.name}`);
     if (found === null) return;
     for (const { uid, node } of found.places) this.#pipeline(this.#live.find((live) => live.uid === uid)!, node);
-    this.#evict(found.victims);
+    this.#evict(found.victims.map(({ uid }) => uid));
   }
 
   #pipeline(live: Live, node: string): void {

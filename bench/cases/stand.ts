@@ -1,9 +1,11 @@
 /** A cluster for one case: the real books over the nodes and pods of the case, asked as the verbs ask them. */
 import { Books } from '../../src/cluster/books.ts';
+import type { GangRoom } from '../../src/cluster/gang-room.ts';
 import { Picture } from '../../src/cluster/picture.ts';
 import type { Claim, DeviceShare } from '../../src/core/gpu/claim.ts';
 import type { Device } from '../../src/core/gpu/device.ts';
 import type { DevicePolicy, NodePolicy } from '../../src/core/gpu/request.ts';
+import { atOnce } from '../../src/core/placement/gang/slices.ts';
 import type { NodeFacts } from '../../src/core/placement/node-facts.ts';
 import type { PodFacts } from '../../src/core/placement/pod-facts.ts';
 import type { ReasonCode } from '../../src/core/reasons.ts';
@@ -91,6 +93,14 @@ export class Stand {
       return { node: hold.node, claim: hold.claim ?? { containers: [] } };
     if (answer.all && names[0] !== undefined) return { node: names[0], claim: { containers: [] } };
     return new Map(answer.refused.map(({ node, code }) => [node, code]));
+  }
+
+  /** Victims for a whole gang; what they leave is kept for it. null: nobody's end would help. */
+  makeRoom(gang: string): GangRoom | null {
+    const room = atOnce(this.books.searchRoom(gang));
+    if (room === null || room === 'stale') return null;
+    this.books.keepRoom(gang, room);
+    return room;
   }
 
   names(): readonly string[] {

@@ -50,6 +50,9 @@ const PLENTY = 2;
 /** Started nodes may have one part in so many of the room of fresh ones. */
 const FEW = 100;
 
+/** Of one search for victims, units (core/gpu/work.ts): all other callers wait meanwhile. The next one goes on where it stopped. */
+const EVICT_WORK = 60_000;
+
 export class Ahead {
   readonly #parts: Parts;
   readonly #started = new StartedRoom();
@@ -185,8 +188,9 @@ export class Ahead {
     if (guarded(pod) !== null || picture.holds.get(pod.uid) !== undefined) return null;
     awaiting.settle();
     const { shape } = shapes.indexOf(planning.near(pod), pod.ask.request);
-    const everywhere = [...picture.nodes.values()].map(({ name }) => ({ node: name, victims: null }));
-    const { best, next } = correctVictims(picture, pod, shape, everywhere, this.#evictFrom);
+    const { nodes } = picture;
+    const everywhere = Array.from(nodes.ordered, (slot) => ({ node: nodes.at(slot)!.name, victims: null }));
+    const { best, next } = correctVictims(picture, pod, shape, everywhere, this.#evictFrom, EVICT_WORK);
     this.#evictFrom = next;
     if (best === null || best.claim === null) return null;
     awaiting.keep(pod, best);

@@ -5,6 +5,7 @@
  * placer; here is what they share, and what time and restarts do to it.
  */
 import type { DevicePolicy, NodePolicy } from '../core/gpu/request.ts';
+import type { Sliced } from '../core/placement/gang/slices.ts';
 import type { PodFacts } from '../core/placement/pod-facts.ts';
 import type { Typical } from '../core/placement/policies/typical.ts';
 import type { ReasonCode } from '../core/reasons.ts';
@@ -28,12 +29,13 @@ import type {
 import { DryDecisions } from './dry.ts';
 import { explainPod } from './explaining.ts';
 import { Filtering } from './filtering.ts';
+import type { GangRoom } from './gang-room.ts';
 import { guardCode } from './guard.ts';
 import { Offered } from './offered.ts';
 import type { Parts } from './parts.ts';
 import type { Picture } from './picture.ts';
 import type { Planner, PodOutcome } from './planner.ts';
-import { type GangEviction, Planning, type PlanOutcome } from './planning.ts';
+import { Planning, type PlanOutcome } from './planning.ts';
 import { Preempting } from './preempting.ts';
 import { scoresOf } from './prioritizing.ts';
 import { Refusals } from './refusals.ts';
@@ -229,8 +231,12 @@ export class Books implements Decider, Planner {
     return pod === undefined ? null : this.#ahead.evictFor(pod);
   }
 
-  evictForGang(gang: string): GangEviction | null {
-    return this.#parts.planning.evictForGang(gang);
+  searchRoom(gang: string): Sliced<GangRoom | 'stale' | null> {
+    return this.#parts.planning.searchRoom(gang);
+  }
+
+  keepRoom(gang: string, room: GangRoom): void {
+    this.#parts.planning.keepRoom(gang, room);
   }
 
   explain(namespace: string, name: string): PodExplained | null {

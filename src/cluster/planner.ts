@@ -2,10 +2,12 @@
  * What the placer asks of the books: places kept ahead of kube-scheduler. Every call is one synchronous step; what is held by it is
  * in `picture.holds` afterwards, under the cause `planned`, and the placer makes it known (or takes it back) from there.
  */
+import type { Sliced } from '../core/placement/gang/slices.ts';
 import type { ReasonCode } from '../core/reasons.ts';
 import type { PreemptAnswer } from './decider.ts';
+import type { GangRoom } from './gang-room.ts';
 import type { Hold } from './holds.ts';
-import type { GangEviction, PlanOutcome } from './planning.ts';
+import type { PlanOutcome } from './planning.ts';
 
 export type PodOutcome =
   | { readonly kind: 'planned'; readonly hold: Hold }
@@ -40,10 +42,13 @@ export interface Planner {
    */
   evictFor(uid: string): PreemptAnswer | null;
   /**
-   * The same for a whole gang: victims whose end lets all that is missing of it start together. Where its members go is kept for them.
-   * null: eviction does not help, budgets forbid it, a member may not preempt, or it has been done.
+   * The same for a whole gang: victims whose end lets all that is missing of it start together. null: eviction does not help, budgets
+   * forbid it, a member may not preempt, or it has been done; `stale`: the books changed too much on the way, another search may find
+   * more. Only looks; takes up to a second, so it is driven in slices.
    */
-  evictForGang(gang: string): GangEviction | null;
+  searchRoom(gang: string): Sliced<GangRoom | 'stale' | null>;
+  /** What was found is kept for the gang; in the same turn as it was found. The caller evicts the victims. */
+  keepRoom(gang: string, room: GangRoom): void;
   /** See Decider.dropPlan. */
   dropPlan(gang: string, late: boolean): void;
 }

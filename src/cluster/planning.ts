@@ -5,16 +5,21 @@
  * A gang's plan lives and ends as a whole as long as it is open (holds.ts). Nodes that kube-scheduler's own filters refused for a pod
  * are remembered and not planned for it again for a while: what it knows of volumes or spreading is not known here.
  */
+import type { GpuRequest } from '../core/gpu/request.ts';
 import type { GangGroup, GangVerdict } from '../core/placement/gang/gang-request.ts';
+import { couldFit } from '../core/placement/gang/gang-victims.ts';
 import { type PlanOptions, planGang } from '../core/placement/gang/plan-gang.ts';
+import type { Sliced } from '../core/placement/gang/slices.ts';
 import type { Board } from '../core/placement/gang/trial.ts';
 import type { NodeInfo, Occupant } from '../core/placement/node-info.ts';
+import type { NodeTable } from '../core/placement/node-table.ts';
 import type { PodFacts } from '../core/placement/pod-facts.ts';
 import type { ReasonCode } from '../core/reasons.ts';
 import type { Clock } from '../kube/ports.ts';
 import { AWAIT_MS } from './awaiting.ts';
 import type { GangAtBind } from './decider.ts';
 import { victimsForGang } from './gang-preemption.ts';
+import { type GangRoom, lackKey, nowOf, roomOf, stands } from './gang-room.ts';
 import { takeOverForGang } from './gang-takeover.ts';
 import type { Gang } from './gangs/gangs.ts';
 import { nearOthers, requiresDomain } from './gangs/near.ts';
@@ -48,17 +53,6 @@ export type PlanningConfig = {
   readonly planMs: number;
   /** false: filter will refuse the pod everywhere (nobody prepared it, its request is invalid), so it counts for no gang */
   readonly mayCome: (pod: PodFacts) => boolean;
-};
-
-/** Who is evicted for a gang, and where its members go then. */
-export type GangEviction = {
-  /** uids, those that a disruption budget covers first; [] when it is enough to wait for pods that are going */
-  readonly victims: readonly string[];
-  /** so many of them are covered by a budget: where it refuses after all, nobody else need be evicted */
-  readonly guarded: number;
-  /** keys of gangs that fall below their minimum by it: all of them goes */
-  readonly brokenGangs: readonly string[];
-  readonly places: readonly { readonly uid: string; readonly node: string }[];
 };
 
 /** no node has this name */
@@ -220,35 +214,48 @@ export class Planning {
   }
 
   /**
-   * Victims whose end lets what is missing of the gang start, all of it. What comes free by them, and the rest that the plan takes, is
-   * kept for the gang from now on. null: eviction does not help, is not allowed, or it has been done.
+   * Victims whose end lets what is missing of the gang start, all of it. null: eviction does not help, is not allowed, or it has been
+   * done; `stale`: what was found does not stand any more, or none is needed. Only looks, and the books may change between its stops.
    */
-  evictForGang(gang: string): GangEviction | null {
-    const groups = this.#groupsOf(gang);
-    if (!isGroups(groups) || groups.length === 0) return null;
-    const group = groups.length === 1 ? groups[0]! : allOf(gang, groups);
-    const members = membersOf(group);
-    if (members.some(({ uid }) => this.#picture.holds.get(uid) !== undefined)) return null;
-    const found = victimsForGang(this.#picture, this.#board, group, members);
+  *searchRoom(gang: string): Sliced<GangRoom | 'stale' | null> {
+    const group = this.#lacking(gang);
+    if (group === null) return null;
+    const since = nowOf(this.#picture.nodes);
+    const found = yield* victimsForGang(this.#picture, (table) => this.#boardOn(table), group, membersOf(group));
     // without anybody to wait for it fits already, and whoever plans it next will see
     if (found === null || found.victims.length + found.going.length === 0) return null;
-    const gone = [...found.victims, ...found.going];
+    yield;
+    const room = roomOf(found);
+    const now = nowOf(this.#picture.nodes);
+    if (now.loads === since.loads && now.freed === since.freed) return room;
+    const lacks = this.#lacking(gang);
+    if (lacks === null || lackKey(lacks) !== lackKey(group) || !stands(this.#picture, room, since)) return 'stale';
+    if (now.freed === since.freed || this.#hopeless.peek(gang)?.freed === now.freed) return room;
+    // what came free meanwhile may do without anybody's end: the line asks for it before a search does again
+    return (yield* couldFit(this.#picture.nodes, group, [])) ? 'stale' : room;
+  }
+
+  /** Keeps for the gang what comes free by them, and the rest that it takes. In the same turn as it was found. */
+  keepRoom(gang: string, room: GangRoom): void {
+    const gone = [...room.victims, ...room.going];
+    const byNode = Map.groupBy(gone, ({ node }) => node);
     const now = this.#clock.monotonic();
-    for (const { pod, node, claim } of found.placed) {
-      if (claim === null) continue;
-      const victims = gone.filter((victim) => victim.node === node).map(({ uid }) => uid);
+    for (const { uid, node, claim } of room.places) {
+      const pod = this.#picture.pod(uid);
+      if (claim === null || pod === undefined) continue;
+      const victims = (byNode.get(node) ?? []).map((victim) => victim.uid);
       const key = pod.gangSaid?.key ?? gang;
       this.#picture.putHold(openHold({ pod, node, claim, cause: 'awaiting', gang: key, victims }, now, AWAIT_MS));
     }
     this.#hopeless.delete(gang);
-    const guarded = found.victims.filter(({ budgets }) => budgets.length > 0);
-    const others = found.victims.filter(({ budgets }) => budgets.length === 0);
-    return {
-      victims: [...guarded, ...others].map(({ uid }) => uid),
-      guarded: guarded.length,
-      brokenGangs: found.brokenGangs,
-      places: found.placed.map(({ pod, node }) => ({ uid: pod.uid, node })),
-    };
+  }
+
+  /** What is missing of the gang and those that start with it, if nothing is kept for any of them. */
+  #lacking(gang: string): GangGroup | null {
+    const groups = this.#groupsOf(gang);
+    if (!isGroups(groups) || groups.length === 0) return null;
+    const group = groups.length === 1 ? groups[0]! : allOf(gang, groups);
+    return membersOf(group).some(({ uid }) => this.#picture.holds.get(uid) !== undefined) ? null : group;
   }
 
   /** What is missing of the gang and of those that must start with it; [] when nothing is, else why it cannot be planned. */
@@ -310,18 +317,34 @@ export class Planning {
     return hold === undefined || hold.cause === 'awaiting' ? null : hold.node;
   }
 
+  /** On a copy of the books that nobody else sees. */
+  #boardOn(table: NodeTable): Board {
+    const indexOf = this.#shapes.triedOn(table);
+    const { outlook } = this.#shapes.forecast;
+    return {
+      table,
+      indexOf: (pod, packed) => indexOf(pod, requestOf(pod), packed),
+      allows: (pod: PodFacts, node: NodeInfo) => !this.isBarred(pod.uid, node.name),
+      outlook: () => outlook,
+    };
+  }
+
   get #board(): Board {
     return {
       table: this.#picture.nodes,
       indexOf: (pod, packed) => {
-        const { ask } = pod;
-        if (ask.kind !== 'request') throw new TypeError('a pod without a request has no shape');
-        return packed ? this.#shapes.packedIndexOf(pod, ask.request) : this.#shapes.indexOf(pod, ask.request);
+        const request = requestOf(pod);
+        return packed ? this.#shapes.packedIndexOf(pod, request) : this.#shapes.indexOf(pod, request);
       },
       allows: (pod: PodFacts, node: NodeInfo) => !this.isBarred(pod.uid, node.name),
       outlook: () => this.#shapes.forecast.outlook,
     };
   }
+}
+
+function requestOf({ ask }: PodFacts): GpuRequest {
+  if (ask.kind !== 'request') throw new TypeError('a pod without a request has no shape');
+  return ask.request;
 }
 
 const ENDING = 'the pods that make room for it are on their way out';

@@ -5,6 +5,8 @@
 import type { Claim } from '../core/gpu/claim.ts';
 import { peakOf } from '../core/gpu/peak.ts';
 import type { Work } from '../core/gpu/work.ts';
+import { leavesAtMost } from '../core/placement/gang/gang-victims.ts';
+import { leastMilliOf } from '../core/placement/gang/plan-gang.ts';
 import { allows, placeOn } from '../core/placement/judge.ts';
 import type { NodeInfo, Occupant } from '../core/placement/node-info.ts';
 import type { PodFacts } from '../core/placement/pod-facts.ts';
@@ -35,14 +37,18 @@ export type Preemption = {
  * for the one thread. Enough for about a hundred nodes full of small pods.
  */
 const PREEMPT_WORK = 350_000;
-/** A candidate that is not through by then is dropped: half a search would evict more than it must. */
-const LAST_CANDIDATE_WORK = 2 * PREEMPT_WORK;
+/** A candidate that is not through by so many times the work is dropped: half a search would evict more than it must. */
+const LAST_CANDIDATE = 2;
+/** A look at a pod on a node, in units. */
+const LOOK_WORK = 2;
+/** A copy of a node's books, in units. */
+const COPY_WORK = 32;
 /** Putting a pod in or out of a node's books, in units. */
 const MOVE_WORK = 8;
 
 /**
  * The cheapest preemption over the candidates for a pod that we place, null when eviction cannot help.
- * `from`: at which candidate, in the order of names, to begin. `next`: where to go on another time, 0 when all were looked at.
+ * `most`: units of work. `from`: at which candidate, in the order of names, to begin. `next`: where to go on another time, 0 when all were looked at.
  */
 export function correctVictims(
   picture: Picture,
@@ -50,6 +56,7 @@ export function correctVictims(
   shape: Shape,
   candidates: readonly PreemptCandidate[],
   from: number,
+  most: number = PREEMPT_WORK,
 ): { readonly best: Preemption | null; readonly next: number } {
   const budgets = budgetIndex(picture);
   const spares = new Spares(picture);
@@ -57,11 +64,26 @@ export function correctVictims(
   let best: ({ node: string } & Found) | null = null;
   const sorted = [...candidates].sort((a, b) => (a.node < b.node ? -1 : 1));
   let looked = 0;
-  for (; looked < sorted.length && spent.work < PREEMPT_WORK; looked++) {
+  for (; looked < sorted.length && spent.work < most; looked++) {
     const candidate = sorted[(from + looked) % sorted.length]!;
     const node = picture.nodes.get(candidate.node);
     if (node?.facts == null) continue;
-    const found = search(picture, pod, shape, node, candidate, budgets, spares, spent);
+    const eligible: PodFacts[] = [];
+    for (const occupant of node.occupants()) {
+      spent.work += LOOK_WORK;
+      const other = occupant.kind === 'bound' ? picture.pod(occupant.uid) : undefined;
+      if (other !== undefined && mayBeVictim(other, pod)) eligible.push(other);
+    }
+    spent.work++;
+    const least = leastCost(eligible, node, pod);
+    if (least === null) continue;
+    if (best !== null) {
+      // whoever it were, it would not be cheaper
+      const atBest = compareCost(least, best.set.cost);
+      if (atBest > 0 || (atBest === 0 && node.name > best.node)) continue;
+    }
+    const trial = new NodeTrial(node, pod, shape, spent, LAST_CANDIDATE * most);
+    const found = search(trial, eligible, node, candidate, budgets, spares);
     if (found === null) continue;
     const cheaper = best === null ? -1 : compareCost(found.set.cost, best.set.cost);
     if (cheaper < 0 || (cheaper === 0 && node.name < best!.node)) best = { node: node.name, ...found };
@@ -85,7 +107,7 @@ export function reservedClaim(
   shape: Shape,
   node: NodeInfo,
 ): { claim: Claim; victims: readonly string[] } | null {
-  const trial = new NodeTrial(node, pod, shape, { work: 0 });
+  const trial = new NodeTrial(node, pod, shape, { work: 0 }, LAST_CANDIDATE * PREEMPT_WORK);
   const now = trial.claim();
   if (now !== null) return { claim: now, victims: [] };
   const victims = boundPods(picture, node).filter((other) => other.terminating);
@@ -97,18 +119,39 @@ export function reservedClaim(
 
 type Found = { set: VictimSet; claim: Claim | null };
 
+/** What nobody's victims on this node can cost less than, by sums alone; null: with all of them gone the pod would not fit. */
+function leastCost(eligible: readonly PodFacts[], node: NodeInfo, pod: PodFacts): readonly number[] | null {
+  if (eligible.length === 0) return null;
+  let missing = leastMilliOf(pod) - node.ledger.free - leavesAtMost(node, node.occupant(pod.uid));
+  const leaves: number[] = [];
+  let top = Number.MAX_SAFE_INTEGER;
+  let started = 0;
+  for (const other of eligible) {
+    const milli = leavesAtMost(node, node.occupant(other.uid));
+    if (other.terminating) missing -= milli;
+    else {
+      leaves.push(milli);
+      top = Math.min(top, other.priority);
+      started += other.startedMs || other.createdMs;
+    }
+  }
+  const goes = leaves.length < eligible.length;
+  leaves.sort((a, b) => b - a);
+  let count = 0;
+  for (; missing > 0 && count < leaves.length; count++) missing -= leaves[count]!;
+  if (missing > 0) return null;
+  if (count === 0 && goes) return [0, 0, Number.MIN_SAFE_INTEGER, 0, -started];
+  return [0, 0, top, Math.max(1, count), -started];
+}
+
 function search(
-  picture: Picture,
-  pod: PodFacts,
-  shape: Shape,
+  trial: NodeTrial,
+  eligible: readonly PodFacts[],
   node: NodeInfo,
   candidate: PreemptCandidate,
   budgets: BudgetIndex,
   spares: Spares,
-  spent: Work,
 ): Found | null {
-  const trial = new NodeTrial(node, pod, shape, spent);
-  const eligible = boundPods(picture, node).filter((other) => mayBeVictim(other, pod));
   const victims = eligible.map((other) => asVictim(other, node, budgets));
   for (const { gang } of victims) spares.look(gang);
   const spare = spares.map;
@@ -141,8 +184,13 @@ class NodeTrial implements Trial {
   readonly #spent: Work;
   readonly #removed = new Map<string, Occupant>();
 
-  constructor(node: NodeInfo, pod: PodFacts, shape: Shape, spent: Work) {
+  readonly #last: number;
+
+  /** `last`: units of work by which it must be through */
+  constructor(node: NodeInfo, pod: PodFacts, shape: Shape, spent: Work, last: number) {
+    spent.work += COPY_WORK;
     this.#spent = spent;
+    this.#last = last;
     this.#node = node.copy();
     this.#node.remove(pod.uid);
     this.#pod = pod;
@@ -151,7 +199,7 @@ class NodeTrial implements Trial {
 
   /** The work is spent: `fits` has said no without looking. */
   get exhausted(): boolean {
-    return this.#spent.work >= LAST_CANDIDATE_WORK;
+    return this.#spent.work >= this.#last;
   }
 
   remove(uid: string): void {

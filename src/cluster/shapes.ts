@@ -58,6 +58,27 @@ export class Shapes {
     return this.#known.get(key)?.shape ?? shapeOf(pod, request, this.#defaults, key);
   }
 
+  /**
+   * The same, and the same by the policy `pack`, on a table that is only tried on, with the outlook of now. Nothing of it is seen here
+   * afterwards: which shapes were asked for lately stays as it is.
+   */
+  triedOn(table: NodeTable): (pod: PodFacts, request: GpuRequest, packed: boolean) => ShapeIndex {
+    const { outlook } = this.#forecast;
+    const tried = new Map<string, ShapeIndex>();
+    return (pod, request, packed) => {
+      const asked = packed ? { ...request, nodePolicy: null } : request;
+      const defaults = packed ? this.#packed : this.#defaults;
+      const key = packed ? shapeKey(pod, asked, defaults) : this.keyOf(pod, asked);
+      let index = tried.get(key);
+      if (index === undefined) {
+        index = new ShapeIndex(shapeOf(pod, asked, defaults, key), table, { outlook });
+        tried.set(key, index);
+      }
+      index.refresh();
+      return index;
+    };
+  }
+
   /** The same by the policy `pack`, whatever was configured or asked. */
   packedIndexOf(pod: PodFacts, request: GpuRequest | null): ShapeIndex {
     return this.#index(pod, request === null ? null : { ...request, nodePolicy: null }, this.#packed);

@@ -43,7 +43,7 @@ describe('a gang that pods of lower priority keep waiting', () => {
     const { config } = header as unknown as { config: ConstructorParameters<typeof Replay>[0] };
     const replay = new Replay(config, true);
     for (const line of lines) if (!('end' in line)) expect(await replay.feed(line)).toBeNull();
-    expect(lines.filter((line) => 'evictForGang' in line)).toHaveLength(1);
+    expect(lines.filter((line) => 'keepRoom' in line)).toHaveLength(1);
   });
 
   it('gets the room that was made for it, whoever else comes while the victims end', async () => {

@@ -3,9 +3,9 @@
  * disruption budget covers. Budgets were looked at before, but others may have spent them since: if one refuses for good, nobody else
  * is evicted, what was kept for the gang ends, and the log says why.
  */
+import type { GangRoom } from '../cluster/gang-room.ts';
 import type { Picture } from '../cluster/picture.ts';
 import type { Planner } from '../cluster/planner.ts';
-import type { GangEviction } from '../cluster/planning.ts';
 import type { Clock, KubeRequest, Rng, Transport } from '../kube/ports.ts';
 import { evictionOf, nominationOf } from './evict.ts';
 import { insist } from './insist.ts';
@@ -24,7 +24,7 @@ export type GangEvictorOptions = {
 const AT_ONCE = 16;
 
 /** Resolves when all of it is written (or is another's to write now): true; false when it was given up. */
-export async function evictForGang(gang: string, found: GangEviction, options: GangEvictorOptions): Promise<boolean> {
+export async function evictForGang(gang: string, found: GangRoom, options: GangEvictorOptions): Promise<boolean> {
   const { picture, planner, mayDecide, onProblem } = options;
   // whoever waits only for pods that are going needs no word
   if (found.victims.length === 0) return true;
@@ -32,6 +32,7 @@ export async function evictForGang(gang: string, found: GangEviction, options: G
     const pod = picture.pod(uid);
     return pod === undefined ? [] : [nominationOf(pod, node)];
   });
+  const victims = found.victims.map(({ uid }) => uid);
   let evicted = 0;
   const evict = async (uids: readonly string[], atOnce: number): Promise<boolean> =>
     await all(uids, atOnce, async (uid) => {
@@ -47,9 +48,9 @@ export async function evictForGang(gang: string, found: GangEviction, options: G
     all(requests, AT_ONCE, (request) => insist(request, mayDecide, options));
   const why = !(await nominate(nominations))
     ? 'a member cannot be nominated'
-    : !(await evict(found.victims.slice(0, found.guarded), 1))
+    : !(await evict(victims.slice(0, found.guarded), 1))
       ? 'a disruption budget forbids an eviction'
-      : !(await evict(found.victims.slice(found.guarded), AT_ONCE))
+      : !(await evict(victims.slice(found.guarded), AT_ONCE))
         ? 'an eviction is refused'
         : null;
   if (why === null || !mayDecide()) return true;

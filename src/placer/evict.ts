@@ -3,11 +3,12 @@
  * search is the preempt verb's; evictions go through the Eviction API, so disruption budgets count. What is freed is kept for the pod,
  * and its nomination (without a plan) says so, should this process end meanwhile. Rooms for whole gangs: `evict-for-gang.ts`.
  */
+import type { GangRoom } from '../cluster/gang-room.ts';
 import type { Picture } from '../cluster/picture.ts';
 import type { Planner } from '../cluster/planner.ts';
 import type { PodFacts } from '../core/placement/pod-facts.ts';
 import { strategicPatch } from '../kube/patch.ts';
-import type { Clock, KubeRequest, Rng, Transport } from '../kube/ports.ts';
+import type { Clock, KubeRequest, Rng, Timer, Transport } from '../kube/ports.ts';
 import { evictForGang } from './evict-for-gang.ts';
 import { insist } from './insist.ts';
 
@@ -24,17 +25,38 @@ export type EvictorOptions = {
 /** A search looks at many nodes and everybody waits for the one thread: so often at most, ms. */
 const SEARCH_MS = 5_000;
 const TIMEOUT_MS = 5_000;
+/** Of a search for a gang, before others have their turn, ms. Its steps take about one. */
+const SLICE_MS = 6;
+/** Searches for a gang of which the books took away what they found. */
+const TRIES = 3;
+
+/** What becomes of a search for room for a gang. */
+export type RoomEnds = {
+  /** somebody goes for it, or is on the way out: what they leave is kept */
+  readonly onFound: () => void;
+  /** nobody's end would help it, nobody may be evicted for it, or an eviction was refused */
+  readonly onHelpless: () => void;
+};
+
+type GangSearch = {
+  readonly gang: string;
+  readonly ends: RoomEnds;
+  steps: ReturnType<Planner['searchRoom']>;
+  tries: number;
+};
 
 export class Evictor {
   readonly #options: EvictorOptions;
   #searchAt = 0;
+  #search: GangSearch | null = null;
+  #timer: Timer | null = null;
 
   constructor(options: EvictorOptions) {
     this.#options = options;
   }
 
   get due(): boolean {
-    return this.#options.clock.monotonic() >= this.#searchAt;
+    return this.#search === null && this.#options.clock.monotonic() >= this.#searchAt;
   }
 
   /** Looks for victims, and evicts them without being waited for. */
@@ -52,25 +74,59 @@ export class Evictor {
     void this.#carryOut(pod, found.node, victims);
   }
 
-  /** The same for a whole gang. False: nobody's end would help it, or nobody may be evicted for it. `onGaveUp`: an eviction was refused. */
-  makeRoomForGang(gang: string, onGaveUp: () => void): boolean {
-    const { planner, clock, picture, onProblem } = this.#options;
+  /** The same for a whole gang, in slices: others are answered in between. Nothing else is searched meanwhile. */
+  makeRoomForGang(gang: string, ends: RoomEnds): void {
+    this.#search = { gang, ends, steps: this.#options.planner.searchRoom(gang), tries: 1 };
+    this.#goOn(this.#search);
+  }
+
+  close(): void {
+    this.#search = null;
+    this.#timer?.cancel();
+  }
+
+  #goOn(search: GangSearch): void {
+    const { planner, clock, mayDecide } = this.#options;
     this.#searchAt = clock.monotonic() + SEARCH_MS;
-    const found = planner.evictForGang(gang);
-    if (found === null) return false;
+    if (!mayDecide()) {
+      this.#search = null;
+      return;
+    }
+    const until = clock.monotonic() + SLICE_MS;
+    for (;;) {
+      const next = search.steps.next();
+      if (next.done === true) {
+        if (next.value === 'stale' && search.tries++ < TRIES) search.steps = planner.searchRoom(search.gang);
+        else {
+          this.#search = null;
+          if (next.value === null || next.value === 'stale') search.ends.onHelpless();
+          else this.#keep(search, next.value);
+          return;
+        }
+      }
+      if (clock.monotonic() >= until) break;
+    }
+    this.#timer = clock.after(0, () => {
+      if (this.#search === search) this.#goOn(search);
+    });
+  }
+
+  #keep({ gang, ends }: GangSearch, room: GangRoom): void {
+    const { planner, picture, onProblem } = this.#options;
+    planner.keepRoom(gang, room);
+    ends.onFound();
     const nameOf = (uid: string): string => {
       const pod = picture.pod(uid);
       return pod === undefined ? uid : `${pod.namespace}/${pod.name}`;
     };
     onProblem('evicts for a gang that pods of lower priority keep waiting', {
       gang,
-      victims: found.victims.map(nameOf),
-      broken: found.brokenGangs,
+      victims: room.victims.map(({ uid }) => nameOf(uid)),
+      broken: room.brokenGangs,
     });
-    void evictForGang(gang, found, this.#options).then((done) => {
-      if (!done) onGaveUp();
+    void evictForGang(gang, room, this.#options).then((done) => {
+      if (!done) ends.onHelpless();
     });
-    return true;
   }
 
   async #carryOut(pod: PodFacts, node: string, victims: readonly PodFacts[]): Promise<void> {

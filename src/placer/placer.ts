@@ -170,6 +170,7 @@ export class Placer {
     this.#options.picture.onPod = null;
     this.#timer?.cancel();
     this.#look?.cancel();
+    this.#evictor.close();
     return this.#lanes.close();
   }
 
@@ -273,9 +274,12 @@ export class Placer {
       if (pod === undefined || picture.holds.get(pod.uid) !== undefined) continue;
       if (gang !== null) {
         if (this.#helpless.has(gang) || !this.#lacksRoom(pod)) continue;
-        const helpless = (): unknown => this.#helpless.set(gang, clock.monotonic() + HELPLESS_MS);
-        if (!this.#evictor.makeRoomForGang(gang, helpless)) helpless();
-        else for (const member of pods.values()) this.#refused(member, 'victims-terminating', true);
+        this.#evictor.makeRoomForGang(gang, {
+          onHelpless: () => this.#helpless.set(gang, clock.monotonic() + HELPLESS_MS),
+          onFound: () => {
+            for (const member of pods.values()) this.#refused(member, 'victims-terminating', true);
+          },
+        });
         return;
       }
       const fragmented =

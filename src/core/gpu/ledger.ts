@@ -33,6 +33,8 @@ export class DeviceLedger {
   readonly #byUuid: ReadonlyMap<string, number>;
   readonly #byIndex: ReadonlyMap<number, number>;
   #models: string | null = null;
+  /** -1: to be summed anew */
+  #free = -1;
 
   /** @throws LedgerError `duplicate-device` */
   constructor(devices: readonly Device[], from?: DeviceLedger) {
@@ -97,6 +99,16 @@ export class DeviceLedger {
   /** Thousandths nobody uses or awaits; negative when over-allocated. */
   freeMilli(position: number): number {
     return 1000 - this.usedMilli[position]! - this.awaitedMilli[position]!;
+  }
+
+  /** Thousandths that nobody uses or awaits on all healthy devices; a device that is over-allocated counts as full. */
+  get free(): number {
+    if (this.#free < 0) {
+      this.#free = 0;
+      for (let position = 0; position < this.devices.length; position++)
+        if (this.devices[position]!.healthy) this.#free += Math.max(0, this.freeMilli(position));
+    }
+    return this.#free;
   }
 
   /** Nothing of the device is used or awaited. */
@@ -171,6 +183,7 @@ export class DeviceLedger {
 
   #add(mib: Float64Array, milli: Float64Array, peak: Peak, sign: 1 | -1): Missing {
     let missing: DeviceShare[] | null = null;
+    this.#free = -1;
     for (const share of peak) {
       const position = this.positionOf(share);
       if (position === -1) {

@@ -22,10 +22,16 @@ type Stages = {
   peakMilli: number;
 };
 
+function allDifferent(devices: readonly DeviceRef[]): boolean {
+  for (let at = 1; at < devices.length; at++)
+    for (let before = 0; before < at; before++) if (sameDevice(devices[at]!, devices[before]!)) return false;
+  return devices.length > 0;
+}
+
 /** Containers must be in the order of a Claim: init containers and sidecars as in the spec, then app containers. */
 export function peakOf(claim: Claim): Peak {
   const only = claim.containers.length === 1 ? claim.containers[0]!.devices : null;
-  if (only !== null && only.length === 1) return only;
+  if (only !== null && allDifferent(only)) return only;
 
   const stages: Stages[] = [];
   for (const container of claim.containers) {

@@ -157,11 +157,12 @@ export class NodeInfo {
   /** A copy to try things on; nothing done to it is seen by the original. */
   copy(): NodeInfo {
     const copy = new NodeInfo(this.name, this.slot);
-    copy.setFacts(this.#facts);
-    for (const entry of this.#entries.values()) {
-      copy.#book(entry);
-      copy.#enter(entry);
-    }
+    copy.#facts = this.#facts;
+    copy.#ledger = this.#ledger.clone();
+    copy.#gpuMilli = this.#gpuMilli;
+    copy.#unclaimed = this.#unclaimed;
+    for (const [uid, entry] of this.#entries) copy.#entries.set(uid, entry);
+    for (const name in this.#used) copy.#used[name] = this.#used[name]!;
     return copy;
   }
 

@@ -112,6 +112,15 @@ export class NodeTable {
     this.#dropIfVacant(node);
   }
 
+  /** Takes a copy of a node of another table, in the slot that it has there: for tables to try things on. Nobody else may be in it. */
+  adopt(node: NodeInfo): void {
+    while (this.#slots.length <= node.slot) this.#slots.push(null);
+    this.#slots[node.slot] = node;
+    this.#byName.set(node.name, node);
+    this.#version++;
+    this.#changed(node);
+  }
+
   /** Who sits in which slot, null where a slot was vacated, and the vacated ones in the order in which they are used again last. */
   seats(): { readonly names: readonly (string | null)[]; readonly vacated: readonly number[] } {
     return { names: this.#slots.map((node) => node?.name ?? null), vacated: [...this.#vacated] };

@@ -11,10 +11,10 @@
  */
 import type { Work } from '../gpu/work.ts';
 import type { ReasonCode } from '../reasons.ts';
-import type { Forecast } from './forecast.ts';
 import type { Journal } from './journal.ts';
 import { judge, reasonOf, refusal } from './judge.ts';
 import type { NodeTable } from './node-table.ts';
+import type { Outlook } from './outlook.ts';
 import { FORESIGHT, isForesighted } from './policies/node-policies.ts';
 import { Ranking } from './ranking.ts';
 import type { Shape } from './shape.ts';
@@ -36,11 +36,14 @@ const FEW_CHANGES = 4;
 
 const NOT_COMPARED = refusal('gpu-not-compared');
 
+/** Who says what policies with foresight expect now. */
+export type Expects = { readonly outlook: Outlook };
+
 export class ShapeIndex {
   readonly shape: Shape;
   readonly ranking: Ranking;
   readonly #table: NodeTable;
-  readonly #forecast: Forecast;
+  readonly #forecast: Expects;
   readonly #journal: Journal;
   /** slots to be judged yet, in the order in which they will be */
   readonly #pending = new Set<number>();
@@ -52,7 +55,7 @@ export class ShapeIndex {
   /** nodes behind it whose scores may stand on an earlier outlook */
   #stale = 0;
 
-  constructor(shape: Shape, table: NodeTable, forecast: Forecast) {
+  constructor(shape: Shape, table: NodeTable, forecast: Expects) {
     this.shape = shape;
     this.#table = table;
     this.#forecast = forecast;

@@ -5,6 +5,7 @@
  */
 import type { BooksMemory } from '../../cluster/books.ts';
 import type { BindPlan } from '../../cluster/decider.ts';
+import type { GangRoom } from '../../cluster/gang-room.ts';
 import type { Hold } from '../../cluster/holds.ts';
 import type { KeptKind } from '../../cluster/kept/kinds.ts';
 import type { Refused } from '../../cluster/picture.ts';
@@ -105,7 +106,8 @@ export type Input =
   | (Turn & { readonly restorePlans: number })
   | (Turn & { readonly unwritable: string })
   | (Turn & { readonly evictFor: string })
-  | (Turn & { readonly evictForGang: string });
+  /** room that was found for a gang over several turns */
+  | (Turn & { readonly keepRoom: string; readonly room: GangRoom });
 
 export type Candidate = {
   readonly node: string;

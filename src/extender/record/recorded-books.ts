@@ -13,8 +13,10 @@ import type {
   PreemptAnswer,
   PreemptCandidate,
 } from '../../cluster/decider.ts';
+import type { GangRoom } from '../../cluster/gang-room.ts';
 import type { Planner, PodOutcome } from '../../cluster/planner.ts';
-import type { GangEviction, PlanOutcome } from '../../cluster/planning.ts';
+import type { PlanOutcome } from '../../cluster/planning.ts';
+import type { Sliced } from '../../core/placement/gang/slices.ts';
 import type { PodFacts } from '../../core/placement/pod-facts.ts';
 import type { ReasonCode } from '../../core/reasons.ts';
 import type { PodRef } from './format.ts';
@@ -181,9 +183,14 @@ export class RecordedBooks implements Decider, Planner {
     return this.#books.evictFor(uid);
   }
 
-  evictForGang(gang: string): GangEviction | null {
-    this.#recorder.write({ at: this.#recorder.turn(), evictForGang: gang });
-    return this.#books.evictForGang(gang);
+  /** Only looks: how far it is when others have their turn depends on the machine. What comes of it is recorded. */
+  searchRoom(gang: string): Sliced<GangRoom | 'stale' | null> {
+    return this.#books.searchRoom(gang);
+  }
+
+  keepRoom(gang: string, room: GangRoom): void {
+    this.#recorder.write({ at: this.#recorder.turn(), keepRoom: gang, room });
+    this.#books.keepRoom(gang, room);
   }
 
   restoreAwaiting(): void {

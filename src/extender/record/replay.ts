@@ -137,7 +137,7 @@ export class Replay {
     else if ('restorePlans' in line) this.#books.restorePlans(line.restorePlans);
     else if ('unwritable' in line) this.#books.unwritable(line.unwritable);
     else if ('evictFor' in line) this.#books.evictFor(line.evictFor);
-    else if ('evictForGang' in line) this.#books.evictForGang(line.evictForGang);
+    else if ('keepRoom' in line) this.#books.keepRoom(line.keepRoom, line.room);
     else if ('explainGang' in line) this.#books.explainGang(line.explainGang);
     else if ('explain' in line) this.#books.explain(line.explain.namespace, line.explain.name);
     else if ('notWoken' in line) this.#picture.notWoken(line.notWoken);

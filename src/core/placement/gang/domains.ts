@@ -52,11 +52,7 @@ export function domainsOf(table: NodeTable, key: string, levels: readonly string
 export function freeMilliOf(table: NodeTable, slot: number): number {
   const node = table.at(slot);
   if (node === null || !node.facts?.managed || node.useUnknown) return 0;
-  const { ledger } = node;
-  let free = 0;
-  for (let position = 0; position < ledger.devices.length; position++)
-    if (ledger.devices[position]!.healthy) free += Math.max(0, ledger.freeMilli(position));
-  return free;
+  return node.ledger.free;
 }
 
 function domainName(table: NodeTable, slot: number, path: readonly string[]): string | null {

@@ -6,6 +6,7 @@ import { allows, placeOn } from '../judge.ts';
 import type { NodeInfo, Occupant } from '../node-info.ts';
 import type { Placed } from './gang-request.ts';
 import type { RunningPod } from './running-pod.ts';
+import type { Sliced } from './slices.ts';
 import type { Board } from './trial.ts';
 
 export class Fewest {
@@ -20,7 +21,10 @@ export class Fewest {
   }
 
   /** Puts back whom it can, in this order, by `putBack`. Returns the plan with the claims that are left. */
-  spare(order: (a: RunningPod, b: RunningPod) => number, putBack: (pod: RunningPod) => void): readonly Placed[] {
+  *spare(
+    order: (a: RunningPod, b: RunningPod) => number,
+    putBack: (pod: RunningPod) => void,
+  ): Sliced<readonly Placed[]> {
     const claims = new Map<Placed, Placed>();
     const byNode = new Map<string, RunningPod[]>();
     for (const pod of this.#away.keys()) {
@@ -29,8 +33,10 @@ export class Fewest {
       if (there === undefined) byNode.set(pod.node, [pod]);
       else there.push(pod);
     }
+    const planned = Map.groupBy(this.#plan, ({ node }) => node);
     for (const [node, pods] of byNode) {
-      const members = this.#plan.filter((placed) => placed.node === node);
+      yield;
+      const members = planned.get(node) ?? [];
       const trial = this.#board.table.get(node)!.copy();
       for (const pod of pods.toSorted(order)) {
         const occupant = this.#away.get(pod)!;

@@ -8,11 +8,13 @@
  * gangs are missing then is looked for among all choices (exhaust.ts).
  */
 import type { Work } from '../../gpu/work.ts';
+import type { NodeTable } from '../node-table.ts';
 import type { PodFacts } from '../pod-facts.ts';
 import { type Domain, domainsOf, freeMilliOf, type Where } from './domains.ts';
 import { exhaust } from './exhaust.ts';
 import { type GangGroup, type GangVerdict, neededOf } from './gang-request.ts';
 import { ordersOf } from './orders.ts';
+import { atOnce, type Sliced } from './slices.ts';
 import { type Board, Trial } from './trial.ts';
 
 /** Nodes looked at before the planner gives up: some tens of milliseconds. */
@@ -44,8 +46,16 @@ type Search = {
   gaveUp: boolean;
 };
 
+/** Members placed between two stops. */
+const PLACED_AT_ONCE = 32;
+
 /** The table is left as it was found. */
 export function planGang(board: Board, gang: GangGroup, options: PlanOptions = {}): GangVerdict {
+  return atOnce(planGangInSlices(board, gang, options));
+}
+
+/** The same with stops, on a table that nobody else changes meanwhile. */
+export function* planGangInSlices(board: Board, gang: GangGroup, options: PlanOptions = {}): Sliced<GangVerdict> {
   const trial = new Trial(board);
   const search: Search = {
     board,
@@ -58,7 +68,7 @@ export function planGang(board: Board, gang: GangGroup, options: PlanOptions = {
     tried: false,
     gaveUp: false,
   };
-  let planned = placeGroup(search, gang, null);
+  let planned = yield* placeGroup(search, gang, null);
   if (!planned && !search.gaveUp && search.tried) {
     const last = exhaust(board, trial, gang, neededOf(gang), (domain, settled) => holds(search, domain, settled));
     planned = last.planned;
@@ -79,9 +89,9 @@ export function planGang(board: Board, gang: GangGroup, options: PlanOptions = {
 }
 
 /** Places what the group and its children need within `where`, or nothing. */
-function placeGroup(search: Search, group: GangGroup, where: Where): boolean {
+function* placeGroup(search: Search, group: GangGroup, where: Where): Sliced<boolean> {
   const { required, levels } = group.topology;
-  if (required === null) return placeNear(search, group, where);
+  if (required === null) return yield* placeNear(search, group, where);
   const domains = domainsOf(search.board.table, required, levels, where).filter((domain) =>
     holds(search, domain, group.settled),
   );
@@ -92,7 +102,7 @@ function placeGroup(search: Search, group: GangGroup, where: Where): boolean {
     if (spent(search)) return false;
     if (domain.freeMilli < asked && !search.count) continue;
     tried = true;
-    if (placeNear(search, group, domain)) return true;
+    if (yield* placeNear(search, group, domain)) return true;
   }
   // it would fit, only not into one domain: that is another reason
   if (!tried || hasRoom(search, where, asked)) search.topologyMissed = true;
@@ -100,7 +110,7 @@ function placeGroup(search: Search, group: GangGroup, where: Where): boolean {
 }
 
 /** Tries one domain of the preferred level after the other, then several of them, then anywhere in `where`. */
-function placeNear(search: Search, group: GangGroup, where: Where): boolean {
+function* placeNear(search: Search, group: GangGroup, where: Where): Sliced<boolean> {
   if (!search.count && !hasRoom(search, where, leastMilli(group))) return note(search, where);
   const { preferred, levels } = group.topology;
   if (preferred !== null) {
@@ -108,7 +118,11 @@ function placeNear(search: Search, group: GangGroup, where: Where): boolean {
     const asked = leastMilli(group);
     for (const domain of domains) {
       if (spent(search)) return false;
-      if (domain.freeMilli >= asked && holds(search, domain, group.settled) && placeAll(search, group, [domain]))
+      if (
+        domain.freeMilli >= asked &&
+        holds(search, domain, group.settled) &&
+        (yield* placeAll(search, group, [domain]))
+      )
         return true;
     }
     // as few as it takes: where the gang is already, then those with most room
@@ -117,14 +131,14 @@ function placeNear(search: Search, group: GangGroup, where: Where): boolean {
     const widest = domains.toSorted(
       (a, b) => near(b) - near(a) || b.freeMilli - a.freeMilli || (a.name < b.name ? -1 : 1),
     );
-    if (widest.length > 1 && placeAll(search, group, [...widest, where])) return true;
+    if (widest.length > 1 && (yield* placeAll(search, group, [...widest, where]))) return true;
     if (widest.length > 1) return false;
   }
-  return placeAll(search, group, [where]);
+  return yield* placeAll(search, group, [where]);
 }
 
 /** Everything of the group, in each order, by each policy. `wheres`: each member goes to the first of them that has room. */
-function placeAll(search: Search, group: GangGroup, wheres: readonly Where[]): boolean {
+function* placeAll(search: Search, group: GangGroup, wheres: readonly Where[]): Sliced<boolean> {
   search.tried = true;
   for (const packed of [false, true]) {
     const orders = ordersOf(group.members, group.needed);
@@ -133,8 +147,8 @@ function placeAll(search: Search, group: GangGroup, wheres: readonly Where[]): b
     for (; !next.done; tried++) {
       if (spent(search)) return false;
       const from = search.trial.checkpoint();
-      const failed = placeMembers(search, group, next.value, wheres, packed);
-      if (failed === 'none' && placeChildren(search, group, wheres)) return true;
+      const failed = yield* placeMembers(search, group, next.value, wheres, packed);
+      if (failed === 'none' && (yield* placeChildren(search, group, wheres))) return true;
       note(search, wheres[0] ?? null);
       search.trial.rollback(from);
       if (failed === 'none') break;
@@ -147,18 +161,19 @@ function placeAll(search: Search, group: GangGroup, wheres: readonly Where[]): b
 }
 
 /** `none`: enough were placed; else the first member that found no room (null: there are too few members). */
-function placeMembers(
+function* placeMembers(
   { trial, count }: Search,
   { needed }: GangGroup,
   order: readonly PodFacts[],
   wheres: readonly Where[],
   packed: boolean,
-): 'none' | PodFacts | null {
+): Sliced<'none' | PodFacts | null> {
   let placed = 0;
   let failed: PodFacts | null = null;
   for (let at = 0; placed < needed && at < order.length; at++) {
     if (!count && placed + order.length - at < needed) return failed;
     const pod = order[at]!;
+    if (at % PLACED_AT_ONCE === PLACED_AT_ONCE - 1) yield;
     if (wheres.some((where) => trial.place(pod, where, packed))) placed++;
     else failed ??= pod;
   }
@@ -166,12 +181,17 @@ function placeMembers(
 }
 
 /** As many children as are needed, in their order; one that finds no place may be left out if enough others do. */
-function placeChildren(search: Search, group: GangGroup, wheres: readonly Where[]): boolean {
+function* placeChildren(search: Search, group: GangGroup, wheres: readonly Where[]): Sliced<boolean> {
   let placed = 0;
   for (const child of group.children) {
     if (placed >= group.neededGroups) break;
     const from = search.trial.checkpoint();
-    if (wheres.some((where) => placeGroup(search, child, where))) placed++;
+    let found = false;
+    for (const where of wheres) {
+      found = yield* placeGroup(search, child, where);
+      if (found) break;
+    }
+    if (found) placed++;
     else search.trial.rollback(from);
   }
   return placed >= group.neededGroups;
@@ -216,9 +236,16 @@ function hasRoom({ board }: Search, where: Where, milli: number): boolean {
   return free >= milli;
 }
 
+/** Thousandths free on all nodes: a gang whose `leastMilli` is more fits nowhere. */
+export function freeMilliOfAll(table: NodeTable): number {
+  let free = 0;
+  for (const slot of table.ordered) free += freeMilliOf(table, slot);
+  return free;
+}
+
 /** The least thousandths of GPUs that the group could do with: its smallest members. A share of memory alone takes none. */
-function leastMilli(group: GangGroup): number {
-  const own = group.members.map(milliOf).sort((a, b) => a - b);
+export function leastMilli(group: GangGroup): number {
+  const own = group.members.map(leastMilliOf).sort((a, b) => a - b);
   const children = group.children.map(leastMilli).sort((a, b) => a - b);
   const sum = (list: readonly number[], count: number): number =>
     list.slice(0, count).reduce((total, milli) => total + milli, 0);
@@ -226,7 +253,7 @@ function leastMilli(group: GangGroup): number {
 }
 
 /** App containers run at the same time: a lower bound of the pod's peak. */
-function milliOf(pod: PodFacts): number {
+export function leastMilliOf(pod: PodFacts): number {
   if (pod.ask.kind !== 'request') return 0;
   return pod.ask.request.containers.reduce(
     (sum, { role, count, share }) => (role === 'app' ? sum + count * share.milli : sum),
