@@ -282,7 +282,6 @@ export class Planning {
     yield;
     const room = roomOf(found);
     const now = nowOf(this.#picture.nodes);
-    if (now.loads === since.loads && now.freed === since.freed) return room;
     const lacks = this.#lacking(gang);
     if (lacks === null || lackKey(lacks) !== lackKey(group) || !stands(this.#picture, room, since)) return 'stale';
     if (now.freed === since.freed || this.#hopeless.peek(gang)?.freed === now.freed) return room;
