@@ -1,8 +1,7 @@
 /** Planning alone: one synchronous step on the books, during which nobody else is answered. No API, no writes. */
 import { Picture } from '../src/cluster/picture.ts';
-import type { GangSaid } from '../src/core/placement/gang/gang-facts.ts';
 import type { PodFacts } from '../src/core/placement/pod-facts.ts';
-import { fraction, need, pod, request, whole } from '../test/build/facts.ts';
+import { fraction, gangSaid, need, pod, request, whole } from '../test/build/facts.ts';
 import { atMost, type Measured, quantile } from './row.ts';
 import { nodeFacts, World } from './world.ts';
 
@@ -10,22 +9,10 @@ const NODES = 5_000;
 const PODS_PER_NODE = 6;
 const MEMBERS = 512;
 const NODES_PER_RACK = 50;
-const ROUNDS = 15;
+const ROUNDS = 30;
 /** the rounds that nothing else on the machine disturbed */
-const UNDISTURBED = 0.3;
+const UNDISTURBED = 0.1;
 const MOST_MS = 50;
-
-const said = (key: string, minMember: number): GangSaid => ({
-  key,
-  dialect: 'muster',
-  minMember,
-  total: null,
-  subGroup: null,
-  waitSeconds: null,
-  strict: true,
-  together: [],
-  problem: null,
-});
 
 const eight = request([need(whole, 8)]);
 
@@ -79,7 +66,7 @@ function measured({ books }: World, { name, members, ask, topology, fits }: Case
   const key = 'team/gang';
   const { picture } = books;
   const pods = Array.from({ length: members }, (_, at) =>
-    pod(`gang-${at}`, eight, { ask: ask(at), gangSaid: said(key, members) }),
+    pod(`gang-${at}`, eight, { ask: ask(at), gangSaid: gangSaid('gang', members) }),
   );
   if (topology !== undefined)
     picture.gangs.upsertObject({

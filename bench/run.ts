@@ -10,6 +10,7 @@ import { filterAt, filterNominated, fullNodes, prioritize } from './filter.ts';
 import { fit } from './fit.ts';
 import { gangPlan } from './gang-plan.ts';
 import { gangVictims } from './gang-victims.ts';
+import { gangWaiting } from './gang-waiting.ts';
 import { growth } from './growth.ts';
 import { memory } from './memory.ts';
 import { partsAt } from './parts.ts';
@@ -27,6 +28,7 @@ const BENCHES: Readonly<Record<string, () => Promise<Measured[]>>> = {
   growth,
   'gang-plan': gangPlan,
   'gang-victims': gangVictims,
+  'gang-waiting': gangWaiting,
   memory,
   fit,
   'parts-1000': partsAt(1_000),

@@ -23,7 +23,12 @@ export type GangExtent = {
   readonly say: (line: string) => void;
 };
 
-type Scene = { readonly seen: Seen; readonly muster: number; readonly scheduler: number };
+type Scene = {
+  readonly seen: Seen;
+  readonly muster: number;
+  readonly scheduler: number;
+  stopScheduler(): Promise<unknown>;
+};
 
 const SMALL_GANG = 4;
 /** twice what has room in the pool that it asks for */
@@ -33,6 +38,8 @@ const MOST_BEYOND_MS = 4_000;
 const MOST_VERDICT_MS = 500;
 const LEAST_RATE = 4;
 const CPU_MS = 20_000;
+/** members made between two words about it */
+const STEP = 2_500;
 const MOST_CPU = 2;
 const CHURN_PER_SECOND = 20;
 /** how long a pod that comes and goes is there */
@@ -135,17 +142,20 @@ export async function waiting(cluster: Cluster, extent: GangExtent): Promise<Row
   const { waiting: count, say } = extent;
   const size = cluster.nodes.length;
   const rows: Row[] = [];
+  const names = Array.from({ length: count }, (_, at) => `waits-${at}`);
   await scene(cluster, extent, 'waiting', async (found) => {
     const { seen } = found;
     const idle = await cpuOf(found, () => sleep(CPU_MS));
     const churn = await cpuOf(found, () => churning(cluster, 'alone'));
     say(`nobody waits: ${text(idle)}; with churn ${text(churn)}`);
-    const names = Array.from({ length: count }, (_, at) => `waits-${at}`);
-    await inParallel(names, (name, at) => {
+    const make = (name: string, at: number) => {
       const gang = { name: `waits-${Math.floor(at / WAITING_GANG)}`, members: WAITING_GANG };
       return cluster.make({ name, shape: 'eight', gated: true, gang, pool: 'p0' });
-    });
-    say(`${count} members made`);
+    };
+    for (let at = 0; at < count; at += STEP) {
+      await inParallel(names.slice(at, at + STEP), (name, nth) => make(name, at + nth));
+      say(`${Math.min(count, at + STEP)} of ${count} members made`);
+    }
     // the last gang may not be whole: it says so, too
     await waitFor(() => seen.refused.size >= count, {
       for: `${count} members to be told why they wait`,
@@ -158,6 +168,9 @@ export async function waiting(cluster: Cluster, extent: GangExtent): Promise<Row
     say(`${count} wait: ${text(idleFull)}`);
     const churnFull = await cpuOf(found, () => churning(cluster, 'beside'));
     say(`${count} wait, with churn: ${text(churnFull)}`);
+    const bare = await withoutUs(cluster, found);
+    say(`${count} wait, with churn, kube-scheduler without extender: ${bare.toFixed(1)} %`);
+    rows.push({ name: `gang-${size}, … kube-scheduler without extender`, value: bare, unit: '% core', runs: [bare] });
     for (const [what, before, now] of [
       ['idle', idle, idleFull],
       [`${CHURN_PER_SECOND} other pods a second`, churn, churnFull],
@@ -176,6 +189,26 @@ export async function waiting(cluster: Cluster, extent: GangExtent): Promise<Row
       }
   });
   return rows;
+}
+
+/** What the same gated pods cost a kube-scheduler that has no extender, while others come and go: nobody gets below it. */
+async function withoutUs(cluster: Cluster, { stopScheduler }: Scene): Promise<number> {
+  await stopScheduler();
+  const { process } = await cluster.plane.startScheduler({
+    name: 'kube-scheduler-bare',
+    config: configured({}),
+    user: account,
+    verbosity: 1,
+  });
+  try {
+    await sleep(5_000);
+    const before = cpuMs(process.pid);
+    const since = performance.now();
+    await churning(cluster, 'bare');
+    return (100 * (cpuMs(process.pid) - before)) / (performance.now() - since);
+  } finally {
+    await process.stop(3_000);
+  }
 }
 
 type Cpu = { readonly muster: number; readonly 'kube-scheduler': number };
@@ -254,7 +287,12 @@ async function scene<T>(
       extenderUrl: beside!.url,
     });
     try {
-      return await play({ seen, muster: beside!.pid, scheduler: scheduler.process.pid });
+      return await play({
+        seen,
+        muster: beside!.pid,
+        scheduler: scheduler.process.pid,
+        stopScheduler: () => scheduler.process.stop(3_000),
+      });
     } finally {
       await scheduler.process.stop(3_000);
     }

@@ -174,6 +174,13 @@ describe('an offer that misses the best node', () => {
       expect(filter(waits(9, 10, 59, over), ['n3']).fits).toEqual([]);
     });
 
+    it('will do for most pods, which are not decided ahead then', () => {
+      waits(8, 10);
+      expect(books.samplesDo).toBe(false);
+      seen(pod('tenth', fraction(10)));
+      expect(books.samplesDo).toBe(true);
+    });
+
     it('is not, where they were refused already', () => {
       const each = waits(9, 10);
       picture.setWaiting('uid-behind0', false, 0);
@@ -278,7 +285,7 @@ describe('plans found on pods', () => {
   };
   it.each([
     ['past its deadline', plan({ until: 1 })],
-    ['on a node that is gone', plan({ node: 'gone' })],
+    ['on a node that is gone', () => ({ ...plan({ node: 'gone' })(), nominatedNode: 'gone' })],
     ['of a gang that the pod is not in', plan({ gang: 'team/x' })],
     ['of nothing', plan({ claim: null })],
     [

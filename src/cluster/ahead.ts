@@ -126,19 +126,29 @@ export class Ahead {
   }
 
   /**
-   * Others wait behind it, fresh nodes have plenty for all that waits, and the room left on started ones is little, or will be taken by those that wait: which
-   * node comes first does not matter, all of them will be filled before fresh ones become scarce.
+   * Others wait behind it, fresh nodes have plenty for all that waits, and the room left on started ones is little, or will be taken by those
+   * that wait: which node comes first does not matter, all of them will be filled before fresh ones become scarce.
    */
   #startsNodesAnyway({ ask, uid }: PodFacts): boolean {
     if (ask.kind !== 'request') return false;
+    const { queued } = this.#parts.picture;
+    return this.#isLittleRoom(takes(ask.request).largest, queued.milli - queued.milliOf(uid));
+  }
+
+  /** As it is now, whatever part of the nodes kube-scheduler offers will do: most pods need no other place than one of those. */
+  get samplesDo(): boolean {
+    return this.#isLittleRoom(1, this.#parts.picture.queued.milli);
+  }
+
+  /** `largest`: thousandths that a GPU must have left to count; `behind`: thousandths that those take who come next. */
+  #isLittleRoom(largest: number, behind: number): boolean {
     const { picture } = this.#parts;
     const { milli, pods } = picture.queued;
     if (pods < HURRY) return false;
     this.#started.refresh(picture.nodes);
-    const { freshMilli } = this.#started;
-    if (PLENTY * milli > freshMilli || this.#started.allMilli > PLENTY * freshMilli) return false;
-    const behind = milli - picture.queued.milliOf(uid);
-    return FEW * (this.#started.startedMilli(takes(ask.request).largest) - behind) < freshMilli;
+    const { freshMilli, allMilli } = this.#started;
+    if (PLENTY * milli > freshMilli || allMilli > PLENTY * freshMilli) return false;
+    return FEW * (this.#started.startedMilli(largest) - behind) < freshMilli;
   }
 
   /** Holds the pod's place on this node. null: it does not fit. */

@@ -77,13 +77,13 @@ export class Awaiting {
   }
 
   /**
-   * Nominations without a plan of ours become holds again, if there is room on that node, now or once those that are ending there are
+   * Nominations that are not those of a plan of ours become holds again, if there is room on that node, now or once those that are ending there are
    * gone.
    */
   restore(): void {
     const nominated = [...this.#picture.pods()].filter(
       (pod) =>
-        pod.nodeName === null && pod.nominatedNode !== null && pod.plan === null && !pod.terminating && !pod.terminal,
+        pod.nodeName === null && pod.nominatedNode !== null && !isPlanned(pod) && !pod.terminating && !pod.terminal,
     );
     nominated.sort((a, b) => b.priority - a.priority || a.createdMs - b.createdMs || (a.uid < b.uid ? -1 : 1));
     for (const pod of nominated) {
@@ -95,3 +95,7 @@ export class Awaiting {
     }
   }
 }
+
+/** It is nominated where a plan on it says; a nomination elsewhere came later, with victims. */
+const isPlanned = ({ plan, nominatedNode }: PodFacts): boolean =>
+  plan !== null && (plan === 'malformed' || plan.node === nominatedNode);

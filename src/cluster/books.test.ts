@@ -433,6 +433,19 @@ describe('preempt', () => {
     expect(filter(picture.pod('uid-high')!).fits).toEqual(['b']);
   });
 
+  it.each([
+    ['another node, so it is kept', 'a', []],
+    ['that node, so it is the plan’s', 'b', ['b']],
+  ])('looks after a restart at the nomination of a pod whose plan, which is over, was for %s', (_, planned, fits) => {
+    addNode(node('a', 1), node('b', 1));
+    run(low('elsewhere', 1000));
+    const plan = { node: planned, claim: null, gang: null, until: 0 };
+    picture.upsertPod(pod('high', fraction(500), { priority: 10, nominatedNode: 'b', plan }));
+    books.restorePlans(clock.now());
+    books.restoreAwaiting();
+    expect(filter(pod('thief', whole)).fits).toEqual(fits);
+  });
+
   it('keeps nothing longer than half a minute for a nominated pod that does not come', () => {
     addNode(node('a', 1));
     picture.upsertPod(pod('high', whole, { priority: 10, nominatedNode: 'a' }));

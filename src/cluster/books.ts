@@ -8,6 +8,7 @@ import type { DevicePolicy, NodePolicy } from '../core/gpu/request.ts';
 import type { Sliced } from '../core/placement/gang/slices.ts';
 import type { PodFacts } from '../core/placement/pod-facts.ts';
 import type { Typical } from '../core/placement/policies/typical.ts';
+import type { ReasonCode } from '../core/reasons.ts';
 import type { Clock } from '../kube/ports.ts';
 import { Ahead } from './ahead.ts';
 import { AWAIT_MS, Awaiting } from './awaiting.ts';
@@ -203,6 +204,14 @@ export class Books implements Decider, Planner {
     if (pod === undefined) return { kind: 'settled' };
     this.#parts.seen.notice(pod);
     return this.#ahead.planPod(pod);
+  }
+
+  get samplesDo(): boolean {
+    return this.#ahead.samplesDo;
+  }
+
+  refusedAlike(gang: string): ReasonCode | null {
+    return this.#parts.planning.refusedAlike(gang);
   }
 
   planGang(gang: string): PlanOutcome {

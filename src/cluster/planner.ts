@@ -23,6 +23,10 @@ export interface Planner {
   planPod(uid: string): PodOutcome;
   /** Places for what is missing of a gang's minimum, all or nothing. */
   planGang(gang: string): PlanOutcome;
+  /** False: best nodes are often missed by kube-scheduler's sample as things stand, and deciding ahead saves the way round. Changes nothing. */
+  readonly samplesDo: boolean;
+  /** Why a gang of just this kind was refused since something last came free; null: that is not known, and it must be planned. O(1) for most. */
+  refusedAlike(gang: string): ReasonCode | null;
   /** When a gang that was refused is worth a try although nothing came free, monotonic ms; Infinity: there is no such time. */
   retryAt(gang: string): number;
   /**

@@ -5,7 +5,6 @@
  * A gang's plan lives and ends as a whole as long as it is open (holds.ts). Nodes that kube-scheduler's own filters refused for a pod
  * are remembered and not planned for it again for a while: what it knows of volumes or spreading is not known here.
  */
-import { LRUCache } from 'lru-cache';
 import type { GpuRequest } from '../core/gpu/request.ts';
 import type { GangGroup, GangVerdict } from '../core/placement/gang/gang-request.ts';
 import { couldFit } from '../core/placement/gang/gang-victims.ts';
@@ -24,8 +23,9 @@ import { type GangRoom, lackKey, nowOf, roomOf, stands } from './gang-room.ts';
 import { takeOverForGang } from './gang-takeover.ts';
 import type { Gang } from './gangs/gangs.ts';
 import { nearOthers, requiresDomain } from './gangs/near.ts';
-import { type GangStanding, groupToPlan, standingOf, startsWith } from './gangs/standing.ts';
+import { type GangStanding, groupToPlan, membersOf, standingOf, startsWith } from './gangs/standing.ts';
 import { type Hold, openHold } from './holds.ts';
+import { Hopeless } from './hopeless.ts';
 import type { Picture } from './picture.ts';
 import type { Shapes } from './shapes.ts';
 
@@ -57,43 +57,30 @@ export type PlanningConfig = {
 
 /** no node has this name */
 const EVERYWHERE = '*';
-/** Gangs whose last refusal is remembered. */
-const HOPELESS_GANGS = 10_000;
 /** One that did not come together in time lets others have the room for so long, ms. */
 const LATE_MS = 5_000;
-
-/** `until`: monotonic ms at which a barred node may help again */
-type Hopeless = {
-  readonly version: number;
-  readonly freed: number;
-  readonly until: number;
-  readonly outcome: PlanOutcome;
-  readonly likeness: string | null;
-};
 
 export class Planning {
   readonly #picture: Picture;
   readonly #shapes: Shapes;
   readonly #clock: Clock;
   readonly #config: PlanningConfig;
-  /** what was found of a gang last, and the state of things that it was found at */
-  readonly #hopeless = new LRUCache<string, Hopeless>({ maxSize: HOPELESS_GANGS, sizeCalculation: () => 1 });
+  readonly #hopeless: Hopeless;
 
   #standings = new WeakMap<Gang, { readonly version: number; readonly standing: GangStanding | null }>();
-
-  #alike = { freed: -1, outcomes: new Map<string, PlanOutcome>() };
 
   constructor(picture: Picture, shapes: Shapes, clock: Clock, config: PlanningConfig) {
     this.#picture = picture;
     this.#shapes = shapes;
     this.#clock = clock;
     this.#config = config;
+    const standing = (gang: string): GangStanding | null => this.standing(gang);
+    this.#hopeless = new Hopeless({ picture, shapes, standing, placeOf: (uid) => this.#placeOf(uid) });
   }
 
   /** Forgets what was refused and why. */
   beginAnew(): void {
     this.#hopeless.clear();
-    this.#alike = { freed: -1, outcomes: new Map() };
     this.#picture.barred.clear();
   }
 
@@ -167,63 +154,21 @@ export class Planning {
 
   /** Plans what is missing of a gang's minimum (and of those that must start together with it). Holds all of it or nothing. */
   planGang(gang: string): PlanOutcome {
-    const version = this.#picture.gangs.get(gang)?.version ?? 0;
-    const { freed } = this.#picture.nodes;
-    const last = this.#hopeless.get(gang);
-    // its members ask one after the other, again and again: nothing that could help has happened since
-    const now = this.#clock.monotonic();
     if (this.#isLate(gang)) return LATE;
-    const known = last?.version === version && now < last.until ? last : undefined;
-    if (known?.freed === freed) return known.outcome;
-    const alike = this.#refusedAlike(freed);
-    const until = this.#picture.barred.nextEnd(this.#picture.gangs.get(gang)?.members.keys() ?? [], now);
-    let likeness = known?.likeness ?? null;
-    // worth it only where there is something to be found by it
-    if (known === undefined && alike.size > 0 && until === Number.POSITIVE_INFINITY) likeness = this.#likeness(gang);
-    const same = likeness === null ? undefined : alike.get(likeness);
-    if (same !== undefined) {
-      this.#hopeless.set(gang, { version, freed, until, outcome: same, likeness });
-      return same;
-    }
-    const outcome = this.#plan(gang);
-    if (outcome.kind === 'refused' && this.#together(gang).length === 1) {
-      const { freed: after } = this.#picture.nodes;
-      if (until === Number.POSITIVE_INFINITY) likeness ??= this.#likeness(gang);
-      if (likeness !== null) this.#refusedAlike(after).set(likeness, outcome);
-      this.#hopeless.set(gang, { version, freed: after, until, outcome, likeness });
-    }
-    return outcome;
+    const alone = (): boolean => this.#together(gang).length === 1;
+    return this.#hopeless.outcomeOf(gang, this.#clock.monotonic(), () => this.#plan(gang), alone);
   }
 
-  /** What gangs were refused since something last came free, by what decides on them. */
-  #refusedAlike(freed: number): Map<string, PlanOutcome> {
-    if (this.#alike.freed !== freed) this.#alike = { freed, outcomes: new Map() };
-    return this.#alike.outcomes;
-  }
-
-  /** Equal for gangs that find room or do not at the same time: thousands that wait are a few kinds. null: it stands for itself. */
-  #likeness(gang: string): string | null {
-    const standing = this.standing(gang);
-    if (standing === null || standing.code !== null || standing.together.length > 0) return null;
-    const group = groupToPlan(standing, (uid) => this.#placeOf(uid));
-    if (group === null || membersOf(group).some(({ uid }) => this.#picture.holds.get(uid) !== undefined)) return null;
-    return JSON.stringify(group, (key, value: unknown) => {
-      if (key === 'name') return undefined;
-      return key === 'members' ? (value as readonly PodFacts[]).map((pod) => this.#kindOf(pod)) : value;
-    });
-  }
-
-  #kindOf(pod: PodFacts): unknown {
-    const { ask, constraints, needs, envSafe } = pod;
-    return [ask.kind === 'request' ? this.#shapes.keyOf(pod, ask.request) : [ask.kind, constraints], needs, envSafe];
+  /** Why a gang of just this kind was refused since something last came free; null: that is not known. Changes nothing. */
+  refusedAlike(gang: string): ReasonCode | null {
+    return this.#hopeless.refusedAlike(gang, this.#clock.monotonic());
   }
 
   /** What was found when it was planned last, for as long as nothing has happened that could help. */
   refusal(gang: string): (PlanOutcome & { kind: 'refused' }) | null {
     if (this.#isLate(gang)) return LATE;
-    const last = this.#hopeless.peek(gang);
-    if (last?.outcome.kind !== 'refused' || last.version !== this.#picture.gangs.get(gang)?.version) return null;
-    return last.outcome;
+    const last = this.#hopeless.lastOf(gang);
+    return last?.kind === 'refused' ? last : null;
   }
 
   #plan(gang: string): PlanOutcome {
@@ -421,8 +366,6 @@ function allOf(name: string, children: readonly GangGroup[]): GangGroup {
     topology: { required: null, preferred: null, levels: [] },
   };
 }
-
-const membersOf = ({ members, children }: GangGroup): PodFacts[] => [...members, ...children.flatMap(membersOf)];
 
 function refused(code: ReasonCode, detail: string): PlanOutcome & { kind: 'refused' } {
   return { kind: 'refused', code, detail, fits: 0, needed: 0, domain: null };

@@ -107,6 +107,8 @@ describe('a pod', () => {
       succeeded: false,
       gangSaid: null,
       plan: null,
+      unmodelled: false,
+      repels: 'nobody',
       unplacedReason: null,
       priority: 0,
       neverPreempts: false,

@@ -9,6 +9,7 @@ import { isViewEnvSafe, viewUsesGpu } from '../dialects/env-safe.ts';
 import { gangSaidOf } from '../dialects/gang-said.ts';
 import { type PodLike, viewPod } from '../dialects/pod-like.ts';
 import { DEFAULT_DIALECT_OPTIONS, type DialectOptions } from '../dialects/reading.ts';
+import { isUnmodelled, repelsOf } from './project-beyond.ts';
 import { falseReason } from './project-conditions.ts';
 import { constraintsOf } from './project-constraints.ts';
 import { needsOf } from './project-needs.ts';
@@ -69,6 +70,8 @@ export function projectPodAs(object: unknown, options: DialectOptions): PodFacts
     gang: said?.key ?? null,
     gangSaid: said,
     plan: nodeName === null ? planOf(own(metadata, 'annotations')) : null,
+    unmodelled: nodeName === null && isUnmodelled(spec),
+    repels: repelsOf(spec),
     unplacedReason: nodeName === null ? falseReason(status, PLACED_CONDITION) : null,
   };
 }

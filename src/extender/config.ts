@@ -88,8 +88,18 @@ const placer = z.strictObject({
     .max(100_000)
     .default(256)
     .describe('… and never fewer pods than this: what keeps kube-scheduler busy while the rate is not known'),
-  minNodes: z.int().min(0).default(1_000).describe('from so many nodes on pods without our gate are nominated, too'),
-  minBacklog: z.int().min(0).default(100).describe('… while so many of them wait'),
+  minNodes: z
+    .int()
+    .min(0)
+    .default(200)
+    .describe(
+      'from so many nodes on, where kube-scheduler offers a part of them, pods without our gate are nominated, too',
+    ),
+  minBacklog: z
+    .int()
+    .min(0)
+    .default(20)
+    .describe('… while so many of them wait, and what is offered would often miss the best node'),
   exposeHead: z
     .int()
     .min(0)

@@ -6,11 +6,12 @@ import { Placer } from '../placer/placer.ts';
 import { NameLists } from './codec/name-lists.ts';
 import { type ExtenderConfig, schedulerNames } from './config.ts';
 import { Deciding } from './deciding.ts';
+import { GangCompleter } from './gangs/completer.ts';
 import { GangKeeper } from './gangs/keeper.ts';
 import { type MakePicture, makePicture, type PictureParts } from './picture.ts';
 import { RecordedBinder } from './record/recorded-binder.ts';
 import type { Recorder } from './record/recorder.ts';
-import { Binder, type BinderOptions } from './verbs/bind.ts';
+import { Binder, type BinderOptions, type BindOutcome } from './verbs/bind.ts';
 import type { VerbContext } from './verbs/verb.ts';
 import { Waker } from './waker.ts';
 
@@ -38,6 +39,8 @@ export type ExtenderCore = {
   /** null: the configuration has none */
   readonly placer: Placer | null;
   readonly parts: PictureParts;
+  /** Bindings sent for gangs that were found bound in part, by outcome */
+  readonly completed: Readonly<Record<BindOutcome, number>>;
   /** one line for people */
   readonly leadership: () => string;
   readonly draining: () => boolean;
@@ -69,7 +72,9 @@ export function makeExtender(config: ExtenderConfig, ports: ExtenderPorts): Exte
       log('info', deciding.describe, { deciding: now });
       record?.deciding(now, deciding.describe);
       parts.onDeciding(now);
-      if (!now) return;
+      if (!now) return completer.end();
+      // before anybody else decides: what is in part holds devices for nothing
+      completer.begin();
       placer?.decides();
       lifter?.decides();
       gangs.beginAnew();
@@ -142,6 +147,17 @@ export function makeExtender(config: ExtenderConfig, ports: ExtenderPorts): Exte
     schedulers: schedulerNames(config),
     graceMs: config.gangGraceSeconds * 1000,
   });
+  const completer = new GangCompleter({
+    picture: parts.picture,
+    planner: parts.planner,
+    binder,
+    transport,
+    clock,
+    rng,
+    mayBind: mayDecide,
+    schedulers: schedulerNames(config),
+    onSending: (gang, members) => log('info', 'gang bound in part: sending the missing Bindings', { gang, members }),
+  });
   const context = {
     decider: parts.decider,
     lists: new NameLists(parts.decider),
@@ -158,6 +174,7 @@ export function makeExtender(config: ExtenderConfig, ports: ExtenderPorts): Exte
   const sweep = (): void => {
     parts.sweep();
     gangs.round();
+    completer.round();
     for (const { uid, namespace, name } of parts.overdue()) binder.readBack({ uid, namespace, name });
     if (mayDecide())
       for (const pod of parts.toWake())
@@ -173,6 +190,7 @@ export function makeExtender(config: ExtenderConfig, ports: ExtenderPorts): Exte
     binder,
     placer,
     parts,
+    completed: completer.outcomes,
     leadership: () => deciding.describe,
     draining: () => deciding.draining,
     untilDeciding: () => deciding.until(),

@@ -18,6 +18,8 @@ export type MetricSources = {
   readonly relists: () => ReadonlyMap<string, number>;
   readonly bindsInFlight: () => number;
   readonly membersAtBind: () => number;
+  /** Bindings for gangs that were found bound in part, by outcome */
+  readonly completed: () => Readonly<Record<BindOutcome, number>>;
   readonly readingBack: () => number;
   /** null: none runs */
   readonly placer: () => { readonly waiting: number; readonly writes: number } | null;
@@ -111,6 +113,16 @@ export class Metrics {
       'Gang members whose bind waits for the others of their gang',
       sources.membersAtBind,
     );
+    new Counter({
+      name: 'muster_gang_members_completed_total',
+      help: 'Bindings sent by this extender itself, for gangs that it found bound in part when it began to decide, by outcome',
+      labelNames: ['outcome'],
+      registers,
+      collect() {
+        this.reset();
+        for (const [outcome, count] of Object.entries(sources.completed())) this.inc({ outcome }, count);
+      },
+    });
     gauge(
       'muster_extender_binds_read_back',
       'Bindings of unknown outcome that are being read back',

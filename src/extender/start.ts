@@ -72,6 +72,7 @@ export async function startExtender(config: ExtenderConfig, options: StartOption
     relists: parts.relists,
     bindsInFlight: () => binder.inFlight,
     membersAtBind: () => binder.gathering,
+    completed: () => core.completed,
     readingBack: () => binder.readingBack,
     placer: () => core.placer,
   });

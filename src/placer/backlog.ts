@@ -1,7 +1,7 @@
 /**
- * Pods without our gate, as kube-scheduler has them in its queue. On a large cluster with a backlog a write more per pod costs less than
- * kube-scheduler's look at the nodes: then the first ones in line are decided ahead, and made known from the last of them to the first,
- * because kube-scheduler takes the first ones now.
+ * Pods without our gate, as kube-scheduler has them in its queue. Where the sample of nodes that it offers would often miss the best one,
+ * a write more per pod costs less than the way round (refused, nominated, asked again): then the first ones in line are decided ahead, and
+ * made known from the last of them to the first, because kube-scheduler takes the first ones now. What was measured: docs/performance.md.
  */
 import { startsWith } from '../cluster/gangs/standing.ts';
 import type { Picture } from '../cluster/picture.ts';
@@ -35,6 +35,9 @@ export class Backlog {
     const { picture, planner, line, config } = this.#options;
     if (this.#full?.freed === picture.nodes.freed && this.#full.version === line.version) return [];
     if (most === 0 || line.size < config.minBacklog || picture.nodes.ordered.length < config.minNodes) return [];
+    if (planner.samplesDo) return [];
+    // thousands may wait behind gates: they are not looked at one by one
+    if (picture.queued.pods < config.minBacklog) return [];
     const waiting: PodFacts[] = [];
     for (const { pods } of line.places()) for (const pod of pods.values()) if (this.#isPlain(pod)) waiting.push(pod);
     if (waiting.length < config.minBacklog) return [];

@@ -55,6 +55,19 @@ describe('what is shown of the head of the line', () => {
     expect(await ungated()).toEqual(['big', ...members('g', 5)]);
   });
 
+  it('is forgotten when it waits no more, by a placer that shows nobody too', async () => {
+    await start({ nodes: [1], placer: { exposeHead: 4 } });
+    for (const name of ['big', 'next']) await stand.create(name, '1', WAITS);
+    await stand.run(3_000);
+    expect(stand.core.placer!.exposed).toBe(1);
+    stand.kill();
+    stand.begin({ exposeHead: 0 });
+    await stand.run(2_000);
+    await stand.remove('next');
+    await stand.run(2_000);
+    expect(stand.core.placer!.exposed).toBe(0);
+  });
+
   it('is nothing of a larger gang while others are shown', async () => {
     await start({ nodes: [1], placer: { exposeHead: 2 } });
     for (const name of ['big', 'first']) await stand.create(name, '1', WAITS);

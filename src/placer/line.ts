@@ -17,7 +17,15 @@ export type Place = {
   readonly version: number;
 };
 
-type Kept = { key: string; gang: string | null; pods: Map<string, PodFacts>; version: number; rank: Rank | null };
+type Kept = {
+  key: string;
+  gang: string | null;
+  pods: Map<string, PodFacts>;
+  version: number;
+  /** version of the gang when it was ranked anew last */
+  said: number;
+  rank: Rank | null;
+};
 type Rank = { readonly priority: number; readonly since: number; readonly name: string };
 
 /** Behind our gate, and behind no other. */
@@ -38,9 +46,18 @@ export class Line {
     this.#priorityOf = priorityOf;
   }
 
-  /** What objects say of gangs has changed: their priority, how many start together. They are tried again. */
-  rankAnew(): void {
-    for (const place of this.#places.values()) if (place.gang !== null) this.#touch(place);
+  /**
+   * What objects say of gangs has changed: their priority, how many start together. Those of which it has are tried again. `versionOf`:
+   * grows with every change of a gang. O(gangs), and most of them are only looked at.
+   */
+  rankAnew(versionOf: (gang: string) => number): void {
+    for (const place of this.#places.values()) {
+      if (place.gang === null) continue;
+      const said = versionOf(place.gang);
+      if (said === place.said) continue;
+      place.said = said;
+      this.#touch(place);
+    }
   }
 
   /** Grows with every change. */
@@ -73,7 +90,7 @@ export class Line {
     this.#keyByUid.set(uid, key);
     let place = this.#places.get(key);
     if (place === undefined) {
-      place = { key, gang, pods: new Map(), version: 0, rank: null };
+      place = { key, gang, pods: new Map(), version: 0, said: -1, rank: null };
       this.#places.set(key, place);
       this.#sorted.push(place);
     }

@@ -88,4 +88,13 @@ describe('the next write', () => {
       nextWrite(pod('a', whole, { ...SAID, nominatedNode }), undefined, nothingKnown(), 0);
     expect([next('n0'), next('n1')]).toMatchObject([{ nominated: true }, { nominated: false }]);
   });
+
+  it('leaves the nomination of a preemptor that waits for its victims on the node of an old plan', () => {
+    const freed = (node: string) =>
+      nextWrite(pod('a', whole, SAID), hold({ cause: 'awaiting', node }), nothingKnown(), 0);
+    expect([freed('n0'), freed('n1')]).toMatchObject([
+      { kind: 'withdraw', nominated: false },
+      { kind: 'withdraw', nominated: true },
+    ]);
+  });
 });

@@ -67,7 +67,9 @@ export function nextWrite(pod: PodFacts, hold: Hold | undefined, known: Known, n
   // decided on the spot: kube-scheduler is on its way to bind it
   if (hold?.cause === 'tentative') return null;
   if (pod.plan !== null && known.withdrawn !== pod.plan) {
-    const nominated = pod.plan !== 'malformed' && pod.nominatedNode === pod.plan.node;
+    // one that it has since its victims were named is kube-scheduler's, on that very node or not
+    const freed = hold?.cause === 'awaiting' && hold.node === pod.nominatedNode;
+    const nominated = pod.plan !== 'malformed' && pod.nominatedNode === pod.plan.node && !freed;
     return { kind: 'withdraw', plan: pod.plan, nominated };
   }
   if (

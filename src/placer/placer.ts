@@ -14,8 +14,9 @@ import { TransportError } from '../kube/errors.ts';
 import type { Clock, Rng, Timer, Transport } from '../kube/ports.ts';
 import { Backlog } from './backlog.ts';
 import { Evictor } from './evict.ts';
+import { BEYOND_HELP, Head } from './head.ts';
 import { Lanes, type Sent } from './lanes.ts';
-import { isGated, Line } from './line.ts';
+import { Line } from './line.ts';
 import { type Known, nextWrite, nothingKnown, type Write } from './next-write.ts';
 import { patchFor, placedPatch } from './nominate.ts';
 import { Pace } from './pace.ts';
@@ -65,17 +66,6 @@ const SHOWN_MS = 1_000;
 const HELPLESS_MS = 30_000;
 /** Refused for good so often, the pod is left to filter. */
 const REFUSALS = 3;
-/** Waiting that no autoscaler and no preemption can end. */
-const BEYOND_HELP: ReadonlySet<ReasonCode> = new Set([
-  'gang-incomplete',
-  'gang-invalid',
-  'request-invalid',
-  'mig-unsupported',
-  'pod-without-env',
-  'gpu-milli-short',
-  'victims-terminating',
-]);
-
 export class Placer {
   readonly #options: PlacerOptions;
   readonly #line: Line;
@@ -83,6 +73,7 @@ export class Placer {
   readonly #rounds: Rounds;
   readonly #backlog: Backlog;
   readonly #evictor: Evictor;
+  readonly #head: Head;
   readonly #pace: Pace;
   readonly #known = new Map<string, Known>();
   readonly #nominatedAt = new WeakMap<object, number>();
@@ -123,12 +114,18 @@ export class Placer {
       onPlanned,
       onRefused: (...args) => this.#refused(...args),
     });
+    this.#head = new Head({ picture, line: this.#line, known: (uid) => this.#known.get(uid) });
     this.#backlog = new Backlog({ picture, planner, line: this.#line, config });
   }
 
   /** pods that wait */
   get waiting(): number {
     return this.#line.size;
+  }
+
+  /** pods that kube-scheduler may see although they have no place, as far as they are counted */
+  get exposed(): number {
+    return this.#head.shown;
   }
 
   /** Listens to what happens to pods; before the first of them is known. */
@@ -151,6 +148,8 @@ export class Placer {
     this.#known.clear();
     this.#rounds.beginAnew();
     for (const place of this.#line.places()) for (const uid of place.pods.keys()) this.#lanes.add(uid);
+    // nor may those who decided before have said of all that were bound that they are placed
+    for (const uid of this.#owed.keys()) this.#lanes.add(uid);
   }
 
   /** Pods that have a place that kube-scheduler must hear of, now. */
@@ -205,14 +204,15 @@ export class Placer {
     const room = this.#pace.limit(clock.monotonic()) - picture.holds.countByCause().planned;
     if (picture.gangs.objectsVersion !== this.#objectsVersion) {
       this.#objectsVersion = picture.gangs.objectsVersion;
-      this.#line.rankAnew();
+      this.#line.rankAnew((gang) => picture.gangs.get(gang)?.version ?? 0);
+      this.#rounds.objectsChanged();
     }
     const done = this.#rounds.go(Math.max(0, room), clock.monotonic());
     for (const uid of this.#backlog.plan(Math.max(0, room))) {
       this.#of(uid).wanted = true;
       this.#lanes.add(uid);
     }
-    if (config.exposeHead > 0) this.#expose(config.exposeHead);
+    this.#letThrough(this.#head.toExpose(config.exposeHead));
     this.#evict();
     if (!done) this.#soon(BATCH_MS);
   }
@@ -227,8 +227,15 @@ export class Placer {
         this.#pace.bound(clock.monotonic());
         if (before.unplacedReason !== null || this.#known.get(uid)?.reported != null) this.#owed.set(uid, pod);
       }
+      // on a standby nobody else forgets them
+      else if (pod === undefined || pod.terminal || pod.unplacedReason === null) this.#owed.delete(uid);
       const waits = this.#line.pod(uid) !== undefined;
-      if (!waits) this.#known.delete(uid);
+      if (!waits) {
+        this.#known.delete(uid);
+        this.#head.forget(uid);
+      }
+      if (waits && !pod!.gated && pod!.unplacedReason !== null) this.#head.notice(uid);
+      if (picture.holds.get(uid) !== undefined) this.#rounds.forget(uid);
       if (waits || this.#owed.has(uid)) this.#lanes.add(uid);
     }
     this.#touched.clear();
@@ -247,49 +254,11 @@ export class Placer {
     if (news) this.#lanes.add(pod.uid);
   }
 
-  /**
-   * The first ones in line that others may help, as many as there may be without a gate and without a place. Gates cannot be put back.
-   * Gangs are let through whole: an autoscaler that saw a part of one would make room for that part. One that is larger than all there
-   * may be goes alone, and one that was let through in part (by a process that ended) is followed by its rest.
-   */
-  #expose(most: number): void {
-    let exposed = 0;
-    const hidden: (readonly PodFacts[])[] = [];
-    for (const { pods } of this.#line.places()) {
-      const lacking = [...pods.values()].filter(({ uid }) => this.#options.picture.holds.get(uid) === undefined);
-      const rest = lacking.filter((pod) => !this.#isExposed(pod));
-      exposed += lacking.length - rest.length;
-      const waits = rest.filter((pod) => this.#mayBeHelped(pod));
-      if (waits.length === 0 || hidden.length > most) continue;
-      // of one that runs each further member stands for itself
-      if (!waits.some(({ uid }) => this.#of(uid).asGang)) hidden.push(...waits.map((pod) => [pod]));
-      else if (rest.length < lacking.length) exposed += this.#letThrough(waits);
-      else if (waits.length === rest.length) hidden.push(waits);
-    }
-    for (const pods of hidden) {
-      if (exposed + pods.length > most && exposed > 0) return;
-      exposed += this.#letThrough(pods);
-    }
-  }
-
-  /** kube-scheduler may see it, and finds no place for it. */
-  #isExposed(pod: PodFacts): boolean {
-    if (!isGated(pod)) return this.#options.picture.isRefused(pod.uid) || pod.unplacedReason !== null;
-    const known = this.#known.get(pod.uid);
-    return known?.through === true && known.code !== null;
-  }
-
-  #mayBeHelped(pod: PodFacts): boolean {
-    const known = this.#known.get(pod.uid);
-    return isGated(pod) && known?.code != null && !BEYOND_HELP.has(known.code);
-  }
-
-  #letThrough(pods: readonly PodFacts[]): number {
-    for (const { uid } of pods) {
+  #letThrough(uids: readonly string[]): void {
+    for (const uid of uids) {
       this.#of(uid).through = true;
       this.#lanes.add(uid);
     }
-    return pods.length;
   }
 
   /** For the first one in line that only fragmentation keeps waiting, or the first gang that pods of lower priority do. */

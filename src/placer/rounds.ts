@@ -5,6 +5,7 @@
  * A round begins when something came free or somebody came; it goes on over several calls until the end of the line, so that the last
  * one is looked at too, however often something comes free. Where too much is decided ahead already it stops: order is order.
  */
+import { startsWith } from '../cluster/gangs/standing.ts';
 import type { Picture } from '../cluster/picture.ts';
 import type { Planner } from '../cluster/planner.ts';
 import type { PodFacts } from '../core/placement/pod-facts.ts';
@@ -26,6 +27,15 @@ export type RoundOptions = {
 /** Pods asked for in one call: some ten ms, during which nobody else is answered. */
 const AT_ONCE = 256;
 
+/** `until`: when it is worth a try all the same, monotonic ms; `code`: what all of its pods were told, null: not one and the same */
+type Tried = { freed: number; readonly version: number; readonly until: number; readonly code: ReasonCode | null };
+
+/** Why a kind of pod fits nowhere, and the first in line of those that were told: it may take over what later ones hold. */
+type Hopeless = { readonly code: ReasonCode; readonly first: PodFacts };
+
+/** What room does not end, but another member may, or what is said of the gang. */
+const UNREADY: ReadonlySet<ReasonCode> = new Set<ReasonCode>(['gang-incomplete', 'gang-invalid']);
+
 export class Rounds {
   readonly #options: RoundOptions;
   /** the round under way: the rest of the line, and what it began at */
@@ -33,13 +43,15 @@ export class Rounds {
   #at = 0;
   #freed = -1;
   #version = -1;
-  /** of places that fitted nowhere: what was freed until then, and their version */
-  readonly #tried = new Map<string, { freed: number; version: number; until: number }>();
+  /** of places that fitted nowhere: what was freed until then, their version, and what they were told */
+  readonly #tried = new Map<string, Tried>();
   /** when one of them is worth a try all the same, monotonic ms */
   #retryAt = Number.POSITIVE_INFINITY;
-  #hopeless = new Map<string, ReasonCode>();
+  /** version of the gang when it was told that it is not whole */
+  readonly #unready = new Map<string, number>();
+  #hopeless = new Map<string, Hopeless>();
   #hopelessAt = -1;
-  readonly #shapes = new WeakMap<PodFacts, string>();
+  readonly #kinds = new WeakMap<PodFacts, string>();
 
   constructor(options: RoundOptions) {
     this.#options = options;
@@ -51,6 +63,7 @@ export class Rounds {
     this.#at = 0;
     this.#freed = -1;
     this.#tried.clear();
+    this.#unready.clear();
     this.#retryAt = Number.POSITIVE_INFINITY;
     this.#hopelessAt = -1;
   }
@@ -58,6 +71,7 @@ export class Rounds {
   /** `most`: pods that may be given a place now; `now`: monotonic ms. False: there is more to do, call again soon. */
   go(most: number, now: number): boolean {
     const { picture, line } = this.#options;
+    this.#lookAtUnready();
     if (this.#at >= this.#rest.length) {
       const same = picture.nodes.freed === this.#freed && line.version === this.#version;
       if (same && now < this.#retryAt) return true;
@@ -71,7 +85,7 @@ export class Rounds {
     let left = most;
     for (let asked = 0; this.#at < this.#rest.length && asked < AT_ONCE; this.#at++) {
       const place = this.#rest[this.#at]!;
-      if (this.#isTried(place, now)) continue;
+      if (this.#isTried(place, now) || this.#isStillRefused(place, now)) continue;
       const lacking = [...place.pods.values()].filter((pod) => this.#isMine(place, pod) && !this.#hasPlace(pod.uid));
       if (lacking.length === 0) continue;
       // a gang larger than what may be ahead goes alone
@@ -81,11 +95,25 @@ export class Rounds {
         return true;
       }
       const { asks, planned } =
-        place.gang === null ? this.#askForPods(place, lacking) : this.#askForGang(place, lacking);
+        place.gang === null ? this.#askForPods(place, lacking, now) : this.#askForGang(place, lacking, now);
       asked += asks;
       left -= planned;
     }
     return this.#at >= this.#rest.length;
+  }
+
+  /** Its kind was refused since something last came free, for the reason that all of them were told before: nobody is looked at one by one. */
+  #isStillRefused(place: Place, now: number): boolean {
+    const { picture, planner } = this.#options;
+    const tried = this.#tried.get(place.key);
+    if (tried?.version !== place.version || tried.code === null || now >= tried.until) return false;
+    if (place.gang === null) {
+      const [pod] = place.pods.values();
+      if (pod === undefined || this.#knownRefusal(pod) !== tried.code) return false;
+    } else if (planner.refusedAlike(place.gang) !== tried.code) return false;
+    tried.freed = picture.nodes.freed;
+    this.#retryAt = Math.min(this.#retryAt, tried.until);
+    return true;
   }
 
   /**
@@ -93,6 +121,29 @@ export class Rounds {
    */
   #isMine({ gang }: Place, pod: PodFacts): boolean {
     return isGated(pod) || pod.unplacedReason !== null || (gang !== null && this.#options.hadPlace(pod.uid));
+  }
+
+  /** The pod has a place now: should it lose it, it is told anew. */
+  forget(uid: string): void {
+    const place = this.#options.line.placeOf(uid);
+    if (place !== undefined) this.#tried.delete(place.key);
+  }
+
+  /** What objects say of gangs has changed, perhaps of one that another must start with. */
+  objectsChanged(): void {
+    for (const gang of this.#unready.keys()) this.#tryAgain(gang);
+  }
+
+  /** Members that are not in the line (they run, or name another scheduler) came, changed or went: their gang may be whole now. O(gangs that are not) */
+  #lookAtUnready(): void {
+    const { gangs } = this.#options.picture;
+    for (const [gang, version] of this.#unready) if (gangs.get(gang)?.version !== version) this.#tryAgain(gang);
+  }
+
+  #tryAgain(gang: string): void {
+    this.#unready.delete(gang);
+    this.#tried.delete(`gang ${gang}`);
+    this.#freed = -1;
   }
 
   #isTried({ key, version }: Place, now: number): boolean {
@@ -103,46 +154,57 @@ export class Rounds {
     return is;
   }
 
-  #setTried({ key, version }: Place, until = Number.POSITIVE_INFINITY): void {
-    this.#tried.set(key, { freed: this.#options.picture.nodes.freed, version, until });
+  #setTried({ key, version }: Place, code: ReasonCode | null, until = Number.POSITIVE_INFINITY): void {
+    this.#tried.set(key, { freed: this.#options.picture.nodes.freed, version, until, code });
     this.#retryAt = Math.min(this.#retryAt, until);
   }
 
-  #askForPods(place: Place, lacking: readonly PodFacts[]): { asks: number; planned: number } {
+  #askForPods(place: Place, lacking: readonly PodFacts[], now: number): { asks: number; planned: number } {
+    const { picture, planner, onPlanned, onRefused } = this.#options;
     let asks = 0;
     let planned = 0;
+    let until = Number.POSITIVE_INFINITY;
+    const told = new Set<ReasonCode>();
     for (const pod of lacking) {
       const known = this.#knownRefusal(pod);
       if (known !== undefined) {
-        this.#options.onRefused(pod, known, false);
+        told.add(known);
+        onRefused(pod, known, false);
         continue;
       }
       asks++;
-      const outcome = this.#options.planner.planPod(pod.uid);
+      const outcome = planner.planPod(pod.uid);
       if (outcome.kind === 'planned') {
         planned++;
-        this.#options.onPlanned([pod.uid]);
-      } else if (outcome.kind === 'not-ours') this.#options.onRefused(pod, null, false);
+        onPlanned([pod.uid]);
+      } else if (outcome.kind === 'not-ours') onRefused(pod, null, false);
       else if (outcome.kind === 'refused') {
-        this.#hopeless.set(this.#shapeOf(pod), outcome.code);
-        this.#options.onRefused(pod, outcome.code, false);
+        // nodes that it alone may not use count for no other of its kind
+        const barred = picture.barred.nextEnd([pod.uid], now);
+        if (barred === Number.POSITIVE_INFINITY)
+          this.#hopeless.set(this.#kindOf(pod), { code: outcome.code, first: pod });
+        until = Math.min(until, barred);
+        told.add(outcome.code);
+        onRefused(pod, outcome.code, false);
       }
     }
-    if (planned === 0) this.#setTried(place);
+    if (planned === 0) this.#setTried(place, told.size === 1 && place.gang === null ? [...told][0]! : null, until);
     return { asks, planned };
   }
 
-  #askForGang(place: Place, lacking: readonly PodFacts[]): { asks: number; planned: number } {
+  #askForGang(place: Place, lacking: readonly PodFacts[], now: number): { asks: number; planned: number } {
     const outcome = this.#options.planner.planGang(place.gang!);
     // it has started: whoever is left over stands for itself
-    if (outcome.kind === 'started') return this.#askForPods(place, lacking);
+    if (outcome.kind === 'started') return this.#askForPods(place, lacking, now);
     if (outcome.kind === 'planned') {
       const uids = outcome.holds.map((hold) => hold.pod.uid);
       this.#options.onPlanned(uids);
       return { asks: uids.length, planned: uids.length };
     }
-    for (const pod of lacking) this.#options.onRefused(pod, outcome.code, true);
-    this.#setTried(place, this.#options.planner.retryAt(place.gang!));
+    const { picture, planner, onRefused } = this.#options;
+    for (const pod of lacking) onRefused(pod, outcome.code, true);
+    this.#setTried(place, outcome.code, planner.retryAt(place.gang!));
+    if (UNREADY.has(outcome.code)) this.#unready.set(place.gang!, picture.gangs.get(place.gang!)?.version ?? 0);
     return { asks: Math.max(1, outcome.needed), planned: 0 };
   }
 
@@ -157,16 +219,20 @@ export class Rounds {
       this.#hopelessAt = freed;
       this.#hopeless = new Map();
     }
-    return this.#options.picture.holds.get(pod.uid) === undefined ? this.#hopeless.get(this.#shapeOf(pod)) : undefined;
+    const { holds, gangs } = this.#options.picture;
+    const known = this.#hopeless.get(this.#kindOf(pod));
+    if (known === undefined || holds.get(pod.uid) !== undefined) return undefined;
+    const before = gangs.priorityOf(pod) - gangs.priorityOf(known.first) || known.first.createdMs - pod.createdMs;
+    return before > 0 ? undefined : known.code;
   }
 
-  /** Equal for pods that fit the same nodes. */
-  #shapeOf(pod: PodFacts): string {
-    let shape = this.#shapes.get(pod);
-    if (shape === undefined) {
-      shape = JSON.stringify([pod.ask, pod.needs, pod.constraints, pod.envSafe]);
-      this.#shapes.set(pod, shape);
+  /** Equal for pods that fit the same nodes. Members stand for their gang: it may require one domain. */
+  #kindOf(pod: PodFacts): string {
+    let kind = this.#kinds.get(pod);
+    if (kind === undefined) {
+      kind = JSON.stringify([pod.ask, pod.needs, pod.constraints, pod.envSafe, startsWith(pod)]);
+      this.#kinds.set(pod, kind);
     }
-    return shape;
+    return kind;
   }
 }

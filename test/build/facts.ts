@@ -79,6 +79,8 @@ export function pod(name: string, gpu: ShareNeed | GpuRequest | null, over: Part
     gang: null,
     gangSaid: null,
     plan: null,
+    unmodelled: false,
+    repels: 'nobody',
     unplacedReason: null,
     ...over,
   };

@@ -67,12 +67,14 @@ export class Gangs {
   /** `value` null: there is no such PriorityClass any more. O(gangs) */
   setClass(name: string, value: number | null): void {
     if (value === (this.#classes.get(name) ?? null)) return;
-    const first = this.#classes.size === 0;
+    const before = this.#classes.size;
     if (value === null) this.#classes.delete(name);
     else this.#classes.set(name, value);
+    // the first one tells that all others are unknown, and with the last one that ends
+    const all = before === 0 || this.#classes.size === 0;
     for (const gang of this.#byKey.values())
       for (const { priorityClassName } of gang.objects.values())
-        if (priorityClassName === name || (first && priorityClassName !== '')) this.#said(gang.key);
+        if (priorityClassName === name || (all && priorityClassName !== '')) this.#said(gang.key);
   }
 
   upsertPod(pod: PodFacts): void {

@@ -215,3 +215,6 @@ function missingOf(
     return `${membersIn(short.name)} of ${short.minMember} members of sub-group ${short.name} are there`;
   return `${whole} of ${needed} sub-groups are there`;
 }
+
+/** Those of the group itself and of all below it. */
+export const membersOf = ({ members, children }: GangGroup): PodFacts[] => [...members, ...children.flatMap(membersOf)];

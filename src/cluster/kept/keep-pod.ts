@@ -3,6 +3,7 @@
  * of its value only what it amounts to; of mounts and CDI annotations only that they name devices.
  */
 import { DEVICE_MOUNTS, ENV_NONE, ENV_VISIBLE, ENV_VOID, GROUP, PLACED_CONDITION } from '../../core/names.ts';
+import { isUnmodelled, repelsOf } from '../project-beyond.ts';
 import { listOf, own, textOf } from '../project-shapes.ts';
 import { each, type Plain, plain, put, texts, values } from './keep-shapes.ts';
 
@@ -85,7 +86,12 @@ function keepSpec(spec: unknown): Plain {
     'tolerations',
     tolerations.map((item) => keepToleration(item)),
   );
-  put(kept, 'affinity', keepAffinity(own(own(spec, 'affinity'), 'nodeAffinity')));
+  put(kept, 'affinity', {
+    ...keepAffinity(own(own(spec, 'affinity'), 'nodeAffinity')),
+    ...keepRepelling(spec),
+  });
+  // which of the things that we do not know it is says nothing more
+  if (isUnmodelled(spec)) kept.resourceClaims = [{}];
   put(kept, 'schedulingGroup', plain(own(spec, 'schedulingGroup'), ['podGroupName']));
   return kept;
 }
@@ -145,6 +151,13 @@ function keepAffinity(affinity: unknown): Plain {
     })),
   );
   return Object.keys(kept).length === 0 ? kept : { nodeAffinity: kept };
+}
+
+function keepRepelling(spec: unknown): Plain {
+  const repels = repelsOf(spec);
+  if (repels === 'nobody') return {};
+  const term = repels === 'anybody' ? { namespaceSelector: {} } : {};
+  return { podAntiAffinity: { requiredDuringSchedulingIgnoredDuringExecution: [term] } };
 }
 
 function keepTerm(term: unknown): Plain {

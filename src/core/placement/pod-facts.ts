@@ -84,6 +84,10 @@ export type PodFacts = {
   readonly gangSaid: GangSaid | null;
   /** the plan that stands on the pod while it is unbound; null without one; 'malformed' if the annotation cannot be read */
   readonly plan: Plan | null | 'malformed';
+  /** unbound, and kube-scheduler's filters look at more of it than we know: volumes, claims of devices, other pods, host ports */
+  readonly unmodelled: boolean;
+  /** whom its required anti-affinity may keep away: pods of its own namespace, or of any */
+  readonly repels: 'nobody' | 'neighbours' | 'anybody';
   /** reason of the condition `muster.dev/Placed` while it is False; null without it */
   readonly unplacedReason: string | null;
 };

@@ -331,6 +331,40 @@ describe('a gang that lost members', () => {
     expect(await leaving()).toEqual(left);
   });
 
+  it.each([
+    ['ours', false],
+    ['kube-scheduler’s own, which goes on binding the rest', true],
+  ])('bound in part and larger than what is evicted at a time goes whole: %s', async (_, isNative) => {
+    const [count, minMember] = [45, 48];
+    if (isNative)
+      picture.gangs.upsertObject(
+        projectGang({
+          apiVersion: 'scheduling.k8s.io/v1beta1',
+          metadata: { uid: 'u', namespace: 'default', name: 'g' },
+          spec: { schedulingPolicy: { gang: { minCount: minMember } } },
+        })!,
+      );
+    const annotations = isNative ? {} : { 'muster.dev/min-member': String(minMember) };
+    const put = (facts: PodFacts): void =>
+      picture.upsertPod(isNative ? { ...facts, gangSaid: { ...facts.gangSaid!, dialect: 'native' } } : facts);
+    for (let at = 0; at < count; at++) {
+      const facts = await member(`m-${at}`, { node: 'n1', annotations });
+      put({ ...facts, startedMs: facts.createdMs + 5_000 });
+    }
+    const late = await Promise.all(['a', 'b', 'c'].map((name) => member(name, { annotations })));
+    for (const facts of late) put(facts);
+    await round();
+    await round(GRACE_MS);
+    // who was evicted is gone, and some of the rest is bound meanwhile
+    for (let times = 0; times < 5; times++) {
+      const there = new Set(await leaving());
+      for (const { uid, name } of [...picture.pods()]) if (!there.has(name)) picture.removePod(uid);
+      if (isNative && times === 0) for (const facts of late) put({ ...facts, nodeName: 'n1' });
+      await round(2_000);
+    }
+    expect(await leaving()).toEqual(isNative ? [] : ['a', 'b', 'c']);
+  });
+
   it('that was only ever bound in part gives up what it has', async () => {
     const two = { annotations: { 'muster.dev/min-member': '2' } };
     const a = await member('a', { node: 'n1', ...two });

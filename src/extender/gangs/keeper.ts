@@ -65,6 +65,8 @@ type Known = {
   invalid: boolean;
   /** it was seen with enough members */
   whole: boolean;
+  /** it never was whole and is told to go: by the time half of it is gone nobody could tell any more */
+  givenUp: boolean;
   closest: string;
   explainedAt: number;
   /** the status as written last, its phase and reason, and when the next may be written */
@@ -157,23 +159,25 @@ export class GangKeeper {
     const running = settled.filter(({ terminal }) => !terminal);
     const enough = settled.length + atBind >= minMember;
     known.whole ||= enough && running.length > 0;
-    const mine = dialect !== 'native' || isHalf(standing, known, running);
+    const mine = dialect !== 'native' || known.givenUp || isHalf(standing, known, running);
     const ours = [...settled, ...standing.waiting].every(({ schedulerName }) => schedulers.includes(schedulerName));
     if (enough || running.length === 0 || !mine || !strict || !ours || code === 'gang-invalid') {
       known.shortSince = null;
+      known.givenUp = false;
       return false;
     }
     known.shortSince ??= clock.monotonic();
-    return clock.monotonic() - known.shortSince >= graceMs;
+    const degraded = clock.monotonic() - known.shortSince >= graceMs;
+    known.givenUp ||= degraded && isHalf(standing, known, running);
+    return degraded;
   }
 
   #lost(standing: GangStanding, known: Known): void {
     const { key, settled, waiting, minMember, object } = standing;
     const loss = object?.onMemberLoss ?? 'keep';
     const running = settled.filter(({ terminal }) => !terminal);
-    const half = isHalf(standing, known, running);
     const message = `gang ${key}: ${REASONS['gang-degraded'].text}`;
-    const leaving = loss === 'restart' ? [...running, ...waiting] : loss === 'evict' || half ? running : [];
+    const leaving = loss === 'restart' ? [...running, ...waiting] : loss === 'evict' || known.givenUp ? running : [];
     const does = leaving.length === 0 ? 'it stays as it is (onMemberLoss: keep)' : 'it is evicted';
     for (const pod of running) this.#tell(pod, 'GangDegraded', `${message} (${minMember}); ${does}`, 'Eviction');
     for (const pod of leaving) {
@@ -251,6 +255,7 @@ export class GangKeeper {
         shortSince: null,
         invalid: false,
         whole: false,
+        givenUp: false,
         closest: '',
         explainedAt: Number.NEGATIVE_INFINITY,
         written: '',

@@ -37,7 +37,17 @@ export function writeStatus(
 export function writeEvent(
   { transport, clock }: Ports,
   pod: PodFacts,
-  { reason, message, action }: { readonly reason: string; readonly message: string; readonly action: string },
+  {
+    type = 'Warning',
+    reason,
+    message,
+    action,
+  }: {
+    readonly type?: 'Normal' | 'Warning';
+    readonly reason: string;
+    readonly message: string;
+    readonly action: string;
+  },
 ): Promise<Written> {
   const { namespace, name, uid } = pod;
   const hash = createHash('sha256').update(`${uid}\n${reason}\n${message}`).digest('hex').slice(0, 16);
@@ -47,7 +57,7 @@ export function writeEvent(
     kind: 'Event',
     metadata: { namespace, name: `${name.slice(0, 236)}.${hash}` },
     involvedObject: { apiVersion: 'v1', kind: 'Pod', namespace, name, uid },
-    type: 'Warning',
+    type,
     reason,
     message: message.slice(0, LONGEST_MESSAGE),
     action,

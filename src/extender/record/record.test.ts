@@ -159,7 +159,7 @@ class Life {
     if (fits.length > 1) this.ask(prioritize, { Pod: pod, NodeNames: fits });
     const node = fits[this.#rng.next() < 0.8 ? 0 : fits.length - 1];
     if (node === undefined || this.#rng.next() < 0.2) return;
-    this.recorder.beginBind({ namespace, name });
+    this.recorder.beginBind({ uid, namespace, name });
     const plan = this.#books.beginBind({ uid, namespace, name }, node);
     if (plan.kind !== 'bind') return;
     const outcome = this.#rng.next();

@@ -18,6 +18,7 @@ import type { Planner, PodOutcome } from '../../cluster/planner.ts';
 import type { PlanOutcome } from '../../cluster/planning.ts';
 import type { Sliced } from '../../core/placement/gang/slices.ts';
 import type { PodFacts } from '../../core/placement/pod-facts.ts';
+import type { ReasonCode } from '../../core/reasons.ts';
 import type { PodRef } from './format.ts';
 import { packNames } from './names.ts';
 import type { Recorder } from './recorder.ts';
@@ -147,6 +148,14 @@ export class RecordedBooks implements Decider, Planner {
   planPod(uid: string): PodOutcome {
     this.#recorder.write({ at: this.#recorder.turn(), planPod: uid });
     return this.#books.planPod(uid);
+  }
+
+  get samplesDo(): boolean {
+    return this.#books.samplesDo;
+  }
+
+  refusedAlike(gang: string): ReasonCode | null {
+    return this.#books.refusedAlike(gang);
   }
 
   /** Only looks. */

@@ -10,13 +10,23 @@ const POD = /^\/api\/v1\/namespaces\/[^/]+\/pods\/[^/?]+(?:\/binding|\/status)?(
 const NODE = /^\/api\/v1\/nodes\/[^/?]+(?:\/status)?(?:\?|$)/;
 
 export function recordedTransport(real: Transport, recorder: Recorder): Transport {
+  /** binds that look at their pod next, by its path */
+  const conflicts = new Map<string, number>();
+  /** Its Bindings are a bind's, and the read that follows on a conflict. Others patch and read the same pod meanwhile. */
+  const bindOf = (request: KubeRequest): number | undefined => {
+    const path = podOf(request);
+    if (request.method === 'POST') return recorder.bindOf(path, (request.body as Binding).metadata?.uid ?? '');
+    const bind = request.method === 'GET' ? conflicts.get(path) : undefined;
+    if (bind !== undefined) conflicts.delete(path);
+    return bind;
+  };
   return {
     async request(request) {
       if (!POD.test(request.path) && !(NODE.test(request.path) && request.method !== 'GET'))
         return await real.request(request);
       const call = recorder.nextId();
-      const bind = recorder.bindOf(pathOf(request));
       const { method, body } = request;
+      const bind = bindOf(request);
       // a nudge says nothing but the time
       const kept = POD.test(request.path) && method === 'PATCH' ? undefined : body;
       recorder.note({
@@ -28,6 +38,7 @@ export function recordedTransport(real: Transport, recorder: Recorder): Transpor
       });
       try {
         const response = await real.request(request);
+        if (bind !== undefined && method === 'POST' && response.status === 409) conflicts.set(podOf(request), bind);
         recorder.note({
           called: call,
           status: response.status,
@@ -44,6 +55,10 @@ export function recordedTransport(real: Transport, recorder: Recorder): Transpor
     close: () => real.close(),
   };
 }
+
+type Binding = { readonly metadata?: { readonly uid?: string } };
+
+const podOf = (request: KubeRequest): string => pathOf(request).replace(/\/(binding|status)$/, '');
 
 /** without the query: it holds what is left of the deadline */
 const pathOf = ({ path }: KubeRequest): string => path.split('?')[0]!;

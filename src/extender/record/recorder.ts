@@ -10,13 +10,22 @@ import type { Books } from '../../cluster/books.ts';
 import { keepPod } from '../../cluster/kept/keep-pod.ts';
 import type { KeptKind, Told } from '../../cluster/kept/kinds.ts';
 import type { Clock, Transport } from '../../kube/ports.ts';
-import type { BindRequest, ProjectPod } from '../codec/requests.ts';
+import type { ProjectPod } from '../codec/requests.ts';
 import type { ExtenderConfig } from '../config.ts';
 import type { BindResult } from '../verbs/bind.ts';
 import type { VerbReply } from '../verbs/verb.ts';
 import { answerOf } from './answer.ts';
 import { buildHash } from './build.ts';
-import { FORMAT, type Header, type Input, type Memory, type Note, RECORDED_CONFIG, RECORDING } from './format.ts';
+import {
+  FORMAT,
+  type Header,
+  type Input,
+  type Memory,
+  type Note,
+  type PodRef,
+  RECORDED_CONFIG,
+  RECORDING,
+} from './format.ts';
 import { RecordedBooks } from './recorded-books.ts';
 import { recordedTransport } from './recorded-transport.ts';
 import { Ring } from './ring.ts';
@@ -42,7 +51,8 @@ export class Recorder implements Told {
   #pod: unknown = null;
   #slotsOf = -1;
   #ids = 0;
-  readonly #bindsOf = new Map<string, number>();
+  /** by path of the pod, by uid */
+  readonly #bindsOf = new Map<string, Map<string, number>>();
 
   constructor(options: RecorderOptions) {
     this.#options = options;
@@ -82,30 +92,34 @@ export class Recorder implements Told {
     return recordedTransport(real, this);
   }
 
-  /** A bind was asked for: its number. Until `endBind` the calls about its pod are its calls. */
-  beginBind({ namespace, name }: Pick<BindRequest, 'namespace' | 'name'>): number {
+  /**
+   * A bind was asked for: its number. Until `endBind` the Bindings of its pod are its calls; those of one that is under way already
+   * stay with the first, which the second joins.
+   */
+  beginBind({ uid, namespace, name }: PodRef): number {
     const bind = this.nextId();
-    this.#bindsOf.set(podPath(namespace, name), bind);
+    const path = podPath(namespace, name);
+    const binds = this.#bindsOf.get(path) ?? new Map<string, number>();
+    if (!binds.has(uid)) binds.set(uid, bind);
+    this.#bindsOf.set(path, binds);
     return bind;
   }
 
   /** The bind under way of a pod, 0 without one. */
-  bindUnderWay({ namespace, name }: Pick<BindRequest, 'namespace' | 'name'>): number {
-    return this.#bindsOf.get(podPath(namespace, name)) ?? 0;
+  bindUnderWay({ uid, namespace, name }: PodRef): number {
+    return this.bindOf(podPath(namespace, name), uid) ?? 0;
   }
 
-  /** The bind that a call to this path belongs to. */
-  bindOf(path: string): number | undefined {
-    return this.#bindsOf.get(path.replace(/\/binding$/, ''));
+  /** The bind that a Binding of the pod at this path belongs to. Several pods may have had one name. */
+  bindOf(path: string, uid: string): number | undefined {
+    return this.#bindsOf.get(path)?.get(uid);
   }
 
-  endBind(
-    bind: number,
-    { namespace, name }: Pick<BindRequest, 'namespace' | 'name'>,
-    { error, outcome }: BindResult,
-  ): void {
+  endBind(bind: number, { uid, namespace, name }: PodRef, { error, outcome }: BindResult): void {
     const path = podPath(namespace, name);
-    if (this.#bindsOf.get(path) === bind) this.#bindsOf.delete(path);
+    const binds = this.#bindsOf.get(path);
+    if (binds?.get(uid) === bind) binds.delete(uid);
+    if (binds?.size === 0) this.#bindsOf.delete(path);
     this.note({ bound: bind, error, outcome });
   }
 

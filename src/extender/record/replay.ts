@@ -201,7 +201,8 @@ export class Replay {
     const { bind, pod, node, plan, at } = line;
     const replayed = this.#books.beginBind(pod, node);
     this.decisions++;
-    this.#binds.set(bind, { at, pod, node, plan, calls: [], line: this.lines });
+    // asked for twice while the gang gathered, only the first one goes on
+    if (!this.#binds.has(bind)) this.#binds.set(bind, { at, pod, node, plan, calls: [], line: this.lines });
     if (same(plan, replayed)) return null;
     const asked = this.#objects.get(`pods ${pod.uid}`) ?? null;
     const name = `${pod.namespace}/${pod.name}`;

@@ -331,14 +331,6 @@ export const BUGS: Readonly<Record<string, Bug>> = {
       return parts;
     },
   },
-  'awaiting-not-moved': {
-    what: 'what is kept for a preemptor stays with its victims, though room on its node comes free elsewhere',
-    breaks: ['awaited-given-away', 'answer-differs'],
-    picture(parts) {
-      parts.picture.holds.awaiting = () => [];
-      return parts;
-    },
-  },
   'nomination-forgotten': {
     what: 'an extender that is started anew keeps nothing for whoever is nominated',
     breaks: ['awaited-given-away', 'nomination-forgotten'],

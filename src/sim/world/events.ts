@@ -31,8 +31,8 @@ export type Length = { readonly span: number; readonly pods: number };
 /** Most days are as large as a seed must be, some are long and full: there are bugs for which it takes either. */
 export function drawnLength(chance: Chance): Length {
   const draw = chance.draw('length');
-  if (draw < 0.8) return { span: 24_000, pods: 21 };
-  return draw < 0.95 ? { span: 36_000, pods: 30 } : { span: 60_000, pods: 44 };
+  if (draw < 0.88) return { span: 12_000, pods: 26 };
+  return draw < 0.96 ? { span: 30_000, pods: 28 } : { span: 60_000, pods: 44 };
 }
 
 /** of a device: more than is free beside what fills a contended day, less than is free on an empty one */
@@ -134,6 +134,11 @@ export class Events {
     if (fault === null) return null;
     this.#happens(fault);
     return OVERTIME_MS;
+  }
+
+  /** Load without a fault, of a day that ended with too few steps. */
+  goOnInPeace(): void {
+    this.#podDeleted(this.#options.wiring.chance.draw('in peace'), true);
   }
 
   #happens({ kind, size }: Fault<FaultKind>): void {

@@ -38,6 +38,8 @@ const SETTLE_MS = 400_000;
 const CALM_MS = 12_000;
 const LOOK_MS = 5_000;
 const STILL_MS = 2_000;
+/** steps until faults stop, at least; those that are promised beyond that are taken after it */
+const BUSY_STEPS = 350;
 const TURNS = 64;
 /** a world that does not end by itself */
 const MOST_STEPS = 200_000;
@@ -274,7 +276,7 @@ class World {
   #maybeCalm(count: number): void {
     const { filter, rates } = this.#options;
     const given = (filter?.only ?? null) !== null;
-    const goesOn = given || (rates === undefined && this.#lacks().length > 0);
+    const goesOn = given || (rates === undefined && this.#lacks(BUSY_STEPS).length > 0);
     const longer = goesOn ? this.#events.goOn(count) : null;
     if (longer === null) this.#calm();
     else this.#time.after(longer, () => this.#maybeCalm(count + 1));
@@ -292,6 +294,12 @@ class World {
     const late = this.#time.now > this.#calmAt + SETTLE_MS;
     const still = this.#time.now - this.#oracle.changedAt >= STILL_MS;
     if (late || (still && !this.#oracle.unsettled())) {
+      // whose faults are given, or taken away, has the steps that it has
+      if (!late && this.#isWhole() && this.#lacks().length > 0) {
+        this.#events.goOnInPeace();
+        this.#time.after(LOOK_MS, () => this.#look());
+        return;
+      }
       this.#oracle.quiet();
       this.#settledAt = this.#time.now;
       this.#done = true;
@@ -303,15 +311,19 @@ class World {
 
   /** What a seed promises, unless somebody took faults away from it. */
   #largeEnough(): void {
-    if (this.#options.filter !== undefined || this.#options.rates !== undefined) return;
+    if (!this.#isWhole()) return;
     this.#oracle.check('too-small');
     for (const lack of this.#lacks()) this.#oracle.report('too-small', lack);
   }
 
-  /** What is missing to the size that a seed promises. */
-  #lacks(): string[] {
+  #isWhole(): boolean {
+    return this.#options.filter === undefined && this.#options.rates === undefined;
+  }
+
+  /** What is missing to the size that a seed promises, `steps` of the steps. */
+  #lacks(steps = LEAST.steps): string[] {
     const size: DaySize = { ...this.#events.made, steps: this.#steps, faults: this.#chance.happened.length };
-    return (Object.entries(LEAST) as [keyof DaySize, number][])
+    return (Object.entries({ ...LEAST, steps }) as [keyof DaySize, number][])
       .filter(([what, least]) => size[what] < least)
       .map(([what, least]) => `${size[what]} ${what}, at least ${least} are promised`);
   }

@@ -105,13 +105,13 @@ function* placeGroup(search: Search, group: GangGroup, where: Where): Sliced<boo
     if (yield* placeNear(search, group, domain)) return true;
   }
   // it would fit, only not into one domain: that is another reason
-  if (!tried || roomIn(search, where) >= asked) search.topologyMissed = true;
+  if (!tried || hasRoom(search, where, asked)) search.topologyMissed = true;
   return false;
 }
 
 /** Tries one domain of the preferred level after the other, then several of them, then anywhere in `where`. */
 function* placeNear(search: Search, group: GangGroup, where: Where): Sliced<boolean> {
-  if (roomIn(search, where) < leastMilli(group) && !search.count) return note(search, where);
+  if (!search.count && !hasRoom(search, where, leastMilli(group))) return note(search, where);
   const { preferred, levels } = group.topology;
   if (preferred !== null) {
     const domains = domainsOf(search.board.table, preferred, levels, where);
@@ -225,8 +225,15 @@ function isIn(board: Board, domain: Domain, name: string): boolean {
   return node !== undefined && domain.has[node.slot] === 1;
 }
 
-function roomIn({ board }: Search, where: Where): number {
-  return where === null ? freeMilliOfAll(board.table) : where.freeMilli;
+/** At least so many thousandths of GPUs are free. Looks at no more nodes than it takes. */
+function hasRoom({ board }: Search, where: Where, milli: number): boolean {
+  if (where !== null) return where.freeMilli >= milli;
+  let free = 0;
+  for (const slot of board.table.ordered) {
+    if (free >= milli) return true;
+    free += freeMilliOf(board.table, slot);
+  }
+  return free >= milli;
 }
 
 /** Thousandths free on all nodes: a gang whose `leastMilli` is more fits nowhere. */

@@ -119,8 +119,10 @@ export function awaited({ facts, now, seats, deciderSince, check, report }: Judg
     written(pod) {
       const { uid } = pod.metadata;
       const node = textAt(pod.status, 'nominatedNodeName');
-      // the placer's nominations are plans with a deadline and laws of their own: nothing was freed for them
-      const planned = pod.metadata.annotations?.['muster.dev/plan'] !== undefined && !promises.has(uid);
+      // the placer's nominations are plans with a deadline and laws of their own: nothing was freed for them, and if something had been on
+      // that very node, whoever starts anew could not tell (seed 197 once: the plan's time was up when an extender took over)
+      const plan = pod.metadata.annotations?.['muster.dev/plan'];
+      const planned = plan !== undefined && (!promises.has(uid) || textAt(JSON.parse(plan), 'node') === node);
       if (node === '' || planned || textAt(pod.spec, 'nodeName') !== '') nominated.delete(uid);
       else if (nominated.get(uid)?.node !== node) {
         const promise = promises.get(uid);

@@ -6,7 +6,7 @@ import type { Hold } from '../../../cluster/holds.ts';
 import { type KubeObject, textAt } from '../../api/object.ts';
 import type { Process } from '../time.ts';
 import { NODES, POD_GROUPS, PODS, waits } from './facts.ts';
-import { type GangOf, gangOf, hasStarted, isNear, runs } from './gang-of.ts';
+import { type GangOf, gangOf, hasStarted, isNear, isShort, runs, startedOf } from './gang-of.ts';
 import { fitTogether } from './gang-room.ts';
 import type { Judge, Law, Seat } from './law.ts';
 
@@ -96,7 +96,7 @@ export function gangs(judge: Judge, nominatedTo: (uid: string) => string | null)
   };
 
   const judgeGang = (gang: GangOf, pods: readonly KubeObject[]): void => {
-    const started = pods.filter(hasStarted).length;
+    const started = startedOf(gang, pods);
     const waiting = pods.filter(waits);
     const missing = gang.min - started;
     judgeLoss(gang, pods);
@@ -106,6 +106,7 @@ export function gangs(judge: Judge, nominatedTo: (uid: string) => string | null)
     if (gang.form !== 'native' && started > 0 && !whole.has(gang.name))
       report('gang-in-part', `${started} of ${gang.min} members of ${gang.name} run, and it never started whole`);
     if (waiting.length < missing || pods.some((pod) => facts.edited(pod))) return;
+    if (isShort(gang, pods)) return;
     check('gang-waits');
     const near = (node: KubeObject): boolean => isNear(gang, node, pods, facts.objects(NODES));
     const places = fitTogether(facts, waiting, missing, nominatedTo, gang.required, near);
@@ -210,5 +211,5 @@ export function gangs(judge: Judge, nominatedTo: (uid: string) => string | null)
 export function waitsForGang(pod: KubeObject, all: readonly KubeObject[]): boolean {
   const gang = gangOf(pod);
   if (gang === null) return false;
-  return all.filter((one) => gangOf(one)?.name === gang.name && hasStarted(one)).length < gang.min;
+  return startedOf(gang, all) < gang.min;
 }

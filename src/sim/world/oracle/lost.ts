@@ -2,7 +2,7 @@
 import { PLACED_CONDITION } from '../../../core/names.ts';
 import { arrayAt, type KubeObject, numberAt, textAt } from '../../api/object.ts';
 import { condition, hasEnv, NODES, PODS, scheduledCondition, waits } from './facts.ts';
-import { gangOf, isNear } from './gang-of.ts';
+import { gangOf, isNear, isShort } from './gang-of.ts';
 import { waitsForGang } from './gangs.ts';
 import { isManaged, wantsOf } from './gpus.ts';
 import type { Judge, Law } from './law.ts';
@@ -37,7 +37,7 @@ export function lost({ facts, check, report }: Judge, nominatedTo: (uid: string)
         const said = gated ? condition(pod, PLACED_CONDITION) : scheduledCondition(pod);
         // kube-scheduler says nothing of native ones that are too few to start
         const gang = gangOf(pod);
-        if (gang?.form === 'native' && waitsForGang(pod, all) && isShort(gang.name, gang.min, all)) continue;
+        if (gang !== null && waitsForGang(pod, all) && isShort(gang, all)) continue;
         check('no-reason');
         if (gated ? textAt(said, 'status') !== 'False' : textAt(said, 'reason') !== 'Unschedulable')
           report('no-reason', `${name} waits with ${JSON.stringify(said ?? null)}`);
@@ -57,6 +57,3 @@ export function lost({ facts, check, report }: Judge, nominatedTo: (uid: string)
 }
 
 const priorityOf = (pod: KubeObject): number => numberAt(pod.spec, 'priority') ?? 0;
-
-const isShort = (gang: string, min: number, all: readonly KubeObject[]): boolean =>
-  all.filter((pod) => gangOf(pod)?.name === gang && pod.metadata.deletionTimestamp === undefined).length < min;

@@ -1,6 +1,6 @@
 /** Plans that are written on pods: known to whoever begins to decide, and there before the gate is lifted. */
 import { PLACED_CONDITION, PLACEMENT_GATE, PLAN } from '../../../core/names.ts';
-import { arrayAt, isObject, type KubeObject, textAt } from '../../api/object.ts';
+import { arrayAt, isObject, type KubeObject, numberAt, textAt } from '../../api/object.ts';
 import { condition, hasEnv, NODES, PODS, waits } from './facts.ts';
 import { type Gpu, positionOf, type Share, useOf, wantsOf } from './gpus.ts';
 import type { Judge, Law } from './law.ts';
@@ -72,7 +72,12 @@ export function plans({ facts, now, seats, check, report }: Judge): Law {
         if (left < LEFT_MS || !takesPods(node) || !hasEnv(pod)) continue;
         const others = planned.some((one) => one !== pod && planOf(one)!.node === plan.node);
         const there = [...facts.podsOn(plan.node)];
-        if (others || !hasResources(pod, node, there) || !isFree(plan.claim, facts.gpus(node), there)) continue;
+        // in that very step somebody before it in line may have been given the place (seed 116 of shorter days once)
+        const taken = [...picture.holds.values()].some(
+          (hold) => hold.node === plan.node && hold.pod.priority > (numberAt(pod.spec, 'priority') ?? 0),
+        );
+        if (others || taken || !hasResources(pod, node, there) || !isFree(plan.claim, facts.gpus(node), there))
+          continue;
         check('plan-forgotten');
         if (picture.holds.get(pod.metadata.uid) === undefined)
           report(
