@@ -59,10 +59,10 @@ export async function gangPlan(): Promise<Measured[]> {
     });
   const world = new World(picture);
   world.fill(PODS_PER_NODE * NODES);
-  return CASES.map((one) => measured(world, one));
+  return CASES.flatMap((one) => measured(world, one));
 }
 
-function measured({ books }: World, { name, members, ask, topology, fits }: Case): Measured {
+function measured({ books }: World, { name, members, ask, topology, fits }: Case): Measured[] {
   const key = 'team/gang';
   const { picture } = books;
   const pods = Array.from({ length: members }, (_, at) =>
@@ -96,5 +96,10 @@ function measured({ books }: World, { name, members, ask, topology, fits }: Case
   for (const { uid } of pods) picture.removePod(uid);
   picture.gangs.removeObject(key, 'muster');
   const value = quantile(ms, UNDISTURBED);
-  return { name: `gang-plan, ${NODES} nodes, ${name}`, value, unit: 'ms', ...atMost('ms', value, MOST_MS) };
+  const row = `gang-plan, ${NODES} nodes, ${name}`;
+  return [
+    // looks at every node for each shape
+    { name: `${row}: first`, value: ms[0]!, unit: 'ms' },
+    { name: row, value, unit: 'ms', ...atMost('ms', value, MOST_MS) },
+  ];
 }

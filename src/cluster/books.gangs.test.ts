@@ -448,6 +448,43 @@ it('asks for the missing ones at bind: all of the minimum, then nobody', () => {
   expect(books.gangAtBind(members[0]!.uid)).toMatchObject({ missing: 0 });
 });
 
+it('waits at bind for every member that is planned where only some of its sub-groups are needed', () => {
+  addNodes(1, 3);
+  const topology = { required: null, preferred: null };
+  picture.gangs.upsertObject({
+    key: 'team/g',
+    dialect: 'muster',
+    uid: 'g',
+    minMember: 2,
+    minSubGroup: 1,
+    waitSeconds: null,
+    queue: '',
+    priorityClassName: '',
+    topology,
+    subGroups: [
+      { name: 'a', parent: null, minMember: 2, topology },
+      { name: 'b', parent: null, minMember: 3, topology },
+    ],
+    onMemberLoss: 'keep',
+    problem: null,
+  });
+  // of the smaller sub-group nobody has come
+  const members = Array.from({ length: 3 }, (_, at) =>
+    pod(`g-${at}`, whole, { gang: 'team/g', gangSaid: gangSaid('g', null, { subGroup: 'b' }) }),
+  );
+  for (const each of members) picture.upsertPod(each);
+  filter(members[0]!);
+  expect(planned()).toBe(3);
+  const missing = () => books.gangAtBind(members[2]!.uid)?.missing;
+  expect(missing()).toBe(3);
+  books.beginBind(members[0]!, 'n0');
+  bind(members[1]!);
+  // two are the minimum, but the third belongs to what was decided
+  expect(missing()).toBe(1);
+  bind(members[2]!);
+  expect(missing()).toBe(0);
+});
+
 it('has a whole plan or none of a gang, whatever comes and goes, and the books hold exactly that', () => {
   type Step = { kind: 'filter' | 'bind' | 'delete' | 'sweep' | 'shrink' | 'grow'; at: number };
   const step: fc.Arbitrary<Step> = fc.record({

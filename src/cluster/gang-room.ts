@@ -76,7 +76,7 @@ function mayGo(picture: Picture, victims: readonly PodFacts[], broken: readonly 
   for (const pod of victims) {
     spares.look(pod.gang);
     // what a pod costs that is on its way out by now is counted already
-    if (!pod.terminating) for (const budget of budgets.of(pod)) left[budget]!--;
+    if (left.length > 0 && !pod.terminating) for (const budget of budgets.of(pod)) left[budget]!--;
   }
   if (left.some((number, at) => number < 0 && number < budgets.allowed[at]!)) return false;
   const lost = victims.map(({ gang, gangSaid }) => ({ gang, subGroup: gangSaid?.subGroup ?? null }));

@@ -173,7 +173,10 @@ export class Planning {
 
   #plan(gang: string): PlanOutcome {
     const groups = this.#groupsOf(gang);
-    if (!isGroups(groups)) return groups;
+    if (!isGroups(groups)) {
+      if (groups.kind === 'refused' && groups.code === 'gang-incomplete') this.#prepare(gang);
+      return groups;
+    }
     if (groups.length === 0) return { kind: 'started' };
     const group = groups.length === 1 ? groups[0]! : allOf(gang, groups);
     const members = membersOf(group);
@@ -197,6 +200,12 @@ export class Planning {
     const waited = holds.flatMap(({ pod }) => (this.#picture.isRefused(pod.uid) ? [pod] : []));
     for (const hold of holds) this.#picture.putHold(hold);
     return { kind: 'planned', holds, refused: waited };
+  }
+
+  /** While it waits for its members: a look at all nodes for their shape is most of what its first plan costs. */
+  #prepare(gang: string): void {
+    const first = this.standing(gang)?.waiting.find(({ ask }) => ask.kind === 'request');
+    if (first !== undefined) this.#shapes.indexOf(first, requestOf(first));
   }
 
   /** How long its members may be on their way to their nodes, ms. */
@@ -227,7 +236,6 @@ export class Planning {
     yield;
     const room = roomOf(found);
     const now = nowOf(this.#picture.nodes);
-    if (now.loads === since.loads && now.freed === since.freed) return room;
     const lacks = this.#lacking(gang);
     if (lacks === null || lackKey(lacks) !== lackKey(group) || !stands(this.#picture, room, since)) return 'stale';
     if (now.freed === since.freed || this.#hopeless.peek(gang)?.freed === now.freed) return room;

@@ -69,13 +69,16 @@ export function correctVictims(
     const node = picture.nodes.get(candidate.node);
     if (node?.facts == null) continue;
     const eligible: PodFacts[] = [];
+    const leaves: number[] = [];
     for (const occupant of node.occupants()) {
       spent.work += LOOK_WORK;
       const other = occupant.kind === 'bound' ? picture.pod(occupant.uid) : undefined;
-      if (other !== undefined && mayBeVictim(other, pod)) eligible.push(other);
+      if (other === undefined || !mayBeVictim(other, pod)) continue;
+      eligible.push(other);
+      leaves.push(leavesAtMost(node, occupant));
     }
     spent.work++;
-    const least = leastCost(eligible, node, pod);
+    const least = leastCost(eligible, leaves, node, pod);
     if (least === null) continue;
     if (best !== null) {
       // whoever it were, it would not be cheaper
@@ -119,26 +122,32 @@ export function reservedClaim(
 
 type Found = { set: VictimSet; claim: Claim | null };
 
-/** What nobody's victims on this node can cost less than, by sums alone; null: with all of them gone the pod would not fit. */
-function leastCost(eligible: readonly PodFacts[], node: NodeInfo, pod: PodFacts): readonly number[] | null {
+/** What nobody's victims on this node can cost less than, by sums alone. `leaves`: thousandths that come free by each; null: with all of them gone the pod would not fit. */
+function leastCost(
+  eligible: readonly PodFacts[],
+  leaves: readonly number[],
+  node: NodeInfo,
+  pod: PodFacts,
+): readonly number[] | null {
   if (eligible.length === 0) return null;
   let missing = leastMilliOf(pod) - node.ledger.free - leavesAtMost(node, node.occupant(pod.uid));
-  const leaves: number[] = [];
+  const alive: number[] = [];
   let top = Number.MAX_SAFE_INTEGER;
   let started = 0;
-  for (const other of eligible) {
-    const milli = leavesAtMost(node, node.occupant(other.uid));
+  for (let at = 0; at < eligible.length; at++) {
+    const other = eligible[at]!;
+    const milli = leaves[at]!;
     if (other.terminating) missing -= milli;
     else {
-      leaves.push(milli);
+      alive.push(milli);
       top = Math.min(top, other.priority);
       started += other.startedMs || other.createdMs;
     }
   }
-  const goes = leaves.length < eligible.length;
-  leaves.sort((a, b) => b - a);
+  const goes = alive.length < eligible.length;
+  alive.sort((a, b) => b - a);
   let count = 0;
-  for (; missing > 0 && count < leaves.length; count++) missing -= leaves[count]!;
+  for (; missing > 0 && count < alive.length; count++) missing -= alive[count]!;
   if (missing > 0) return null;
   if (count === 0 && goes) return [0, 0, Number.MIN_SAFE_INTEGER, 0, -started];
   return [0, 0, top, Math.max(1, count), -started];

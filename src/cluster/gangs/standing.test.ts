@@ -184,6 +184,66 @@ describe('what is to be planned', () => {
   });
 });
 
+describe('sub-groups of which fewer than all are needed', () => {
+  const none = () => null;
+  const inGroup = (group: string, count: number, over: Partial<PodFacts> = {}): PodFacts[] =>
+    Array.from({ length: count }, (_, at) => member(`${group}-${at}`, over, { subGroup: group }));
+  const oneOf = object({ minMember: 2, minSubGroup: 1, subGroups: [sub('a', 2), sub('b', 2)] });
+
+  it('are enough when so many of them are whole, and not when their members are spread', () => {
+    expect(standing(inGroup('b', 2), oneOf)).toMatchObject({ code: null });
+    expect(standing([...inGroup('a', 1), ...inGroup('b', 1)], oneOf)).toMatchObject({
+      code: 'gang-incomplete',
+      detail: '0 of 1 sub-groups are there',
+    });
+    expect(standing([...inGroup('a', 1), ...inGroup('b', 1)], { ...oneOf, minSubGroup: 2 }).code).toBe(
+      'gang-incomplete',
+    );
+  });
+
+  it('are all offered to the planner, which places as many as are needed', () => {
+    const group = groupToPlan(standing([...inGroup('a', 2), ...inGroup('b', 2)], oneOf), none);
+    expect(group).toMatchObject({
+      needed: 0,
+      neededGroups: 1,
+      children: [
+        { name: 'a', needed: 2 },
+        { name: 'b', needed: 2 },
+      ],
+    });
+  });
+
+  it('come first where members of them have a place already, and nothing is missing once enough are whole', () => {
+    const begun = [
+      ...inGroup('a', 2),
+      member('b-0', { nodeName: 'n' }, { subGroup: 'b' }),
+      member('b-1', {}, { subGroup: 'b' }),
+    ];
+    expect(groupToPlan(standing(begun, oneOf), none)).toMatchObject({
+      neededGroups: 1,
+      children: [{ name: 'b', needed: 1 }, { name: 'a' }],
+    });
+    expect(groupToPlan(standing([...inGroup('a', 2), ...inGroup('b', 2, { nodeName: 'n' })], oneOf), none)).toBeNull();
+  });
+
+  it('leave the rest of the minimum to members of none', () => {
+    const group = groupToPlan(standing([...inGroup('a', 2), member('c')], { ...oneOf, minMember: 3 }), none);
+    expect(group).toMatchObject({ needed: 1, members: [{ name: 'c' }], neededGroups: 1 });
+  });
+
+  it('may be below a sub-group of their own', () => {
+    const nested = object({
+      minMember: 1,
+      subGroups: [{ ...sub('top', 0), minSubGroup: 1 }, sub('left', 1, 'top'), sub('right', 1, 'top')],
+    });
+    expect(standing(inGroup('right', 1), nested)).toMatchObject({ code: null });
+    expect(groupToPlan(standing(inGroup('right', 1), nested), none)).toMatchObject({
+      neededGroups: 1,
+      children: [{ name: 'top', neededGroups: 1, children: [{ name: 'left' }, { name: 'right' }] }],
+    });
+  });
+});
+
 it('forgets a gang when its last member and its object are gone', () => {
   const gangs = new Gangs();
   gangs.upsertPod(member('a'));

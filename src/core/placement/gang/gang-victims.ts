@@ -443,7 +443,10 @@ export function leavesAtMost(node: NodeInfo | undefined, occupant: Occupant | un
   if (node === undefined || occupant === undefined) return 0;
   // whoever uses devices without a claim keeps all of the node from being used
   if (occupant.unclaimed) return WHOLE_MILLI * node.ledger.devices.length;
-  return occupant.claim === null ? 0 : peakOf(occupant.claim).reduce((sum, { milli }) => sum + milli, 0);
+  if (occupant.claim === null) return 0;
+  let sum = 0;
+  for (const { milli } of peakOf(occupant.claim)) sum += milli;
+  return sum;
 }
 
 type Attempt = {
