@@ -5,6 +5,7 @@ import { ManualClock } from '../../test/build/manual-clock.ts';
 import type { GangSaid } from '../core/placement/gang/gang-facts.ts';
 import type { PodFacts } from '../core/placement/pod-facts.ts';
 import { Books, type BooksConfig } from './books.ts';
+import { type Hold, openHold } from './holds.ts';
 import { Picture } from './picture.ts';
 
 const CONFIG: BooksConfig = { nodePolicy: 'pack', devicePolicy: 'pack', holdMs: 60_000, envGuard: true };
@@ -172,6 +173,26 @@ describe('a gang', () => {
     expect(filter(members[1]!).fits).toEqual(['n0']);
     for (const each of members) picture.removePod(each.uid);
     expect([...picture.nodes.get('n0')!.ledger.awaitedMilli, used()]).toEqual([0, 0, 0]);
+  });
+
+  it('leaves nothing awaited when it takes what a later pod holds on the devices that were awaited for it', () => {
+    addNodes(1, 2);
+    const members = arrive('g', 2, whole).map((each) => ({ ...each, priority: 1 }));
+    for (const each of members) picture.upsertPod(each);
+    const later = pod('later', whole, { priority: 0 });
+    picture.upsertPod(later);
+    const claimOn = (index: number) => ({
+      containers: [{ name: 'main', slot: 'c0' as const, sidecar: false, devices: [device(index)] }],
+    });
+    const put = (each: PodFacts, index: number, over: Pick<Hold, 'cause' | 'gang'>) =>
+      picture.putHold(openHold({ pod: each, node: 'n0', claim: claimOn(index), ...over }, 0, 30_000));
+    put(later, 1, { cause: 'tentative', gang: null });
+    for (const [at, each] of members.entries()) put(each, at, { cause: 'awaiting', gang: 'team/g' });
+    expect(filter(members[0]!).fits).toEqual(['n0']);
+    expect(planned()).toBe(2);
+    expect(picture.holds.get(later.uid)).toBeUndefined();
+    const { ledger } = picture.nodes.get('n0')!;
+    expect([...ledger.awaitedMilli, ...ledger.awaitedMib, used()]).toEqual([0, 0, 0, 0, 2000]);
   });
 
   it('has a say in when a member is bound that only filter has shown', () => {

@@ -2,8 +2,9 @@
  * A gang that comes first in line takes what pods of lower priority only hold: plans end as a whole, and nobody who runs or is being
  * bound loses anything. Only what is in the way ends.
  */
+import { LedgerError } from '../core/gpu/errors.ts';
+import { type Aside, withAside } from '../core/placement/aside.ts';
 import type { GangGroup, GangVerdict, Placed } from '../core/placement/gang/gang-request.ts';
-import type { Occupant } from '../core/placement/node-info.ts';
 import type { PodFacts } from '../core/placement/pod-facts.ts';
 import { inLine } from './gangs/standing.ts';
 import type { Hold } from './holds.ts';
@@ -35,41 +36,43 @@ export function takeOverForGang(
   );
   const units = laterUnits(picture, priority);
   if (units.length === 0) return null;
-  const off = new Map<Hold, Occupant>();
-  const takeOff = ({ holds }: Unit): void => {
-    for (const hold of holds) {
-      off.set(hold, nodes.get(hold.node)!.occupant(hold.pod.uid)!);
-      nodes.undo(hold.node, hold.pod.uid);
-    }
-  };
-  const putBack = ({ holds }: Unit): void => {
-    for (const hold of holds) {
-      const occupant = off.get(hold);
-      if (occupant !== undefined) nodes.add(hold.node, occupant);
-      off.delete(hold);
-    }
-  };
-  const plan = (): readonly Placed[] | null => {
-    const verdict = judge(group);
-    return verdict.kind === 'planned' ? verdict.placed : null;
-  };
-  for (const unit of units) takeOff(unit);
-  let placed = plan();
-  // the first ones in line keep their places where the gang can do without
-  for (const unit of placed === null ? [] : units.slice(0, SPARED)) {
-    putBack(unit);
-    const without = plan();
-    if (without === null) takeOff(unit);
-    else placed = without;
-  }
-  const away = units.filter(({ holds }) => off.has(holds[0]!));
-  const inTheWay = placed === null ? [] : whoCannotStay(picture, away, placed);
-  for (const unit of away) putBack(unit);
+  const { placed, inTheWay } = withAside(nodes, (aside) => {
+    // as for `judge`: what is awaited for its own members is not in their way, and a pod is in the books once
+    for (const { uid } of members) aside.take(picture.holds.get(uid)?.node, uid);
+    return search(picture, units, aside, () => {
+      const verdict = judge(group);
+      return verdict.kind === 'planned' ? verdict.placed : null;
+    });
+  });
   for (const { gang, holds } of inTheWay) {
     if (gang === null) picture.dropHold(holds[0]!.pod.uid);
     else picture.dropPlan(gang);
   }
   return placed;
+}
+
+/** The plan beside as many as can be, and those that lose their place by it. */
+function search(
+  picture: Picture,
+  units: readonly Unit[],
+  aside: Aside,
+  plan: () => readonly Placed[] | null,
+): { readonly placed: readonly Placed[] | null; readonly inTheWay: readonly Unit[] } {
+  const takeOff = ({ holds }: Unit): void => {
+    for (const { node, pod } of holds) aside.take(node, pod.uid);
+  };
+  for (const unit of units) takeOff(unit);
+  let placed = plan();
+  if (placed === null) return { placed, inTheWay: [] };
+  // the first ones in line keep their places where the gang can do without
+  for (const unit of units.slice(0, SPARED)) {
+    for (const { pod } of unit.holds) aside.putBack(pod.uid);
+    const without = plan();
+    if (without === null) takeOff(unit);
+    else placed = without;
+  }
+  const away = units.filter(({ holds }) => aside.has(holds[0]!.pod.uid));
+  return { placed, inTheWay: whoCannotStay(picture, away, placed) };
 }
 
 /** First in line first; a part of a plan is all of it. */
@@ -95,21 +98,26 @@ function whoCannotStay({ nodes }: Picture, units: readonly Unit[], placed: reado
     if (nodes.get(node)?.lacks(pod.needs) !== null) return false;
     try {
       nodes.add(node, { uid: pod.uid, kind: 'held', claim, needs: pod.needs, unclaimed: false });
-    } catch {
-      // LedgerError: its devices are the gang's now
-      return false;
+    } catch (error) {
+      // its devices are the gang's now
+      if (error instanceof LedgerError && error.code === 'over-allocated') return false;
+      throw error;
     }
     tried.push({ node, uid: pod.uid });
     return true;
   };
-  for (const one of placed) put(one);
-  const out: Unit[] = [];
-  for (const unit of units) {
-    const from = tried.length;
-    if (unit.holds.every(put)) continue;
-    out.push(unit);
-    for (const { node, uid } of tried.splice(from)) nodes.undo(node, uid);
+  const takeBack = (from: number): void => {
+    for (const { node, uid } of tried.splice(from).reverse()) nodes.undo(node, uid);
+  };
+  try {
+    for (const one of placed) put(one);
+    return units.filter(({ holds }) => {
+      const from = tried.length;
+      if (holds.every(put)) return false;
+      takeBack(from);
+      return true;
+    });
+  } finally {
+    takeBack(0);
   }
-  for (const { node, uid } of tried.reverse()) nodes.undo(node, uid);
-  return out;
 }

@@ -6,12 +6,13 @@
  * are remembered and not planned for it again for a while: what it knows of volumes or spreading is not known here.
  */
 import type { GpuRequest } from '../core/gpu/request.ts';
+import { withAside } from '../core/placement/aside.ts';
 import type { GangGroup, GangVerdict } from '../core/placement/gang/gang-request.ts';
 import { couldFit } from '../core/placement/gang/gang-victims.ts';
 import { type PlanOptions, planGang } from '../core/placement/gang/plan-gang.ts';
 import type { Sliced } from '../core/placement/gang/slices.ts';
 import type { Board } from '../core/placement/gang/trial.ts';
-import type { NodeInfo, Occupant } from '../core/placement/node-info.ts';
+import type { NodeInfo } from '../core/placement/node-info.ts';
 import type { NodeTable } from '../core/placement/node-table.ts';
 import type { PodFacts } from '../core/placement/pod-facts.ts';
 import type { ReasonCode } from '../core/reasons.ts';
@@ -282,18 +283,10 @@ export class Planning {
   /** The planner's word. What is awaited for its own members does not stand in their way, and a pod is in the books once. */
   #judge(group: GangGroup, options: PlanOptions = {}): GangVerdict {
     const { holds, nodes } = this.#picture;
-    const away: { node: string; occupant: Occupant }[] = [];
-    for (const { uid } of membersOf(group)) {
-      const node = holds.get(uid)?.node;
-      const occupant = node === undefined ? undefined : nodes.get(node)?.occupant(uid);
-      if (node === undefined || occupant === undefined) continue;
-      // only tried: nobody gets room by it
-      nodes.undo(node, uid);
-      away.push({ node, occupant });
-    }
-    const verdict = planGang(this.#board, group, options);
-    for (const { node, occupant } of away) nodes.add(node, occupant);
-    return verdict;
+    return withAside(nodes, (aside) => {
+      for (const { uid } of membersOf(group)) aside.take(holds.get(uid)?.node, uid);
+      return planGang(this.#board, group, options);
+    });
   }
 
   /** How many members must still reach bind before any of them is bound; those that wait there are not counted yet. */

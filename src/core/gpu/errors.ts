@@ -2,6 +2,8 @@
 export type LedgerErrorCode =
   /** a claim that would take a device above 100 %; the ledger is unchanged */
   | 'over-allocated'
+  /** who is to be added is in the books of the node already; they are unchanged */
+  | 'already-here'
   /** more given back than was taken; the ledger is unchanged */
   | 'under-flow'
   /** two devices of one node with the same uuid or index */

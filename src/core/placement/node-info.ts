@@ -4,6 +4,7 @@
  */
 import type { Claim } from '../gpu/claim.ts';
 import type { Device } from '../gpu/device.ts';
+import { LedgerError } from '../gpu/errors.ts';
 import { DeviceLedger } from '../gpu/ledger.ts';
 import { type Peak, peakOf } from '../gpu/peak.ts';
 import { WHOLE_MILLI } from '../gpu/request.ts';
@@ -116,14 +117,18 @@ export class NodeInfo {
 
   /**
    * Adds an occupant; one with the same uid must have been removed before. True if a GPU verdict could change.
-   * @throws LedgerError `over-allocated` for a `held` one that does not fit; nothing is added then
+   * @throws LedgerError `over-allocated` for a `held` one that does not fit, `already-here`; nothing is added then
    */
   add(occupant: Occupant): boolean {
-    const entry = { occupant, peak: occupant.claim === null ? NO_PEAK : peakOf(occupant.claim) };
-    if (occupant.kind === 'held') this.#ledger.take(entry.peak);
-    else this.#book(entry);
-    this.#enter(entry);
-    return entry.peak.length > 0 || occupant.unclaimed;
+    return this.#enter(occupant, occupant.kind === 'held');
+  }
+
+  /**
+   * Takes in again who was removed only to try something: whatever fits, as it did before.
+   * @throws LedgerError `already-here`; nothing is added then
+   */
+  putBack(occupant: Occupant): boolean {
+    return this.#enter(occupant, false);
   }
 
   /** The exact inverse of `add`. Returns what was removed, undefined if nobody of that uid is here. */
@@ -166,12 +171,19 @@ export class NodeInfo {
     return copy;
   }
 
-  #enter(entry: Entry): void {
-    const { occupant } = entry;
+  /** The one way in. An entry that took another's place would leave what that one had booked for ever. */
+  #enter(occupant: Occupant, onlyIfItFits: boolean): boolean {
+    if (this.#entries.has(occupant.uid)) {
+      throw new LedgerError('already-here', `${occupant.uid} is in the books of node ${this.name} already`);
+    }
+    const entry = { occupant, peak: occupant.claim === null ? NO_PEAK : peakOf(occupant.claim) };
+    if (onlyIfItFits) this.#ledger.take(entry.peak);
+    else this.#book(entry);
     this.#entries.set(occupant.uid, entry);
     this.worth.basis = null;
     if (occupant.kind !== 'awaiting') this.#count(occupant.needs, 1);
     if (occupant.unclaimed) this.#unclaimed++;
+    return entry.peak.length > 0 || occupant.unclaimed;
   }
 
   /**

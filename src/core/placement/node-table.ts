@@ -106,6 +106,13 @@ export class NodeTable {
     if (node !== undefined && occupant !== undefined) this.#emptied(node, occupant);
   }
 
+  /** The inverse of `undo`: who was taken off only to try something is there again. */
+  putBack(name: string, occupant: Occupant): void {
+    const node = this.#ensure(name);
+    if (node.putBack(occupant)) this.#changed(node);
+    else this.loads.changed(node.slot);
+  }
+
   #emptied(node: NodeInfo, occupant: Occupant): void {
     if (occupant.claim !== null || occupant.unclaimed) this.#changed(node);
     else this.loads.changed(node.slot);

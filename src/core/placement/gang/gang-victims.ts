@@ -409,7 +409,7 @@ class Search {
     if (occupant === undefined) return;
     this.#spent.work += MOVE_LOOKS;
     this.#away.delete(pod);
-    this.#board.table.add(pod.node, occupant);
+    this.#board.table.putBack(pod.node, occupant);
   }
 
   *#plan(): Sliced<readonly Placed[] | null> {

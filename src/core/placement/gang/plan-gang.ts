@@ -12,7 +12,7 @@ import type { NodeTable } from '../node-table.ts';
 import type { PodFacts } from '../pod-facts.ts';
 import { type Domain, domainsOf, freeMilliOf, type Where } from './domains.ts';
 import { exhaust } from './exhaust.ts';
-import { type GangGroup, type GangVerdict, neededOf } from './gang-request.ts';
+import { type GangGroup, type GangVerdict, neededOf, type Placed } from './gang-request.ts';
 import { ordersOf } from './orders.ts';
 import { atOnce, type Sliced } from './slices.ts';
 import { type Board, Trial } from './trial.ts';
@@ -68,14 +68,19 @@ export function* planGangInSlices(board: Board, gang: GangGroup, options: PlanOp
     tried: false,
     gaveUp: false,
   };
-  let planned = yield* placeGroup(search, gang, null);
-  if (!planned && !search.gaveUp && search.tried) {
-    const last = exhaust(board, trial, gang, neededOf(gang), (domain, settled) => holds(search, domain, settled));
-    planned = last.planned;
-    search.gaveUp = last.gaveUp;
+  let planned = false;
+  let placed: readonly Placed[];
+  try {
+    planned = yield* placeGroup(search, gang, null);
+    if (!planned && !search.gaveUp && search.tried) {
+      const last = exhaust(board, trial, gang, neededOf(gang), (domain, settled) => holds(search, domain, settled));
+      planned = last.planned;
+      search.gaveUp = last.gaveUp;
+    }
+    placed = [...trial.placed];
+  } finally {
+    trial.rollback(0);
   }
-  const placed = [...trial.placed];
-  trial.rollback(0);
   if (options.spent !== undefined) options.spent.work += trial.looks + PLACE_LOOKS * trial.places;
   if (planned) return { kind: 'planned', placed };
   return {
