@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { node, pod, whole } from '../../../test/build/facts.ts';
+import { node, pod } from '../../../test/build/facts.ts';
 import type { Claim } from '../gpu/claim.ts';
 import { withAside } from './aside.ts';
 import { planGang } from './gang/plan-gang.ts';
 import type { OccupantKind } from './node-info.ts';
 import { NodeTable } from './node-table.ts';
+import type { PodFacts } from './pod-facts.ts';
 
 const claim: Claim = {
   containers: [
@@ -72,23 +73,23 @@ describe('who is set aside', () => {
 
 describe('a plan of a gang that throws', () => {
   it('leaves nobody that it tried in the books', () => {
-    const table = tableOf(2);
+    const table = new NodeTable();
+    table.setFacts('n0', node('n0', 0, { managed: false }));
     const before = booksOf(table);
-    const members = [pod('a', null, { needs: { cpu: 1 } }), pod('b', whole)];
-    const board = {
-      table,
-      indexOf: () => {
-        throw new Error('no such shape');
-      },
-      outlook: () => {
-        throw new Error('not asked for');
-      },
+    let cpuInUse = 0;
+    const never = () => {
+      throw new Error('not asked for');
     };
+    const allows = (each: PodFacts): boolean => {
+      cpuInUse = table.get('n0')!.used('cpu');
+      if (cpuInUse > 0) throw new Error(`no word on ${each.name}`);
+      return true;
+    };
+    const members = ['a', 'b'].map((name) => pod(name, null, { needs: { cpu: 1 } }));
     const topology = { required: null, preferred: null, levels: [] };
     const gang = { name: 'g', needed: 2, members, settled: [], neededGroups: 0, children: [], topology };
-    const plan = () => planGang(board, { ...gang, members: [...members].reverse() });
-    expect(() => planGang(board, gang)).toThrow('no such shape');
-    expect(plan).toThrow('no such shape');
+    expect(() => planGang({ table, indexOf: never, outlook: never, allows }, gang)).toThrow('no word on b');
+    expect(cpuInUse).toBe(1);
     expect(booksOf(table)).toEqual(before);
   });
 });
