@@ -1,6 +1,6 @@
 /**
  * Nodes that kube-scheduler's own filters refused for a pod: what it knows of volumes or spreading is not known here, so a place there is
- * not kept for that pod again for a while.
+ * not kept for that pod again for a while. Looking changes nothing, not even whom it forgets first: who only looks is in no recording.
  */
 import { LRUCache } from 'lru-cache';
 
@@ -19,7 +19,7 @@ export class Barred {
   }
 
   has(uid: string, node: string, now: number): boolean {
-    const until = this.#nodes.get(uid)?.get(node);
+    const until = this.#nodes.peek(uid)?.get(node);
     return until !== undefined && until > now;
   }
 
@@ -27,7 +27,7 @@ export class Barred {
   nextEnd(uids: Iterable<string>, now: number): number {
     let next = Number.POSITIVE_INFINITY;
     for (const uid of uids)
-      for (const until of this.#nodes.get(uid)?.values() ?? []) if (until > now && until < next) next = until;
+      for (const until of this.#nodes.peek(uid)?.values() ?? []) if (until > now && until < next) next = until;
     return next;
   }
 

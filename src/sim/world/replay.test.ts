@@ -30,6 +30,9 @@ async function replayed(
   return { decisions: replay.decisions, difference, seats: rest.some((line) => 'seats' in line) };
 }
 
+/** 24: the placer patches a pod that is being bound. 55: a bind is asked for again under way, and its pod was made anew under that name. */
+const DAYS = [...Array.from({ length: 20 }, (_, at) => at + 1), 24, 55];
+
 describe('a recording of a bad day', () => {
   it.each([
     ['whole', 64],
@@ -39,7 +42,7 @@ describe('a recording of a bad day', () => {
     async (_, maxMib) => {
       let decisions = 0;
       let begun = 0;
-      for (let seed = 1; seed <= 20; seed++) {
+      for (const seed of DAYS) {
         for (const lines of await recorded(seed, maxMib)) {
           const result = await replayed(lines);
           expect(result.difference, `seed ${seed}`).toBeNull();
