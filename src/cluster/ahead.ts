@@ -187,7 +187,7 @@ export class Ahead {
     if (pod.nodeName !== null || pod.terminating || pod.neverPreempts || pod.ask.kind !== 'request') return null;
     if (guarded(pod) !== null || picture.holds.get(pod.uid) !== undefined) return null;
     awaiting.settle();
-    const { shape } = shapes.indexOf(planning.near(pod), pod.ask.request);
+    const shape = shapes.shapeOf(planning.near(pod), pod.ask.request);
     const { nodes } = picture;
     const everywhere = Array.from(nodes.ordered, (slot) => ({ node: nodes.at(slot)!.name, victims: null }));
     const { best, next } = correctVictims(picture, pod, shape, everywhere, this.#evictFrom, EVICT_WORK);

@@ -74,7 +74,7 @@ describe('a day of nothing but one fault, and much of it', () => {
 
 describe('known bugs', () => {
   /** cheap ones only; all of them are in docs/simulation.md, found by `npm run sim -- --seeds 1-500 --bug …` */
-  it.each(['hold-dropped-at-bind', 'landed-hold-dropped', 'barrier-open', 'holds-never-swept', 'awaiting-not-kept'])(
+  it.each(['hold-dropped-at-bind', 'landed-hold-dropped', 'barrier-open', 'holds-never-swept', 'nomination-forgotten'])(
     '%s is found within 20 seeds',
     { timeout: 120_000 },
     async (bug) => {

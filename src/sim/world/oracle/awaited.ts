@@ -3,10 +3,10 @@
  * to come back, and across a crash or takeover from what is then free or comes free on the node that it is nominated to.
  */
 import { type KubeObject, numberAt, textAt } from '../../api/object.ts';
-import { PODS, waits } from './facts.ts';
+import { NODES, PODS, waits } from './facts.ts';
 import { wantsOf } from './gpus.ts';
 import type { Judge, Law } from './law.ts';
-import { hasRoom } from './room.ts';
+import { hasResources, hasRoom } from './room.ts';
 
 /** less than the 30 s that a preemptor has to come back */
 const KEPT_MS = 20_000;
@@ -110,7 +110,10 @@ export function awaited({ facts, now, seats, deciderSince, check, report }: Judg
       for (const [node, pod] of first) {
         const wants = wantsOf(pod);
         const gpus = facts.latestInventory(node)?.gpus ?? [];
-        if (wants === null || !hasRoom(wants, gpus, stayingOn(node))) continue;
+        const object = facts.object(NODES, '', node);
+        const stay = stayingOn(node);
+        if (wants === null || object === undefined || !hasRoom(wants, gpus, stay) || !hasResources(pod, object, stay))
+          continue;
         const nomination = nominated.get(pod.metadata.uid)!;
         nomination.takenOverAt = now();
         if (!several.has(node) && !facts.edited(pod)) lookAtTakeover(pod, node, nomination);
