@@ -23,7 +23,7 @@ export class Binding {
   }
 
   begin(uid: string, nodeName: string): BindPlan {
-    const { picture, shapes, seen, clock } = this.#parts;
+    const { picture, shapes, seen, clock, planning } = this.#parts;
     const hold = picture.holds.get(uid);
     if (hold?.state === 'binding' || hold?.state === 'unknown') return { kind: 'refuse', code: 'bind-in-flight' };
     if (hold?.state === 'landed') return { kind: 'already-bound', node: hold.node };
@@ -32,6 +32,12 @@ export class Binding {
     if (known?.terminating) return { kind: 'refuse', code: 'pod-terminating' };
     const pod = known ?? hold?.pod ?? seen.get(uid);
     if (pod === undefined) return { kind: 'refuse', code: 'pod-unknown' };
+    const gang = planning.gangOf(pod);
+    if (gang !== null && (planning.standing(gang)?.minMember ?? 0) === 0) {
+      // its PodGroup is gone, or not read yet after a restart: the barrier cannot count, and a place found or made before proves nothing
+      this.dropPlan(gang, false);
+      return { kind: 'refuse', code: 'gang-incomplete' };
+    }
     const node = picture.nodes.get(nodeName);
     if (node?.facts == null) return { kind: 'refuse', code: 'node-unknown' };
     const planned = hold?.cause === 'planned' && hold.claim === null;

@@ -203,6 +203,26 @@ describe('a gang', () => {
     expect(books.gangAtBind(late.uid)).toMatchObject({ gang: 'team/g', minMember: 3, missing: 3 });
   });
 
+  it('lets nobody be bound while nobody says how many start together, whatever place is held (seed 8878)', () => {
+    addNodes(1, 8);
+    const [each] = arrive('g', 1, whole, { minMember: null });
+    picture.putHold(
+      openHold(
+        {
+          pod: each!,
+          node: 'n0',
+          claim: { containers: [{ name: 'main', slot: 'c0', sidecar: false, devices: [device(0)] }] },
+          cause: 'planned',
+          gang: null,
+        },
+        0,
+        30_000,
+      ),
+    );
+    expect(books.beginBind(each!, 'n0')).toEqual({ kind: 'refuse', code: 'gang-incomplete' });
+    expect(used()).toBe(0);
+  });
+
   it.each<[string, (each: PodFacts) => void]>([
     ['filter', (each) => void filter(each)],
     ['the placer', (each) => void books.planPod(each.uid)],

@@ -109,7 +109,7 @@ export interface Decider {
    * place: kube-scheduler's candidates as they are, without the nodes where the pod may not be.
    */
   preempt(pod: PodFacts, candidates: readonly PreemptCandidate[]): readonly PreemptAnswer[];
-  /** null: the pod starts by itself. O(members). */
+  /** null: the pod starts by itself, or nobody says how many start together, and then `beginBind` refuses it. O(members). */
   gangAtBind(uid: string): GangAtBind | null;
   /** The pod waits at bind for the others of its gang: its gang's plan stays for `ms` more. False: it has none any more, or none that stands. */
   awaitAtBind(uid: string, node: string, ms: number): boolean;
