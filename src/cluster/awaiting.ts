@@ -78,7 +78,7 @@ export class Awaiting {
 
   /**
    * Nominations that are not those of a plan of ours become holds again, if there is room on that node, now or once those that are ending there are
-   * gone.
+   * gone. What is kept already for one of them has its full time again: while nobody decided it could not come (seed 9382 of the simulation).
    */
   restore(): void {
     const nominated = [...this.#picture.pods()].filter(
@@ -87,7 +87,10 @@ export class Awaiting {
     );
     nominated.sort((a, b) => b.priority - a.priority || a.createdMs - b.createdMs || (a.uid < b.uid ? -1 : 1));
     for (const pod of nominated) {
-      if (pod.ask.kind !== 'request' || this.#picture.holds.get(pod.uid) !== undefined) continue;
+      const kept = this.#picture.holds.get(pod.uid);
+      if (kept?.cause === 'awaiting' && kept.node === pod.nominatedNode)
+        this.prolong(kept, this.#clock.monotonic() + AWAIT_MS);
+      if (pod.ask.kind !== 'request' || kept !== undefined) continue;
       const node = this.#picture.nodes.get(pod.nominatedNode!);
       if (node?.facts == null) continue;
       const reserved = reservedClaim(this.#picture, pod, this.#shapes.indexOf(pod, pod.ask.request).shape, node);

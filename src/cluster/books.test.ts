@@ -455,6 +455,20 @@ describe('preempt', () => {
     expect(filter(pod('next', whole)).fits).toEqual(['a']);
   });
 
+  it('keeps the room for half a minute from when it decides again, also what it kept before it lost the Lease', () => {
+    addNode(node('a', 1));
+    picture.upsertPod(pod('high', whole, { priority: 10, nominatedNode: 'a' }));
+    books.restoreAwaiting();
+    clock.advance(25_000);
+    books.restoreAwaiting();
+    clock.advance(25_000);
+    books.sweep();
+    expect(filter(pod('thief', whole)).fits).toEqual([]);
+    clock.advance(5_000);
+    books.sweep();
+    expect(filter(pod('next', whole)).fits).toEqual(['a']);
+  });
+
   it('rebuilds the reservation after a restart from the nomination and the victims that are ending', () => {
     addNode(node('a', 1));
     run(low('v', 1000));
