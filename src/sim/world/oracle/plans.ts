@@ -76,7 +76,12 @@ export function plans({ facts, now, seats, check, report }: Judge): Law {
         const taken = [...picture.holds.values()].some(
           (hold) => hold.node === plan.node && hold.pod.priority > (numberAt(pod.spec, 'priority') ?? 0),
         );
-        if (others || taken || !hasResources(pod, node, there) || !isFree(plan.claim, facts.gpus(node), there))
+        // two plans may be written for one place: kube-scheduler takes a nomination back whose attempt failed, not the plan with it, and a write
+        // of a process that died may land late. Who decides holds one of the two (seeds 7809 and 2558 once)
+        const kept = [...picture.holds.values()].some(
+          (hold) => hold.node === plan.node && writtenFor(facts.objects(PODS), hold.pod.uid) === plan.node,
+        );
+        if (others || taken || kept || !hasResources(pod, node, there) || !isFree(plan.claim, facts.gpus(node), there))
           continue;
         check('plan-forgotten');
         if (picture.holds.get(pod.metadata.uid) === undefined)
@@ -87,6 +92,12 @@ export function plans({ facts, now, seats, check, report }: Judge): Law {
       }
     },
   };
+}
+
+/** The node of the plan on a pod, also where no nomination goes with it any more; '': none. */
+function writtenFor(pods: readonly KubeObject[], uid: string): string {
+  const text = pods.find(({ metadata }) => metadata.uid === uid)?.metadata.annotations?.[PLAN];
+  return text === undefined ? '' : textAt(JSON.parse(text), 'node');
 }
 
 /** Those very devices are there, healthy, and have that much free. */
