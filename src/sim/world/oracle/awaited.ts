@@ -5,7 +5,7 @@
 import { type KubeObject, numberAt, textAt } from '../../api/object.ts';
 import { NODES, PODS, waits } from './facts.ts';
 import { wantsOf } from './gpus.ts';
-import type { Judge, Law } from './law.ts';
+import type { Judge, Law, Seat } from './law.ts';
 import { hasResources, hasRoom } from './room.ts';
 
 /** less than the 30 s that a preemptor has to come back */
@@ -59,6 +59,20 @@ export function awaited({ facts, now, seats, deciderSince, check, report }: Judg
   /** From when on the room must be kept by whoever decides now; null: it cannot know. */
   const keptFrom = ({ since, takenOverAt }: Nomination): number | null =>
     deciderSince() <= since ? since : takenOverAt === deciderSince() ? takenOverAt : null;
+  /** uid → virtual ms at which the object began to end, or was gone */
+  const endedAt = new Map<string, number>();
+  /** Its list may be older than somebody's end there: it saw no room, and keeps what is free when it begins (seed 9214 once). */
+  const endedLately = (node: string): boolean =>
+    [...(deciding()?.core.parts.picture.pods() ?? [])].some(
+      ({ uid, nodeName, terminating, terminal }) =>
+        nodeName === node &&
+        !terminating &&
+        !terminal &&
+        (endedAt.get(uid) ?? Number.NEGATIVE_INFINITY) >= now() - FRESH_MS,
+    );
+  const deciding = (): Seat['extender'] =>
+    seats().find(({ extender }) => extender !== null && !extender.process.dead && extender.core.context.deciding())
+      ?.extender ?? null;
   const stayingOn = (node: string): KubeObject[] =>
     [...facts.podsOn(node)].filter((one) => one.metadata.deletionTimestamp === undefined);
 
@@ -92,6 +106,7 @@ export function awaited({ facts, now, seats, deciderSince, check, report }: Judg
       if (nomination !== undefined) nomination.came = true;
     },
     gone({ metadata: { uid } }) {
+      if (!endedAt.has(uid)) endedAt.set(uid, now());
       nominated.delete(uid);
       promises.delete(uid);
       held.delete(uid);
@@ -115,12 +130,16 @@ export function awaited({ facts, now, seats, deciderSince, check, report }: Judg
         if (wants === null || object === undefined || !hasRoom(wants, gpus, stay) || !hasResources(pod, object, stay))
           continue;
         const nomination = nominated.get(pod.metadata.uid)!;
+        if (endedLately(node)) continue;
         nomination.takenOverAt = now();
         if (!several.has(node) && !facts.edited(pod)) lookAtTakeover(pod, node, nomination);
       }
     },
     written(pod) {
       const { uid } = pod.metadata;
+      const ended =
+        pod.metadata.deletionTimestamp !== undefined || ['Succeeded', 'Failed'].includes(textAt(pod.status, 'phase'));
+      if (ended && !endedAt.has(uid)) endedAt.set(uid, now());
       const node = textAt(pod.status, 'nominatedNodeName');
       // the placer's nominations are plans with a deadline and laws of their own: nothing was freed for them, and if something had been on
       // that very node, whoever starts anew could not tell (seed 197 once: the plan's time was up when an extender took over)
