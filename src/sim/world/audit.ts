@@ -19,7 +19,7 @@ export type AuditOptions = {
   /** a pod of a gang came to bind */
   readonly onArrived: (uid: string) => void;
   /** a bind of this pod began */
-  readonly onBind: (uid: string) => void;
+  readonly onBind: (uid: string, letGo: boolean) => void;
   /** a node was answered to preempt: from now on its devices are promised to this pod */
   readonly onPromise: (uid: string, node: string) => void;
   /** filter answered that the pod goes there, or nowhere */
@@ -68,8 +68,10 @@ export function audited(
     return (pod: PodFacts): FilterAnswer => books.filter(pod, books.resolve(names), shortList);
   };
   const beginBind: typeof decider.beginBind = (ref, node) => {
-    onBind(ref.uid);
-    return decider.beginBind(ref, node);
+    const plan = decider.beginBind(ref, node);
+    // who is refused was not let go
+    onBind(ref.uid, plan.kind === 'bind');
+    return plan;
   };
   const gangAtBind: typeof decider.gangAtBind = (uid) => {
     onArrived(uid);

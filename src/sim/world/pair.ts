@@ -33,7 +33,7 @@ export type PairOptions = {
   readonly bug: Bug | null;
   readonly audit: Omit<AuditOptions, 'wanted' | 'onArrived' | 'onBind'> & {
     readonly onArrived: (process: Process, uid: string) => void;
-    readonly onBind: (process: Process, uid: string) => void;
+    readonly onBind: (process: Process, uid: string, letGo: boolean) => void;
   };
   /** a recorder for each life of the extender */
   readonly record?: ((config: ExtenderConfig, clock: Clock) => Recorder) | undefined;
@@ -99,7 +99,7 @@ export class Pair {
         ...audit,
         wanted,
         onArrived: (uid) => audit.onArrived(process, uid),
-        onBind: (uid) => audit.onBind(process, uid),
+        onBind: (uid, letGo) => audit.onBind(process, uid, letGo),
       });
     };
     const core = makeExtender(config, {

@@ -185,7 +185,7 @@ class World {
       },
       onFilter: (uid: string, node: string | null): void => this.#oracle.filtered(uid, node),
       onArrived: (process: Process, uid: string): void => this.#oracle.arrived(process, uid),
-      onBind: (process: Process, uid: string): void => this.#oracle.bindTried(process, uid),
+      onBind: (process: Process, uid: string, letGo: boolean): void => this.#oracle.bindTried(process, uid, letGo),
     };
     const pairs = (two ? ['a', 'b'] : ['a']).map((name) => {
       return new Pair({

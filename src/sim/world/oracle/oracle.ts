@@ -111,9 +111,9 @@ export class Oracle {
     this.#gangs.arrived(process, uid);
   }
 
-  bindTried(process: Process, uid: string): void {
+  bindTried(process: Process, uid: string, letGo: boolean): void {
     this.#awaited.bindTried(uid);
-    this.#gangs.letGo(process, uid);
+    if (letGo) this.#gangs.letGo(process, uid);
   }
 
   afterStep(): void {
