@@ -1,6 +1,6 @@
 /**
  * Feeds the picture from the API server: one reflector per kind. Pods, nodes and ResourceSlices are decoded on the decode
- * thread, the few others here; PodGroups of every CRD that is served: gang-informers.ts. `whenSynced` is what readiness waits for.
+ * thread, the few others here; PodGroups of every CRD that is served: gangs/informers.ts. `whenSynced` is what readiness waits for.
  */
 import type { NodeFacts } from '../core/placement/node-facts.ts';
 import { backoffMs } from '../kube/backoff.ts';
@@ -12,15 +12,15 @@ import { type LeaseFacts, leaseSelector, leasesPath, projectLease } from '../kub
 import type { Clock, Rng, Transport } from '../kube/ports.ts';
 import { Reflector, type ReflectorStats } from '../kube/reflector.ts';
 import type { DecodeThread } from '../kube/worker-decoder.ts';
-import { GangInformers } from './gang-informers.ts';
+import { GangInformers } from './gangs/informers.ts';
 import { NodeInventory } from './inventory/node-inventory.ts';
 import type { Told } from './kept/kinds.ts';
 import { toldCollection } from './kept/telling.ts';
 import type { Picture } from './picture.ts';
-import { type NodeObject, projectNode } from './project-node.ts';
-import { type PdbObject, projectPdb } from './project-pdb.ts';
-import { projectPod, projectPodAliyunMib } from './project-pod.ts';
-import { GPU_DRIVER, projectSlice, type SliceObject } from './project-slice.ts';
+import { type NodeObject, projectNode } from './projection/node.ts';
+import { type PdbObject, projectPdb } from './projection/pdb.ts';
+import { projectPod, projectPodAliyunMib } from './projection/pod.ts';
+import { GPU_DRIVER, projectSlice, type SliceObject } from './projection/slice.ts';
 
 export type InformerOptions = {
   readonly transport: Transport;
