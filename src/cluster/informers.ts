@@ -64,11 +64,11 @@ export class Informers {
     const { inventory } = this;
     const podProjection = this.#options.aliyunUnit === 'MiB' ? projectPodAliyunMib : projectPod;
     const { lease } = this.#options;
-    this.#add<NodeObject>('nodes', '/api/v1/nodes', this.#threaded('project-node', 'projectNode', projectNode), {
+    this.#add<NodeObject>('nodes', '/api/v1/nodes', this.#threaded('projection/node', 'projectNode', projectNode), {
       upsert: ({ object }) => inventory.upsertNode(object),
       remove: ({ name }) => inventory.removeNode(name),
     });
-    this.#add('pods', '/api/v1/pods', this.#threaded('project-pod', podProjection.name, podProjection), {
+    this.#add('pods', '/api/v1/pods', this.#threaded('projection/pod', podProjection.name, podProjection), {
       upsert: ({ object, resourceVersion }) => this.#picture.upsertPod(object, resourceVersion),
       remove: ({ uid }) => this.#picture.removePod(uid),
     });
@@ -92,7 +92,7 @@ export class Informers {
       this.#add<SliceObject>(
         'resourceslices',
         `${SLICES}/resourceslices`,
-        this.#threaded('project-slice', 'projectSlice', projectSlice),
+        this.#threaded('projection/slice', 'projectSlice', projectSlice),
         {
           upsert: ({ object }) => inventory.upsertSlice(object),
           remove: ({ name }) => inventory.removeSlice(name),
