@@ -1,6 +1,6 @@
 /** Where the time of one filter call goes: each part alone, median µs, the books changing between calls. docs/performance.md reads it. */
 import { Picture } from '../src/cluster/picture.ts';
-import { projectPod } from '../src/cluster/project-pod.ts';
+import { projectPod } from '../src/cluster/projection/pod.ts';
 import { shapeKey } from '../src/core/placement/shape.ts';
 import { parseObject } from '../src/extender/codec/json.ts';
 import { NameLists } from '../src/extender/codec/name-lists.ts';

@@ -1,7 +1,7 @@
 /** Pods as kube-scheduler sends them: what users write, after our webhook and the API server's defaults (about 4 kB). */
 import { applyPatch } from 'rfc6902';
 import { mutatePod } from '../src/admission/mutate.ts';
-import { projectPod } from '../src/cluster/project-pod.ts';
+import { projectPod } from '../src/cluster/projection/pod.ts';
 import { GPU_COUNT, GPU_FRACTION, GPU_MEMORY } from '../src/core/names.ts';
 import type { PodFacts } from '../src/core/placement/pod-facts.ts';
 

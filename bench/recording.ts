@@ -1,6 +1,6 @@
 /** What recording costs: the filter verb with and without, in turns on the same books; bytes of a filter; a new part of the ring. */
 import { Picture } from '../src/cluster/picture.ts';
-import { projectPod } from '../src/cluster/project-pod.ts';
+import { projectPod } from '../src/cluster/projection/pod.ts';
 import { NameLists } from '../src/extender/codec/name-lists.ts';
 import { readConfig } from '../src/extender/config.ts';
 import { Recorder } from '../src/extender/record/recorder.ts';

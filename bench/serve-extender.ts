@@ -1,7 +1,7 @@
 /** The extender over a cluster in memory: real books, pods really bound, claims coming and going while it serves. */
 
 import { Books } from '../src/cluster/books.ts';
-import { projectPod } from '../src/cluster/project-pod.ts';
+import { projectPod } from '../src/cluster/projection/pod.ts';
 import type { NodePolicy } from '../src/core/gpu/request.ts';
 import { NameLists } from '../src/extender/codec/name-lists.ts';
 import { readConfig } from '../src/extender/config.ts';

@@ -1,5 +1,5 @@
 /** A pod as the webhook leaves it: resources that only other device plugins know are gone, the request stands. */
-import { projectPod } from '../../src/cluster/project-pod.ts';
+import { projectPod } from '../../src/cluster/projection/pod.ts';
 import type { PodFacts } from '../../src/core/placement/pod-facts.ts';
 import { DIALECT_RESOURCES } from '../../src/dialects/normalise.ts';
 

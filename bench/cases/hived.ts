@@ -4,7 +4,7 @@
  * cells are has no counterpart: cases that are only about that are not run.
  */
 import { z } from 'zod';
-import { projectGang } from '../../src/cluster/project-gang.ts';
+import { projectGang } from '../../src/cluster/projection/gang.ts';
 import type { Device } from '../../src/core/gpu/device.ts';
 import type { PodFacts } from '../../src/core/placement/pod-facts.ts';
 import { bound, device } from '../../test/build/facts.ts';

@@ -4,7 +4,7 @@
  * found no room. Queues, reclaim and consolidation are read and come later.
  */
 import { z } from 'zod';
-import { projectGang } from '../../src/cluster/project-gang.ts';
+import { projectGang } from '../../src/cluster/projection/gang.ts';
 import type { Claim, DeviceShare } from '../../src/core/gpu/claim.ts';
 import type { Device } from '../../src/core/gpu/device.ts';
 import type { DevicePolicy, NodePolicy } from '../../src/core/gpu/request.ts';

@@ -1,6 +1,6 @@
 /** A cluster for one case: the real books over the nodes and pods of the case, asked as the verbs ask them. */
 import { Books } from '../../src/cluster/books.ts';
-import type { GangRoom } from '../../src/cluster/gang-room.ts';
+import type { GangRoom } from '../../src/cluster/gangs/room.ts';
 import { Picture } from '../../src/cluster/picture.ts';
 import type { Claim, DeviceShare } from '../../src/core/gpu/claim.ts';
 import type { Device } from '../../src/core/gpu/device.ts';

@@ -17,7 +17,7 @@ import type { PodFacts } from '../core/placement/pod-facts.ts';
 import { Delivered } from '../kube/delivered.ts';
 import { Books, type BooksConfig } from './books.ts';
 import { Picture } from './picture.ts';
-import type { PdbObject } from './project-pdb.ts';
+import type { PdbObject } from './projection/pdb.ts';
 
 const CONFIG: BooksConfig = { nodePolicy: 'pack', devicePolicy: 'pack', holdMs: 60_000, envGuard: true };
 /** devices each begins with: few, so that pods are in each other's way */

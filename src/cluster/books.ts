@@ -29,7 +29,7 @@ import type {
 import { DryDecisions } from './dry.ts';
 import { explainPod } from './explaining.ts';
 import { Filtering } from './filtering.ts';
-import type { GangRoom } from './gang-room.ts';
+import type { GangRoom } from './gangs/room.ts';
 import { guardCode } from './guard.ts';
 import { Offered } from './offered.ts';
 import type { Parts } from './parts.ts';

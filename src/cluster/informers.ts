@@ -1,6 +1,6 @@
 /**
  * Feeds the picture from the API server: one reflector per kind. Pods, nodes and ResourceSlices are decoded on the decode
- * thread, the few others here; PodGroups of every CRD that is served: gang-informers.ts. `whenSynced` is what readiness waits for.
+ * thread, the few others here; PodGroups of every CRD that is served: gangs/informers.ts. `whenSynced` is what readiness waits for.
  */
 import type { NodeFacts } from '../core/placement/node-facts.ts';
 import { backoffMs } from '../kube/backoff.ts';
@@ -12,15 +12,15 @@ import { type LeaseFacts, leaseSelector, leasesPath, projectLease } from '../kub
 import type { Clock, Rng, Transport } from '../kube/ports.ts';
 import { Reflector, type ReflectorStats } from '../kube/reflector.ts';
 import type { DecodeThread } from '../kube/worker-decoder.ts';
-import { GangInformers } from './gang-informers.ts';
+import { GangInformers } from './gangs/informers.ts';
 import { NodeInventory } from './inventory/node-inventory.ts';
 import type { Told } from './kept/kinds.ts';
 import { toldCollection } from './kept/telling.ts';
 import type { Picture } from './picture.ts';
-import { type NodeObject, projectNode } from './project-node.ts';
-import { type PdbObject, projectPdb } from './project-pdb.ts';
-import { projectPod, projectPodAliyunMib } from './project-pod.ts';
-import { GPU_DRIVER, projectSlice, type SliceObject } from './project-slice.ts';
+import { type NodeObject, projectNode } from './projection/node.ts';
+import { type PdbObject, projectPdb } from './projection/pdb.ts';
+import { projectPod, projectPodAliyunMib } from './projection/pod.ts';
+import { GPU_DRIVER, projectSlice, type SliceObject } from './projection/slice.ts';
 
 export type InformerOptions = {
   readonly transport: Transport;
@@ -64,11 +64,11 @@ export class Informers {
     const { inventory } = this;
     const podProjection = this.#options.aliyunUnit === 'MiB' ? projectPodAliyunMib : projectPod;
     const { lease } = this.#options;
-    this.#add<NodeObject>('nodes', '/api/v1/nodes', this.#threaded('project-node', 'projectNode', projectNode), {
+    this.#add<NodeObject>('nodes', '/api/v1/nodes', this.#threaded('projection/node', 'projectNode', projectNode), {
       upsert: ({ object }) => inventory.upsertNode(object),
       remove: ({ name }) => inventory.removeNode(name),
     });
-    this.#add('pods', '/api/v1/pods', this.#threaded('project-pod', podProjection.name, podProjection), {
+    this.#add('pods', '/api/v1/pods', this.#threaded('projection/pod', podProjection.name, podProjection), {
       upsert: ({ object, resourceVersion }) => this.#picture.upsertPod(object, resourceVersion),
       remove: ({ uid }) => this.#picture.removePod(uid),
     });
@@ -92,7 +92,7 @@ export class Informers {
       this.#add<SliceObject>(
         'resourceslices',
         `${SLICES}/resourceslices`,
-        this.#threaded('project-slice', 'projectSlice', projectSlice),
+        this.#threaded('projection/slice', 'projectSlice', projectSlice),
         {
           upsert: ({ object }) => inventory.upsertSlice(object),
           remove: ({ name }) => inventory.removeSlice(name),

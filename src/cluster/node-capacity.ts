@@ -5,7 +5,7 @@
 import type { Device } from '../core/gpu/device.ts';
 import { WHOLE_MILLI } from '../core/gpu/request.ts';
 import { GPU_MILLI } from '../core/names.ts';
-import type { NodeObject } from './project-node.ts';
+import type { NodeObject } from './projection/node.ts';
 
 type Amounts = { readonly [GPU_MILLI]: string | null };
 

@@ -13,8 +13,8 @@ import { takes } from '../core/placement/started-room.ts';
 import { Barred } from './barred.ts';
 import { Gangs } from './gangs/gangs.ts';
 import { type Hold, Holds } from './holds.ts';
-import { PodInterner } from './project-interner.ts';
-import type { PdbObject } from './project-pdb.ts';
+import { PodInterner } from './projection/interner.ts';
+import type { PdbObject } from './projection/pdb.ts';
 import { Queued } from './queued.ts';
 
 export type Refused = {

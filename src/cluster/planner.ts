@@ -5,7 +5,7 @@
 import type { Sliced } from '../core/placement/gang/slices.ts';
 import type { ReasonCode } from '../core/reasons.ts';
 import type { PreemptAnswer } from './decider.ts';
-import type { GangRoom } from './gang-room.ts';
+import type { GangRoom } from './gangs/room.ts';
 import type { Hold } from './holds.ts';
 import type { PlanOutcome } from './planning.ts';
 

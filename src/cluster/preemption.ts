@@ -20,9 +20,9 @@ import {
   victimSet,
 } from '../core/placement/victims.ts';
 import type { PreemptCandidate } from './decider.ts';
-import { Spares } from './gang-spare.ts';
+import { Spares } from './gangs/spare.ts';
 import type { Picture } from './picture.ts';
-import { selects } from './project-pdb.ts';
+import { selects } from './projection/pdb.ts';
 
 export type Preemption = {
   readonly node: string;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { ManualClock } from '../../test/build/manual-clock.ts';
 import { NodeInventory } from '../cluster/inventory/node-inventory.ts';
-import { projectNode } from '../cluster/project-node.ts';
+import { projectNode } from '../cluster/projection/node.ts';
 import { TransportError } from '../kube/errors.ts';
 import type { KubeRequest, Transport } from '../kube/ports.ts';
 import { NodeCapacity } from './node-capacity.ts';

@@ -5,7 +5,7 @@ import type { Decider } from '../cluster/decider.ts';
 import { Informers } from '../cluster/informers.ts';
 import { Picture } from '../cluster/picture.ts';
 import type { Planner } from '../cluster/planner.ts';
-import { projectPod, projectPodAliyunMib } from '../cluster/project-pod.ts';
+import { projectPod, projectPodAliyunMib } from '../cluster/projection/pod.ts';
 import type { Device } from '../core/gpu/device.ts';
 import type { PodFacts } from '../core/placement/pod-facts.ts';
 import type { LeaseFacts } from '../kube/lease.ts';

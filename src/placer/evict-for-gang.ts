@@ -3,7 +3,7 @@
  * disruption budget covers. Budgets were looked at before, but others may have spent them since: if one refuses for good, nobody else
  * is evicted, what was kept for the gang ends, and the log says why.
  */
-import type { GangRoom } from '../cluster/gang-room.ts';
+import type { GangRoom } from '../cluster/gangs/room.ts';
 import type { Picture } from '../cluster/picture.ts';
 import type { Planner } from '../cluster/planner.ts';
 import type { Clock, KubeRequest, Rng, Transport } from '../kube/ports.ts';

@@ -2,7 +2,7 @@ import { beforeEach, expect, it } from 'vitest';
 import { bound, gangSaid, node, pod, whole } from '../../test/build/facts.ts';
 import { ManualClock } from '../../test/build/manual-clock.ts';
 import { Books } from '../cluster/books.ts';
-import type { GangRoom } from '../cluster/gang-room.ts';
+import type { GangRoom } from '../cluster/gangs/room.ts';
 import { Picture } from '../cluster/picture.ts';
 import type { Planner } from '../cluster/planner.ts';
 import type { Clock } from '../kube/ports.ts';

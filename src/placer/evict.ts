@@ -3,7 +3,7 @@
  * search is the preempt verb's; evictions go through the Eviction API, so disruption budgets count. What is freed is kept for the pod,
  * and its nomination (without a plan) says so, should this process end meanwhile. Rooms for whole gangs: `evict-for-gang.ts`.
  */
-import type { GangRoom } from '../cluster/gang-room.ts';
+import type { GangRoom } from '../cluster/gangs/room.ts';
 import type { Picture } from '../cluster/picture.ts';
 import type { Planner } from '../cluster/planner.ts';
 import type { PodFacts } from '../core/placement/pod-facts.ts';

@@ -3,7 +3,7 @@ import { Books } from '../../src/cluster/books.ts';
 import { conditionOf } from '../../src/cluster/condition.ts';
 import { NodeInventory } from '../../src/cluster/inventory/node-inventory.ts';
 import { Picture } from '../../src/cluster/picture.ts';
-import { projectPod } from '../../src/cluster/project-pod.ts';
+import { projectPod } from '../../src/cluster/projection/pod.ts';
 import type { NodeFacts } from '../../src/core/placement/node-facts.ts';
 import type { PodFacts } from '../../src/core/placement/pod-facts.ts';
 import type { MakePicture } from '../../src/extender/picture.ts';

@@ -1,6 +1,6 @@
 /** The real extender over HTTP on loopback, with books over nodes and pods given as data; Bindings are granted at once. */
-import { projectPdb } from '../../src/cluster/project-pdb.ts';
-import { projectPod } from '../../src/cluster/project-pod.ts';
+import { projectPdb } from '../../src/cluster/projection/pdb.ts';
+import { projectPod } from '../../src/cluster/projection/pod.ts';
 import { startExtender } from '../../src/extender/start.ts';
 import { nodeClock, nodeRng } from '../../src/kube/node-adapter.ts';
 import { node } from '../build/facts.ts';

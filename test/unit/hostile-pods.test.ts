@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { type MutateOptions, mutatePod } from '../../src/admission/mutate.ts';
 import { Books } from '../../src/cluster/books.ts';
 import { Picture } from '../../src/cluster/picture.ts';
-import { projectPod } from '../../src/cluster/project-pod.ts';
+import { projectPod } from '../../src/cluster/projection/pod.ts';
 import { encodeClaim } from '../../src/core/gpu/claim-json.ts';
 import { REASONS } from '../../src/core/reasons.ts';
 import { DEFAULT_DIALECT_OPTIONS } from '../../src/dialects/reading.ts';

@@ -65,7 +65,7 @@ describe('the packed package', () => {
       expect.arrayContaining([
         'dist/cli/main.js',
         'dist/kube/decode-worker.js',
-        'dist/cluster/project-pod.js',
+        'dist/cluster/projection/pod.js',
         'docs/install.md',
       ]),
     );

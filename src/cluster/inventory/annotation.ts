@@ -3,7 +3,7 @@
  * `[{"uuid","index","mib","model","numa","links":[…],"healthy"}]`. index and mib are required, the rest has defaults.
  */
 import { NODE_DEVICES } from '../../core/names.ts';
-import { own } from '../project-shapes.ts';
+import { own } from '../projection/shapes.ts';
 import { checkDevices, type ListedDevice, MAX_DEVICES } from './device-list.ts';
 import { ABSENT, fault, type SourceReading } from './reading.ts';
 

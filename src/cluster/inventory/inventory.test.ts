@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { SliceDevice, SliceObject } from '../project-slice.ts';
+import type { SliceDevice, SliceObject } from '../projection/slice.ts';
 import { inventoryOf } from './inventory.ts';
 
 const gfd = (count: unknown, memory: unknown, product = 'T4') =>

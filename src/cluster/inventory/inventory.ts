@@ -3,8 +3,8 @@
  * labels. Pure; ask again when the node or one of its slices changes.
  */
 import type { Device } from '../../core/gpu/device.ts';
-import type { NodeObject } from '../project-node.ts';
-import type { SliceObject } from '../project-slice.ts';
+import type { NodeObject } from '../projection/node.ts';
+import type { SliceObject } from '../projection/slice.ts';
 import { readAnnotation } from './annotation.ts';
 import { readLabels } from './labels.ts';
 import { type Fault, SOURCES, type SourceName, type SourceReading } from './reading.ts';

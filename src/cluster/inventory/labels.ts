@@ -2,7 +2,7 @@
  * GPU-feature-discovery's node labels: one model and memory for all GPUs, no uuids, so devices are addressed by index. What
  * they can't tell (mixed models, health) reads as if it were not so.
  */
-import { own } from '../project-shapes.ts';
+import { own } from '../projection/shapes.ts';
 import { checkDevices, type ListedDevice, MAX_DEVICES } from './device-list.ts';
 import { ABSENT, fault, type SourceReading } from './reading.ts';
 

@@ -3,8 +3,8 @@
  * handed on; the picture compares them with what it has.
  */
 import type { NodeFacts } from '../../core/placement/node-facts.ts';
-import { type NodeObject, nodeFacts } from '../project-node.ts';
-import type { SliceObject } from '../project-slice.ts';
+import { type NodeObject, nodeFacts } from '../projection/node.ts';
+import type { SliceObject } from '../projection/slice.ts';
 import { type Inventory, inventoryOf } from './inventory.ts';
 
 export type KnownNode = { readonly object: NodeObject; readonly inventory: Inventory };

@@ -2,7 +2,7 @@
  * DRA ResourceSlices of a node. A driver replaces the slices of a pool one by one under a new generation: only a generation
  * whose slices are all there counts, and of those the newest. Pools of one node add up.
  */
-import type { SliceDevice, SliceObject } from '../project-slice.ts';
+import type { SliceDevice, SliceObject } from '../projection/slice.ts';
 import { checkDevices } from './device-list.ts';
 import { ABSENT, fault, type SourceReading } from './reading.ts';
 

@@ -1,6 +1,6 @@
 /** The parts of Nodes, disruption budgets and ResourceSlices that their projections read. */
 import { GPU_MILLI, NODE_DEVICES } from '../../core/names.ts';
-import { fieldsOf, listOf, own } from '../project-shapes.ts';
+import { fieldsOf, listOf, own } from '../projection/shapes.ts';
 import { each, type Plain, plain, put, texts, values } from './keep-shapes.ts';
 
 export function keepNode(node: unknown): Plain {

@@ -3,8 +3,8 @@
  * of its value only what it amounts to; of mounts and CDI annotations only that they name devices.
  */
 import { DEVICE_MOUNTS, ENV_NONE, ENV_VISIBLE, ENV_VOID, GROUP, PLACED_CONDITION } from '../../core/names.ts';
-import { isUnmodelled, repelsOf } from '../project-beyond.ts';
-import { listOf, own, textOf } from '../project-shapes.ts';
+import { isUnmodelled, repelsOf } from '../projection/beyond.ts';
+import { listOf, own, textOf } from '../projection/shapes.ts';
 import { each, type Plain, plain, put, texts, values } from './keep-shapes.ts';
 
 const CDI_PREFIX = 'cdi.k8s.io/';

@@ -1,5 +1,5 @@
 /** Copying the readable part of JSON whose shape nobody promised: wrong types are left out where they read as absent. */
-import { fieldsOf, listOf, own } from '../project-shapes.ts';
+import { fieldsOf, listOf, own } from '../projection/shapes.ts';
 
 export type Plain = Record<string, unknown>;
 

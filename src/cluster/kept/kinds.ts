@@ -2,12 +2,12 @@
  * The kinds a recording holds, each with its projection and with what is kept of its objects. `told…` are what the decode thread
  * loads by name while a recording runs: facts as always, and beside them the kept part as JSON.
  */
-import { projectClass } from '../project-class.ts';
-import { projectGang } from '../project-gang.ts';
-import { projectNode } from '../project-node.ts';
-import { projectPdb } from '../project-pdb.ts';
-import { projectPod, projectPodAliyunMib } from '../project-pod.ts';
-import { projectSlice } from '../project-slice.ts';
+import { projectClass } from '../projection/class.ts';
+import { projectGang } from '../projection/gang.ts';
+import { projectNode } from '../projection/node.ts';
+import { projectPdb } from '../projection/pdb.ts';
+import { projectPod, projectPodAliyunMib } from '../projection/pod.ts';
+import { projectSlice } from '../projection/slice.ts';
 import { keepClass, keepGang, keepNode, keepPdb, keepSlice } from './keep-objects.ts';
 import { keepPod } from './keep-pod.ts';
 

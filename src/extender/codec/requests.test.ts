@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { node } from '../../../test/build/facts.ts';
 import { nameListsOver, tableOf } from '../../../test/build/name-lists.ts';
 import type { Offered } from '../../cluster/offered.ts';
-import { projectPod } from '../../cluster/project-pod.ts';
+import { projectPod } from '../../cluster/projection/pod.ts';
 import { ExtenderError } from '../errors.ts';
 import { MOST_NAMES } from './name-lists.ts';
 import { decodeBind, decodeNodes, decodeNodesSlowly, decodePreempt, type NodesRequest } from './requests.ts';

@@ -5,7 +5,7 @@ import { ManualClock } from '../../../test/build/manual-clock.ts';
 import { PlacerStand, type PlacerStandOptions } from '../../../test/kit/placer-stand.ts';
 import { Books } from '../../cluster/books.ts';
 import { Picture } from '../../cluster/picture.ts';
-import { projectPod } from '../../cluster/project-pod.ts';
+import { projectPod } from '../../cluster/projection/pod.ts';
 import { PLACEMENT_GATE } from '../../core/names.ts';
 import type { PodFacts } from '../../core/placement/pod-facts.ts';
 import { TransportError } from '../../kube/errors.ts';

@@ -5,7 +5,7 @@
  */
 import type { BooksMemory } from '../../cluster/books.ts';
 import type { BindPlan } from '../../cluster/decider.ts';
-import type { GangRoom } from '../../cluster/gang-room.ts';
+import type { GangRoom } from '../../cluster/gangs/room.ts';
 import type { Hold } from '../../cluster/holds.ts';
 import type { KeptKind } from '../../cluster/kept/kinds.ts';
 import type { Refused } from '../../cluster/picture.ts';

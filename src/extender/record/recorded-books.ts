@@ -13,7 +13,7 @@ import type {
   PreemptAnswer,
   PreemptCandidate,
 } from '../../cluster/decider.ts';
-import type { GangRoom } from '../../cluster/gang-room.ts';
+import type { GangRoom } from '../../cluster/gangs/room.ts';
 import type { Planner, PodOutcome } from '../../cluster/planner.ts';
 import type { PlanOutcome } from '../../cluster/planning.ts';
 import type { Sliced } from '../../core/placement/gang/slices.ts';

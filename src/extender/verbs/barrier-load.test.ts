@@ -4,7 +4,7 @@ import { afterEach, expect, it, vi } from 'vitest';
 import { node } from '../../../test/build/facts.ts';
 import { booksPicture } from '../../../test/kit/books-picture.ts';
 import { eventually } from '../../../test/kit/eventually.ts';
-import { projectPod } from '../../cluster/project-pod.ts';
+import { projectPod } from '../../cluster/projection/pod.ts';
 import type { PodFacts } from '../../core/placement/pod-facts.ts';
 import { nodeClock, nodeRng } from '../../kube/node-adapter.ts';
 import type { Transport } from '../../kube/ports.ts';

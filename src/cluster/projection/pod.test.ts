@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { hostileVariants } from '../../test/build/hostile-json.ts';
-import { CLAIM, GPU_FRACTION, GPU_MILLI, POD_GROUP_LABEL } from '../core/names.ts';
-import { NO_CONSTRAINTS } from '../core/placement/constraints.ts';
-import { projectPod } from './project-pod.ts';
+import { hostileVariants } from '../../../test/build/hostile-json.ts';
+import { CLAIM, GPU_FRACTION, GPU_MILLI, POD_GROUP_LABEL } from '../../core/names.ts';
+import { NO_CONSTRAINTS } from '../../core/placement/constraints.ts';
+import { projectPod } from './pod.ts';
 
 const pod = (spec: object = {}, status: object = {}, metadata: object = {}) => ({
   metadata: { uid: 'u1', namespace: 'team', name: 'p', ...metadata },

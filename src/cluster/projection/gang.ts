@@ -8,9 +8,9 @@ import type {
   GangObjectFacts,
   GangSubGroupFacts,
   GangTopologyFacts,
-} from '../core/placement/gang/gang-facts.ts';
-import { leastMembers } from '../core/placement/gang/sub-groups.ts';
-import { fieldsOf, integerOf, listOf, own, textOf } from './project-shapes.ts';
+} from '../../core/placement/gang/gang-facts.ts';
+import { leastMembers } from '../../core/placement/gang/sub-groups.ts';
+import { fieldsOf, integerOf, listOf, own, textOf } from './shapes.ts';
 
 /** A version of a kind that says who starts together. */
 export type GangKind = { readonly dialect: GangDialect; readonly group: string; readonly versions: readonly string[] };

@@ -1,9 +1,9 @@
 /** The amounts written in a pod's spec (and, while it is being resized, in its status) → its effective needs. */
-import type { ContainerRole } from '../core/gpu/request.ts';
-import { type ContainerAmounts, effectiveNeeds } from '../core/placement/needs.ts';
-import type { Resources } from '../core/placement/resources.ts';
-import { hasConditionReason } from './project-conditions.ts';
-import { amountsOf, listOf, own, textOf } from './project-shapes.ts';
+import type { ContainerRole } from '../../core/gpu/request.ts';
+import { type ContainerAmounts, effectiveNeeds } from '../../core/placement/needs.ts';
+import type { Resources } from '../../core/placement/resources.ts';
+import { hasConditionReason } from './conditions.ts';
+import { amountsOf, listOf, own, textOf } from './shapes.ts';
 
 export function needsOf(spec: unknown, status: unknown): Resources {
   const infeasible = hasConditionReason(status, 'PodResizePending', 'Infeasible');

@@ -2,8 +2,8 @@
  * A DRA ResourceSlice of NVIDIA's driver → the GPUs it announces for one node. Takes resource.k8s.io/v1 (and v1beta2, the same
  * fields) and v1beta1, where each device keeps its content under `basic`. Never throws.
  */
-import { quantityUnits } from '../core/quantity.ts';
-import { amountOf, fieldsOf, integerOf, listOf, own, textOf } from './project-shapes.ts';
+import { quantityUnits } from '../../core/quantity.ts';
+import { amountOf, fieldsOf, integerOf, listOf, own, textOf } from './shapes.ts';
 
 export const GPU_DRIVER = 'gpu.nvidia.com';
 const MIB = 1024 ** 2;

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { hostileVariants } from '../../test/build/hostile-json.ts';
-import { inventoryOf } from './inventory/inventory.ts';
-import { projectSlice } from './project-slice.ts';
+import { hostileVariants } from '../../../test/build/hostile-json.ts';
+import { inventoryOf } from '../inventory/inventory.ts';
+import { projectSlice } from './slice.ts';
 
 const content = (uuid: string, minor: number, rest: object = {}) => ({
   attributes: {

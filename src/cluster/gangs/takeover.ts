@@ -2,13 +2,13 @@
  * A gang that comes first in line takes what pods of lower priority only hold: plans end as a whole, and nobody who runs or is being
  * bound loses anything. Only what is in the way ends.
  */
-import { LedgerError } from '../core/gpu/errors.ts';
-import { type Aside, withAside } from '../core/placement/aside.ts';
-import type { GangGroup, GangVerdict, Placed } from '../core/placement/gang/gang-request.ts';
-import type { PodFacts } from '../core/placement/pod-facts.ts';
-import { inLine } from './gangs/standing.ts';
-import type { Hold } from './holds.ts';
-import type { Picture } from './picture.ts';
+import { LedgerError } from '../../core/gpu/errors.ts';
+import { type Aside, withAside } from '../../core/placement/aside.ts';
+import type { GangGroup, GangVerdict, Placed } from '../../core/placement/gang/gang-request.ts';
+import type { PodFacts } from '../../core/placement/pod-facts.ts';
+import type { Hold } from '../holds.ts';
+import type { Picture } from '../picture.ts';
+import { inLine } from './standing.ts';
 
 /** Holds looked at, at most. */
 const HOLDS = 1024;

@@ -2,8 +2,8 @@
  * What kube-scheduler's own filters look at and our model does not know, as two words about a pod: whether its spec asks for something
  * of that kind, and whom its anti-affinity keeps away. Only who binds without asking kube-scheduler must know.
  */
-import type { PodFacts } from '../core/placement/pod-facts.ts';
-import { integerOf, listOf, own } from './project-shapes.ts';
+import type { PodFacts } from '../../core/placement/pod-facts.ts';
+import { integerOf, listOf, own } from './shapes.ts';
 
 const REQUIRED = 'requiredDuringSchedulingIgnoredDuringExecution';
 /** Volumes that every node has, or reaches alike; nothing is bound, attached or counted for them. */

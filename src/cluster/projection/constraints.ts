@@ -2,15 +2,15 @@
  * nodeSelector, node affinity and tolerations of a pod spec. What Kubernetes could not parse matches nothing there: such a
  * term is left out here, such a toleration tolerates nothing.
  */
-import { NO_CONSTRAINTS } from '../core/placement/constraints.ts';
+import { NO_CONSTRAINTS } from '../../core/placement/constraints.ts';
 import type {
   NodeConstraints,
   NodeRequirement,
   NodeTerm,
   PreferredTerm,
   Toleration,
-} from '../core/placement/pod-facts.ts';
-import { integerOf, listOf, own, textOf, textsOf } from './project-shapes.ts';
+} from '../../core/placement/pod-facts.ts';
+import { integerOf, listOf, own, textOf, textsOf } from './shapes.ts';
 
 /** The shared NO_CONSTRAINTS when the spec has none. */
 export function constraintsOf(spec: unknown): NodeConstraints {

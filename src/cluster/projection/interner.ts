@@ -2,7 +2,7 @@
  * Makes the 50,000 bound pods that stay in memory small: equal parts become the same object. Used by whoever keeps PodFacts,
  * on its own thread (objects that cross threads are copies again). Changes no value.
  */
-import type { PodFacts } from '../core/placement/pod-facts.ts';
+import type { PodFacts } from '../../core/placement/pod-facts.ts';
 
 /** different values remembered per table, before it starts anew (a fresh table costs sharing, not truth) */
 const DEFAULT_CAPACITY = 20_000;

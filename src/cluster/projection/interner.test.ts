@@ -1,10 +1,10 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { describe, expect, test } from 'vitest';
-import { CLAIM, GPU_MILLI } from '../core/names.ts';
-import type { PodFacts } from '../core/placement/pod-facts.ts';
-import { PodInterner } from './project-interner.ts';
-import { projectPod } from './project-pod.ts';
+import { CLAIM, GPU_MILLI } from '../../core/names.ts';
+import type { PodFacts } from '../../core/placement/pod-facts.ts';
+import { PodInterner } from './interner.ts';
+import { projectPod } from './pod.ts';
 
 /** A bound fraction of a Deployment with 50 pods, as text: every string is a fresh one. */
 function boundPod(n: number): PodFacts {

@@ -1,10 +1,10 @@
 /** A Node as the API server sends it → labels, taints, resources, and what its GPU inventory is read from. Never throws. */
-import type { Device } from '../core/gpu/device.ts';
-import { GPU_MILLI, MANAGED, NODE_DEVICES } from '../core/names.ts';
-import type { NodeFacts, Taint } from '../core/placement/node-facts.ts';
-import { quantityUnits } from '../core/quantity.ts';
-import { hasTrueCondition } from './project-conditions.ts';
-import { amountOf, amountsOf, fieldsOf, listOf, own, textOf, textsOf } from './project-shapes.ts';
+import type { Device } from '../../core/gpu/device.ts';
+import { GPU_MILLI, MANAGED, NODE_DEVICES } from '../../core/names.ts';
+import type { NodeFacts, Taint } from '../../core/placement/node-facts.ts';
+import { quantityUnits } from '../../core/quantity.ts';
+import { hasTrueCondition } from './conditions.ts';
+import { amountOf, amountsOf, fieldsOf, listOf, own, textOf, textsOf } from './shapes.ts';
 
 export type NodeObject = Omit<NodeFacts, 'devices'> & {
   readonly uid: string;

@@ -5,19 +5,19 @@
  * They are optional in every sense: a kind that cannot be read (its CRD just gone, no permission) is reported and holds nothing up for
  * longer than a start should take. Its gangs wait meanwhile: nobody says how many members they have.
  */
-import type { GangObjectFacts } from '../core/placement/gang/gang-facts.ts';
-import { backoffMs } from '../kube/backoff.ts';
-import type { ObjectKey } from '../kube/decoder.ts';
-import { ReflectorError } from '../kube/errors.ts';
-import { inlineDecoder } from '../kube/inline-decoder.ts';
-import type { Clock, Rng, Timer, Transport } from '../kube/ports.ts';
-import { Reflector, type ReflectorStats } from '../kube/reflector.ts';
-import type { Told } from './kept/kinds.ts';
-import { toldCollection } from './kept/telling.ts';
-import type { Picture } from './picture.ts';
-import { type ClassFacts, projectClass } from './project-class.ts';
-import { GANG_KINDS, type GangKind, projectGang } from './project-gang.ts';
-import { fieldsOf, listOf, own, textOf } from './project-shapes.ts';
+import type { GangObjectFacts } from '../../core/placement/gang/gang-facts.ts';
+import { backoffMs } from '../../kube/backoff.ts';
+import type { ObjectKey } from '../../kube/decoder.ts';
+import { ReflectorError } from '../../kube/errors.ts';
+import { inlineDecoder } from '../../kube/inline-decoder.ts';
+import type { Clock, Rng, Timer, Transport } from '../../kube/ports.ts';
+import { Reflector, type ReflectorStats } from '../../kube/reflector.ts';
+import type { Told } from '../kept/kinds.ts';
+import { toldCollection } from '../kept/telling.ts';
+import type { Picture } from '../picture.ts';
+import { type ClassFacts, projectClass } from '../projection/class.ts';
+import { GANG_KINDS, type GangKind, projectGang } from '../projection/gang.ts';
+import { fieldsOf, listOf, own, textOf } from '../projection/shapes.ts';
 
 export type GangInformerOptions = {
   readonly transport: Transport;

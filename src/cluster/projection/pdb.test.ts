@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { hostileVariants } from '../../test/build/hostile-json.ts';
-import { projectPdb, selects } from './project-pdb.ts';
+import { hostileVariants } from '../../../test/build/hostile-json.ts';
+import { projectPdb, selects } from './pdb.ts';
 
 const pdb = (selector: unknown, status: object = {}) => ({
   metadata: { uid: 'u1', namespace: 'team', name: 'b' },

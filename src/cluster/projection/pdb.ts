@@ -1,5 +1,5 @@
 /** A policy/v1 PodDisruptionBudget → which pods it guards and how many of them may still be evicted. Never throws. */
-import { fieldsOf, integerOf, listOf, own, type Texts, textOf, textsOf } from './project-shapes.ts';
+import { fieldsOf, integerOf, listOf, own, type Texts, textOf, textsOf } from './shapes.ts';
 
 export type LabelRequirement = {
   readonly key: string;

@@ -3,8 +3,8 @@
  * Keys that a plain object already answers to (`__proto__`, `constructor`) are no names of resources.
  */
 
-import { CPU, type Resources } from '../core/placement/resources.ts';
-import { QuantityError, quantityMilli, quantityUnits } from '../core/quantity.ts';
+import { CPU, type Resources } from '../../core/placement/resources.ts';
+import { QuantityError, quantityMilli, quantityUnits } from '../../core/quantity.ts';
 
 export type Fields = Readonly<Record<string, unknown>>;
 export type Texts = Readonly<Record<string, string>>;

@@ -1,5 +1,5 @@
 /** A scheduling.k8s.io/v1 PriorityClass → its value. Never throws. */
-import { fieldsOf, integerOf, own, textOf } from './project-shapes.ts';
+import { fieldsOf, integerOf, own, textOf } from './shapes.ts';
 
 export type ClassFacts = { readonly name: string; readonly value: number };
 

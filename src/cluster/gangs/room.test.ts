@@ -1,10 +1,10 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { bound, gangSaid, node, pod, whole } from '../../test/build/facts.ts';
-import { ManualClock } from '../../test/build/manual-clock.ts';
-import { atOnce } from '../core/placement/gang/slices.ts';
-import { Books } from './books.ts';
-import type { GangRoom } from './gang-room.ts';
-import { Picture } from './picture.ts';
+import { bound, gangSaid, node, pod, whole } from '../../../test/build/facts.ts';
+import { ManualClock } from '../../../test/build/manual-clock.ts';
+import { atOnce } from '../../core/placement/gang/slices.ts';
+import { Books } from '../books.ts';
+import { Picture } from '../picture.ts';
+import type { GangRoom } from './room.ts';
 
 const GANG = 'team/vip';
 let picture: Picture;

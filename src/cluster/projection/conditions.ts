@@ -1,5 +1,5 @@
 /** status.conditions of any kind. */
-import { listOf, own, textOf } from './project-shapes.ts';
+import { listOf, own, textOf } from './shapes.ts';
 
 export function hasTrueCondition(status: unknown, type: string): boolean {
   return listOf(own(status, 'conditions')).some(

@@ -1,21 +1,21 @@
 /** PodGroups as a process sees them, over HTTP from the embedded API: CRDs that are there, come and go. */
 import { randomUUID } from 'node:crypto';
 import { afterEach, expect, it, vi } from 'vitest';
-import { gangSaid, pod, whole } from '../../test/build/facts.ts';
-import { CRDS, FOREIGN_GROUPS, foreignDefinition } from '../../test/kit/gang-crds.ts';
-import type { GangObjectFacts } from '../core/placement/gang/gang-facts.ts';
-import { nodeClock, nodeRng } from '../kube/node-adapter.ts';
-import type { Clock } from '../kube/ports.ts';
-import { connect } from '../kube/undici-adapter.ts';
-import { definitionOf } from './crd/definition.ts';
-import { POD_GROUP } from './crd/pod-group.ts';
-import { GangInformers } from './gang-informers.ts';
-import type { Told } from './kept/kinds.ts';
-import { Picture } from './picture.ts';
-import { projectGang } from './project-gang.ts';
+import { gangSaid, pod, whole } from '../../../test/build/facts.ts';
+import { CRDS, FOREIGN_GROUPS, foreignDefinition } from '../../../test/kit/gang-crds.ts';
+import type { GangObjectFacts } from '../../core/placement/gang/gang-facts.ts';
+import { nodeClock, nodeRng } from '../../kube/node-adapter.ts';
+import type { Clock } from '../../kube/ports.ts';
+import { connect } from '../../kube/undici-adapter.ts';
+import { definitionOf } from '../crd/definition.ts';
+import { POD_GROUP } from '../crd/pod-group.ts';
+import type { Told } from '../kept/kinds.ts';
+import { Picture } from '../picture.ts';
+import { projectGang } from '../projection/gang.ts';
+import { GangInformers } from './informers.ts';
 
-const { Api } = await import('../sim/api/api.ts');
-const { listen } = await import('../sim/api/server.ts');
+const { Api } = await import('../../sim/api/api.ts');
+const { listen } = await import('../../sim/api/server.ts');
 
 const cleanup: (() => Promise<unknown>)[] = [];
 afterEach(async () => {

@@ -2,20 +2,20 @@
  * Room for a whole gang, as it was found on a copy of the books: who goes, and where the members go then. Searching takes longer than
  * anybody should wait, so the books may have moved on meanwhile; `stands` says whether that matters.
  */
-import type { Claim } from '../core/gpu/claim.ts';
-import { LedgerError } from '../core/gpu/errors.ts';
-import { peakOf } from '../core/gpu/peak.ts';
-import { claimStands } from '../core/gpu/stands.ts';
-import { compileConstraints } from '../core/placement/constraints.ts';
-import type { GangGroup } from '../core/placement/gang/gang-request.ts';
-import type { GangVictims } from '../core/placement/gang/gang-victims.ts';
-import { losses } from '../core/placement/gang/running-pod.ts';
-import type { NodeInfo } from '../core/placement/node-info.ts';
-import type { NodeTable } from '../core/placement/node-table.ts';
-import type { PodFacts } from '../core/placement/pod-facts.ts';
-import { Spares } from './gang-spare.ts';
-import type { Picture } from './picture.ts';
-import { budgetIndex } from './preemption.ts';
+import type { Claim } from '../../core/gpu/claim.ts';
+import { LedgerError } from '../../core/gpu/errors.ts';
+import { peakOf } from '../../core/gpu/peak.ts';
+import { claimStands } from '../../core/gpu/stands.ts';
+import { compileConstraints } from '../../core/placement/constraints.ts';
+import type { GangGroup } from '../../core/placement/gang/gang-request.ts';
+import type { GangVictims } from '../../core/placement/gang/gang-victims.ts';
+import { losses } from '../../core/placement/gang/running-pod.ts';
+import type { NodeInfo } from '../../core/placement/node-info.ts';
+import type { NodeTable } from '../../core/placement/node-table.ts';
+import type { PodFacts } from '../../core/placement/pod-facts.ts';
+import type { Picture } from '../picture.ts';
+import { budgetIndex } from '../preemption.ts';
+import { Spares } from './spare.ts';
 
 type OnNode = { readonly uid: string; readonly node: string };
 

@@ -1,19 +1,19 @@
 /** A Pod as the API server sends it → the facts that decisions read. Never throws, whatever the object is. */
-import { decodeClaim } from '../core/gpu/claim-json.ts';
-import { CLAIM, PLACED_CONDITION, PLAN } from '../core/names.ts';
-import { NO_CONSTRAINTS } from '../core/placement/constraints.ts';
-import { decodePlan } from '../core/placement/plan-json.ts';
-import type { GpuAsk, PodFacts } from '../core/placement/pod-facts.ts';
-import { readAskOf } from '../dialects/ask.ts';
-import { isViewEnvSafe, viewUsesGpu } from '../dialects/env-safe.ts';
-import { gangSaidOf } from '../dialects/gang-said.ts';
-import { type PodLike, viewPod } from '../dialects/pod-like.ts';
-import { DEFAULT_DIALECT_OPTIONS, type DialectOptions } from '../dialects/reading.ts';
-import { isUnmodelled, repelsOf } from './project-beyond.ts';
-import { falseReason } from './project-conditions.ts';
-import { constraintsOf } from './project-constraints.ts';
-import { needsOf } from './project-needs.ts';
-import { fieldsOf, integerOf, listOf, own, textOf, textsOf, timeOf } from './project-shapes.ts';
+import { decodeClaim } from '../../core/gpu/claim-json.ts';
+import { CLAIM, PLACED_CONDITION, PLAN } from '../../core/names.ts';
+import { NO_CONSTRAINTS } from '../../core/placement/constraints.ts';
+import { decodePlan } from '../../core/placement/plan-json.ts';
+import type { GpuAsk, PodFacts } from '../../core/placement/pod-facts.ts';
+import { readAskOf } from '../../dialects/ask.ts';
+import { isViewEnvSafe, viewUsesGpu } from '../../dialects/env-safe.ts';
+import { gangSaidOf } from '../../dialects/gang-said.ts';
+import { type PodLike, viewPod } from '../../dialects/pod-like.ts';
+import { DEFAULT_DIALECT_OPTIONS, type DialectOptions } from '../../dialects/reading.ts';
+import { isUnmodelled, repelsOf } from './beyond.ts';
+import { falseReason } from './conditions.ts';
+import { constraintsOf } from './constraints.ts';
+import { needsOf } from './needs.ts';
+import { fieldsOf, integerOf, listOf, own, textOf, textsOf, timeOf } from './shapes.ts';
 
 const NO_GATES: readonly string[] = Object.freeze([]);
 const NO_ASK: GpuAsk = Object.freeze({ kind: 'none' });

@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { hostileVariants } from '../../test/build/hostile-json.ts';
-import type { Device } from '../core/gpu/device.ts';
-import { GPU_MILLI, MANAGED, NODE_DEVICES } from '../core/names.ts';
-import { inventoryOf } from './inventory/inventory.ts';
-import { capacityPatch } from './node-capacity.ts';
-import { nodeFacts, projectNode } from './project-node.ts';
+import { hostileVariants } from '../../../test/build/hostile-json.ts';
+import type { Device } from '../../core/gpu/device.ts';
+import { GPU_MILLI, MANAGED, NODE_DEVICES } from '../../core/names.ts';
+import { inventoryOf } from '../inventory/inventory.ts';
+import { capacityPatch } from '../node-capacity.ts';
+import { nodeFacts, projectNode } from './node.ts';
 
 const REALISTIC = {
   metadata: {

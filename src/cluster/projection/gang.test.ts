@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { hostileVariants } from '../../test/build/hostile-json.ts';
-import type { GangObjectFacts } from '../core/placement/gang/gang-facts.ts';
-import { keepGang } from './kept/keep-objects.ts';
-import { projectGang } from './project-gang.ts';
+import { hostileVariants } from '../../../test/build/hostile-json.ts';
+import type { GangObjectFacts } from '../../core/placement/gang/gang-facts.ts';
+import { keepGang } from '../kept/keep-objects.ts';
+import { projectGang } from './gang.ts';
 
 const group = (apiVersion: string, spec: object) => ({
   apiVersion,

@@ -1,7 +1,7 @@
 /** What a running gang can lose: its surplus over the minimum. */
-import type { GangSpare } from '../core/placement/gang/running-pod.ts';
-import { type GangStanding, standingOf } from './gangs/standing.ts';
-import type { Picture } from './picture.ts';
+import type { GangSpare } from '../../core/placement/gang/running-pod.ts';
+import type { Picture } from '../picture.ts';
+import { type GangStanding, standingOf } from './standing.ts';
 
 /** What gangs can lose, each asked for once: of big ones it takes a look at all members. */
 export class Spares {

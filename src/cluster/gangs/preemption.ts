@@ -1,15 +1,15 @@
 /** Victims for a whole gang, on the picture: who may go for it, what the gangs of those can spare, and what budgets allow. */
 
-import type { GangGroup } from '../core/placement/gang/gang-request.ts';
-import { couldFit, type GangVictims, gangVictimsInSlices } from '../core/placement/gang/gang-victims.ts';
-import type { RunningPod } from '../core/placement/gang/running-pod.ts';
-import type { Sliced } from '../core/placement/gang/slices.ts';
-import type { Board } from '../core/placement/gang/trial.ts';
-import { NodeTable } from '../core/placement/node-table.ts';
-import type { PodFacts } from '../core/placement/pod-facts.ts';
-import { Spares } from './gang-spare.ts';
-import type { Picture } from './picture.ts';
-import { budgetIndex } from './preemption.ts';
+import type { GangGroup } from '../../core/placement/gang/gang-request.ts';
+import { couldFit, type GangVictims, gangVictimsInSlices } from '../../core/placement/gang/gang-victims.ts';
+import type { RunningPod } from '../../core/placement/gang/running-pod.ts';
+import type { Sliced } from '../../core/placement/gang/slices.ts';
+import type { Board } from '../../core/placement/gang/trial.ts';
+import { NodeTable } from '../../core/placement/node-table.ts';
+import type { PodFacts } from '../../core/placement/pod-facts.ts';
+import type { Picture } from '../picture.ts';
+import { budgetIndex } from '../preemption.ts';
+import { Spares } from './spare.ts';
 
 /** Pods looked at, and nodes copied, between two stops. */
 const PODS_AT_ONCE = 1024;
