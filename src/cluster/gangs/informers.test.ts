@@ -4,6 +4,7 @@ import { afterEach, expect, it, vi } from 'vitest';
 import { gangSaid, pod, whole } from '../../../test/build/facts.ts';
 import { CRDS, FOREIGN_GROUPS, foreignDefinition } from '../../../test/kit/gang-crds.ts';
 import type { GangObjectFacts } from '../../core/placement/gang/gang-facts.ts';
+import { TransportError } from '../../kube/errors.ts';
 import { nodeClock, nodeRng } from '../../kube/node-adapter.ts';
 import type { Clock } from '../../kube/ports.ts';
 import { connect } from '../../kube/undici-adapter.ts';
@@ -50,11 +51,21 @@ async function stand() {
         spec,
       }),
     );
-  const watch = async (told?: Told) => {
+  /** `lost`: the first answer on this path never arrives */
+  const watch = async (told?: Told, lost = '') => {
+    let left = 1;
     const picture = new Picture();
     const errors: string[] = [];
     const informers = new GangInformers(picture, {
-      transport,
+      transport: {
+        close: () => transport.close(),
+        stream: (request) => transport.stream(request),
+        request: async (request) => {
+          const answer = await transport.request(request);
+          if (request.path === lost && left-- > 0) throw new TransportError('timeout', 'lost by the test');
+          return answer;
+        },
+      },
       clock: hasty,
       rng: nodeRng,
       onError: (kind, { message }) => errors.push(`${kind}: ${message}`),
@@ -71,6 +82,14 @@ async function stand() {
   };
   return { send, create, watch };
 }
+
+it('a lost answer about one group is asked for again before the start is over', async () => {
+  const { send, create, watch } = await stand();
+  await send('POST', CRDS, definitionOf(POD_GROUP));
+  await create('muster.dev/v1alpha1', 'g', { minMember: 3 });
+  const { said } = await watch(undefined, '/apis/muster.dev/v1alpha1');
+  expect(said('g')).toEqual([{ dialect: 'muster', minMember: 3 }]);
+});
 
 it('those of every CRD that is served are there after the start', async () => {
   const { send, create, watch } = await stand();

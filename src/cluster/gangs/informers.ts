@@ -31,6 +31,8 @@ const PLURAL = 'podgroups';
 const CLASSES = 'priorityclasses';
 const DISCOVERY_TIMEOUT_MS = 10_000;
 const LOOK_MS = 30_000;
+/** … and where not all was answered, ms */
+const LOOK_AGAIN_MS = 2_000;
 /** a start waits so long for the first lists */
 const PATIENCE_MS = 10_000;
 
@@ -41,6 +43,9 @@ type Watched = {
   /** what the picture was told, by uid */
   readonly known: Map<string, ObjectKey>;
 };
+
+/** What was answered of the groups that may have PodGroups. */
+type Seen = 'all' | 'some' | 'none';
 
 export class GangInformers {
   readonly #picture: Picture;
@@ -59,9 +64,16 @@ export class GangInformers {
   /** Resolves when what is served was listed once, or after some patience. */
   async start(): Promise<void> {
     this.#classes.start();
-    for (let failures = 1; !(await this.#look()) && !this.#stopped; failures++)
-      await this.#pause(backoffMs(failures, null, this.#options.rng));
-    this.#lookLater();
+    const { clock, rng } = this.#options;
+    const until = clock.monotonic() + PATIENCE_MS;
+    let seen = await this.#look();
+    for (let failures = 1; seen !== 'all' && !this.#stopped; failures++) {
+      // one group that never answers must not keep all others waiting
+      if (seen === 'some' && clock.monotonic() >= until) break;
+      await this.#pause(backoffMs(failures, null, rng));
+      seen = await this.#look();
+    }
+    this.#lookLater(seen);
     const reflectors = [this.#classes, ...[...this.#watched.values()].map(({ reflector }) => reflector)];
     const listed = Promise.all(reflectors.map((reflector) => reflector.whenSynced()));
     await Promise.race([listed, this.#pause(PATIENCE_MS)]);
@@ -107,16 +119,18 @@ export class GangInformers {
     return new Promise((resolve) => this.#options.clock.after(ms, resolve));
   }
 
-  #lookLater(): void {
+  #lookLater(seen: Seen): void {
     if (this.#stopped) return;
-    this.#timer = this.#options.clock.after(LOOK_MS, () => void this.#look().finally(() => this.#lookLater()));
+    const pause = seen === 'all' ? LOOK_MS : LOOK_AGAIN_MS;
+    this.#timer = this.#options.clock.after(pause, () => void this.#look().then((next) => this.#lookLater(next)));
   }
 
-  /** Starts what is served and not watched yet, ends what is served no more. False: nothing answered. */
-  async #look(): Promise<boolean> {
+  /** Starts what is served and not watched yet, ends what is served no more. */
+  async #look(): Promise<Seen> {
     const groups = await this.#read('/apis');
-    if (groups === 'unreachable') return false;
-    if (groups === 'refused') return true;
+    if (groups === 'unreachable') return 'none';
+    if (groups === 'refused') return 'all';
+    let seen: Seen = 'all';
     const versionsOf = new Map(
       listOf(own(groups, 'groups')).map((group) => [
         textOf(own(group, 'name')),
@@ -125,28 +139,33 @@ export class GangInformers {
     );
     for (const kind of GANG_KINDS) {
       const offered = versionsOf.get(kind.group) ?? [];
-      const version = await this.#servedOf(
+      const served = await this.#servedOf(
         kind,
         kind.versions.filter((one) => offered.includes(one)),
       );
+      if (served === 'unreachable') seen = 'some';
       // a group that could not be read is looked at again; one that is gone is gone
-      if (version === undefined || this.#stopped) continue;
+      if (typeof served === 'string' || this.#stopped) continue;
+      const { version } = served;
       const watched = this.#watched.get(kind.group);
       if (watched?.version === (version ?? undefined)) continue;
       if (watched !== undefined) await this.#end(watched);
       if (version !== null) this.#begin(kind, version);
     }
-    return true;
+    return seen;
   }
 
-  /** The first of the versions that has PodGroups; null: none; undefined: it cannot be told now. */
-  async #servedOf({ group }: GangKind, versions: readonly string[]): Promise<string | null | undefined> {
+  /** The first of the versions that has PodGroups; null: none. */
+  async #servedOf(
+    { group }: GangKind,
+    versions: readonly string[],
+  ): Promise<{ readonly version: string | null } | 'refused' | 'unreachable'> {
     for (const version of versions) {
       const resources = await this.#read(`/apis/${group}/${version}`);
-      if (typeof resources === 'string') return undefined;
-      if (listOf(own(resources, 'resources')).some((one) => own(one, 'name') === PLURAL)) return version;
+      if (typeof resources === 'string') return resources;
+      if (listOf(own(resources, 'resources')).some((one) => own(one, 'name') === PLURAL)) return { version };
     }
-    return null;
+    return { version: null };
   }
 
   /** The answer, `{}` for 404. */
