@@ -4,27 +4,15 @@
  * is evicted, what was kept for the gang ends, and the log says why.
  */
 import type { GangRoom } from '../cluster/gangs/room.ts';
-import type { Picture } from '../cluster/picture.ts';
-import type { Planner } from '../cluster/planner.ts';
-import type { Clock, KubeRequest, Rng, Transport } from '../kube/ports.ts';
-import { evictionOf, nominationOf } from './evict.ts';
+import type { KubeRequest } from '../kube/ports.ts';
+import { type EvictorOptions, evictionOf, nominationOf } from './eviction.ts';
 import { insist } from './insist.ts';
-
-export type GangEvictorOptions = {
-  readonly picture: Picture;
-  readonly planner: Planner;
-  readonly transport: Transport;
-  readonly clock: Clock;
-  readonly rng: Rng;
-  readonly mayDecide: () => boolean;
-  readonly onProblem: (message: string, details: object) => void;
-};
 
 /** Writes under way at a time. */
 const AT_ONCE = 16;
 
 /** Resolves when all of it is written (or is another's to write now): true; false when it was given up. */
-export async function evictForGang(gang: string, found: GangRoom, options: GangEvictorOptions): Promise<boolean> {
+export async function evictForGang(gang: string, found: GangRoom, options: EvictorOptions): Promise<boolean> {
   const { picture, planner, mayDecide, onProblem } = options;
   // whoever waits only for pods that are going needs no word
   if (found.victims.length === 0) return true;

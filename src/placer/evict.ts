@@ -4,27 +4,15 @@
  * and its nomination (without a plan) says so, should this process end meanwhile. Rooms for whole gangs: `evict-for-gang.ts`.
  */
 import type { GangRoom } from '../cluster/gangs/room.ts';
-import type { Picture } from '../cluster/picture.ts';
 import type { Planner } from '../cluster/planner.ts';
 import type { PodFacts } from '../core/placement/pod-facts.ts';
-import { strategicPatch } from '../kube/patch.ts';
-import type { Clock, KubeRequest, Rng, Timer, Transport } from '../kube/ports.ts';
+import type { Timer } from '../kube/ports.ts';
 import { evictForGang } from './evict-for-gang.ts';
+import { type EvictorOptions, evictionOf, nominationOf } from './eviction.ts';
 import { insist } from './insist.ts';
-
-export type EvictorOptions = {
-  readonly picture: Picture;
-  readonly planner: Planner;
-  readonly transport: Transport;
-  readonly clock: Clock;
-  readonly rng: Rng;
-  readonly mayDecide: () => boolean;
-  readonly onProblem: (message: string, details: object) => void;
-};
 
 /** A search looks at many nodes and everybody waits for the one thread: so often at most, ms. */
 const SEARCH_MS = 5_000;
-const TIMEOUT_MS = 5_000;
 /** Of a search for a gang, before others have their turn, ms. Its steps take about one. */
 const SLICE_MS = 4;
 /** Searches for a gang of which the books took away what they found. */
@@ -144,23 +132,3 @@ export class Evictor {
 }
 
 /** `node` null: it is nominated nowhere any more. */
-export const nominationOf = (pod: PodFacts, node: string | null): KubeRequest =>
-  strategicPatch(
-    { path: `${podPath(pod)}/status`, timeoutMs: TIMEOUT_MS },
-    { metadata: { uid: pod.uid }, status: { nominatedNodeName: node } },
-  );
-
-const podPath = ({ namespace, name }: PodFacts): string =>
-  `/api/v1/namespaces/${encodeURIComponent(namespace)}/pods/${encodeURIComponent(name)}`;
-
-export const evictionOf = (victim: PodFacts): KubeRequest => ({
-  method: 'POST',
-  path: `${podPath(victim)}/eviction`,
-  body: {
-    apiVersion: 'policy/v1',
-    kind: 'Eviction',
-    metadata: { namespace: victim.namespace, name: victim.name },
-    deleteOptions: { preconditions: { uid: victim.uid } },
-  },
-  timeoutMs: TIMEOUT_MS,
-});
