@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { bound, fraction, gangSaid, need, node, pod, request, whole } from '../../test/build/facts.ts';
+import { bound, fraction, gangSaid, need, node, pod, podGroup, request, whole } from '../../test/build/facts.ts';
 import { ManualClock } from '../../test/build/manual-clock.ts';
 import type { GangSaid } from '../core/placement/gang/gang-facts.ts';
 import type { PodFacts } from '../core/placement/pod-facts.ts';
@@ -394,19 +394,7 @@ describe('a native pod group', () => {
     addNodes(1, 4);
     const members = arrive('g', 5, whole, native);
     const minimum = (minMember: number): void =>
-      picture.gangs.upsertObject({
-        key: 'team/g',
-        dialect: 'native',
-        uid: 'u',
-        minMember,
-        waitSeconds: null,
-        queue: '',
-        priorityClassName: '',
-        topology: { required: null, preferred: null },
-        subGroups: [],
-        onMemberLoss: 'keep',
-        problem: null,
-      });
+      picture.gangs.upsertObject(podGroup('g', { dialect: 'native', minMember }));
     minimum(4);
     for (const each of members) filter(each);
     expect(used()).toBe(4000);

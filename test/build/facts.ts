@@ -3,7 +3,7 @@ import type { Claim } from '../../src/core/gpu/claim.ts';
 import type { Device } from '../../src/core/gpu/device.ts';
 import type { ContainerNeed, GpuRequest, ShareNeed } from '../../src/core/gpu/request.ts';
 import { NO_CONSTRAINTS } from '../../src/core/placement/constraints.ts';
-import type { GangSaid } from '../../src/core/placement/gang/gang-facts.ts';
+import type { GangObjectFacts, GangSaid } from '../../src/core/placement/gang/gang-facts.ts';
 import type { NodeFacts } from '../../src/core/placement/node-facts.ts';
 import type { PodFacts } from '../../src/core/placement/pod-facts.ts';
 
@@ -105,4 +105,22 @@ export function gangSaid(gang: string, minMember: number | null, over: Partial<G
 /** The same pod as the API server shows it after its Binding. */
 export function bound(unbound: PodFacts, nodeName: string, claim: Claim | null): PodFacts {
   return { ...unbound, nodeName, claim, startedMs: unbound.startedMs || 2 };
+}
+
+/** A PodGroup of ours, `team/<gang>`, of which two start together. */
+export function podGroup(gang: string, over: Partial<GangObjectFacts> = {}): GangObjectFacts {
+  return {
+    key: `team/${gang}`,
+    dialect: 'muster',
+    uid: gang,
+    minMember: 2,
+    waitSeconds: null,
+    queue: '',
+    priorityClassName: '',
+    topology: { required: null, preferred: null },
+    subGroups: [],
+    onMemberLoss: 'keep',
+    problem: null,
+    ...over,
+  };
 }

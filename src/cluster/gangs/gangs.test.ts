@@ -1,20 +1,9 @@
 import { expect, it } from 'vitest';
+import { podGroup } from '../../../test/build/facts.ts';
 import type { GangObjectFacts } from '../../core/placement/gang/gang-facts.ts';
 import { Gangs } from './gangs.ts';
 
-const object = (key: string, priorityClassName: string): GangObjectFacts => ({
-  key,
-  dialect: 'muster',
-  uid: key,
-  minMember: 2,
-  waitSeconds: null,
-  queue: '',
-  priorityClassName,
-  topology: { required: null, preferred: null },
-  subGroups: [],
-  onMemberLoss: 'keep',
-  problem: null,
-});
+const object = (key: string, priorityClassName: string): GangObjectFacts => podGroup(key, { key, priorityClassName });
 
 /** Gangs whose version has grown by it. */
 function touched(gangs: Gangs, change: () => void): string[] {

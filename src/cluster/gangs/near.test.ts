@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { bound, node, pod, whole } from '../../../test/build/facts.ts';
+import { bound, node, pod, podGroup, whole } from '../../../test/build/facts.ts';
 import { ManualClock } from '../../../test/build/manual-clock.ts';
 import type { GangObjectFacts } from '../../core/placement/gang/gang-facts.ts';
 import type { PodFacts } from '../../core/placement/pod-facts.ts';
@@ -8,20 +8,8 @@ import { Picture } from '../picture.ts';
 
 const ZONE = 'topology.kubernetes.io/zone';
 const NOWHERE = { required: null, preferred: null };
-const object = (over: Partial<GangObjectFacts> = {}): GangObjectFacts => ({
-  key: 'team/g',
-  dialect: 'muster',
-  uid: 'g',
-  minMember: 2,
-  waitSeconds: null,
-  queue: '',
-  priorityClassName: '',
-  topology: { required: ZONE, preferred: null },
-  subGroups: [],
-  onMemberLoss: 'keep',
-  problem: null,
-  ...over,
-});
+const object = (over: Partial<GangObjectFacts> = {}): GangObjectFacts =>
+  podGroup('g', { topology: { required: ZONE, preferred: null }, ...over });
 
 /** Two nodes of two devices in zone a, two in zone b; a gang of two and its further members. */
 function world(said: GangObjectFacts, placer = false) {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { fraction, gangSaid, pod } from '../../../test/build/facts.ts';
+import { fraction, gangSaid, pod, podGroup } from '../../../test/build/facts.ts';
 import type { GangObjectFacts, GangSaid } from '../../core/placement/gang/gang-facts.ts';
 import type { PodFacts } from '../../core/placement/pod-facts.ts';
 import { Gangs } from './gangs.ts';
@@ -7,20 +7,7 @@ import { groupToPlan, standingOf } from './standing.ts';
 
 const KEY = 'team/g';
 const said = (over: Partial<GangSaid> = {}): GangSaid => gangSaid('g', null, over);
-const object = (over: Partial<GangObjectFacts> = {}): GangObjectFacts => ({
-  key: KEY,
-  dialect: 'muster',
-  uid: 'u',
-  minMember: 2,
-  waitSeconds: null,
-  queue: '',
-  priorityClassName: '',
-  topology: { required: null, preferred: null },
-  subGroups: [],
-  onMemberLoss: 'keep',
-  problem: null,
-  ...over,
-});
+const object = (over: Partial<GangObjectFacts> = {}): GangObjectFacts => podGroup('g', { uid: 'u', ...over });
 const member = (name: string, over: Partial<PodFacts> = {}, says: Partial<GangSaid> = {}): PodFacts =>
   pod(name, fraction(500), { gang: KEY, gangSaid: said(says), ...over });
 
